@@ -1,0 +1,1 @@
+"""Immutable bytes under a key; knows nothing of DICOM."""

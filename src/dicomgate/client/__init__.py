@@ -1,0 +1,1 @@
+"""The HTTP caller: the only room with an HTTP client library."""

@@ -1,0 +1,93 @@
+"""Transfer syntaxes: how each encodes a data set and its pixel data (PS3.5 §10, PS3.6 Annex A). One table, read everywhere."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+DEFLATED_LITTLE = "1.2.840.10008.1.2.1.99"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+ENCAPSULATED_LITTLE = "1.2.840.10008.1.2.1.98"
+
+
+class Loss(enum.Enum):
+    """Whether pictures in a syntax have lost something."""
+
+    NEVER = "never"
+    ALWAYS = "always"
+    MAYBE = "maybe"  # the data set's Lossy Image Compression (0028,2110) tells
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """One transfer syntax. `media_type` is that of one frame's codestream as bulk data (PS3.18 Table 8.7.3-5)."""
+
+    uid: str
+    name: str
+    is_implicit: bool = False
+    is_big_endian: bool = False
+    is_deflated: bool = False
+    is_encapsulated: bool = False
+    is_video: bool = False
+    loss: Loss = Loss.NEVER
+    media_type: str = "application/octet-stream"
+
+
+def _compressed(uid: str, name: str, media_type: str, loss: Loss = Loss.NEVER, *, video: bool = False) -> Syntax:
+    return Syntax(uid, name, is_encapsulated=True, is_video=video, loss=loss, media_type=media_type)
+
+
+_BASE = "1.2.840.10008.1.2"
+
+TABLE: dict[str, Syntax] = {
+    syntax.uid: syntax
+    for syntax in (
+        Syntax(IMPLICIT_LITTLE, "Implicit VR Little Endian", is_implicit=True),
+        Syntax(EXPLICIT_LITTLE, "Explicit VR Little Endian"),
+        Syntax(ENCAPSULATED_LITTLE, "Encapsulated Uncompressed Explicit VR Little Endian", is_encapsulated=True),
+        Syntax(DEFLATED_LITTLE, "Deflated Explicit VR Little Endian", is_deflated=True),
+        Syntax(EXPLICIT_BIG, "Explicit VR Big Endian", is_big_endian=True),
+        _compressed(f"{_BASE}.4.50", "JPEG Baseline (Process 1)", "image/jpeg", Loss.ALWAYS),
+        _compressed(f"{_BASE}.4.51", "JPEG Extended (Process 2 and 4)", "image/jpeg", Loss.ALWAYS),
+        _compressed(f"{_BASE}.4.57", "JPEG Lossless (Process 14)", "image/jpeg"),
+        _compressed(f"{_BASE}.4.70", "JPEG Lossless (Process 14, Selection Value 1)", "image/jpeg"),
+        _compressed(f"{_BASE}.4.80", "JPEG-LS Lossless", "image/jls"),
+        _compressed(f"{_BASE}.4.81", "JPEG-LS Near-Lossless", "image/jls", Loss.ALWAYS),
+        _compressed(f"{_BASE}.4.90", "JPEG 2000 Lossless", "image/jp2"),
+        _compressed(f"{_BASE}.4.91", "JPEG 2000", "image/jp2", Loss.MAYBE),
+        _compressed(f"{_BASE}.4.92", "JPEG 2000 Multi-component Lossless", "image/jpx"),
+        _compressed(f"{_BASE}.4.93", "JPEG 2000 Multi-component", "image/jpx", Loss.MAYBE),
+        _compressed(f"{_BASE}.4.94", "JPIP Referenced", "application/octet-stream", Loss.MAYBE),
+        _compressed(f"{_BASE}.4.95", "JPIP Referenced Deflate", "application/octet-stream", Loss.MAYBE),
+        _compressed(f"{_BASE}.4.201", "HTJ2K Lossless", "image/jphc"),
+        _compressed(f"{_BASE}.4.202", "HTJ2K Lossless RPCL", "image/jphc"),
+        _compressed(f"{_BASE}.4.203", "HTJ2K", "image/jphc", Loss.MAYBE),
+        _compressed(f"{_BASE}.4.110", "JPEG XL Lossless", "image/jxl"),
+        _compressed(f"{_BASE}.4.111", "JPEG XL JPEG Recompression", "image/jxl", Loss.ALWAYS),
+        _compressed(f"{_BASE}.4.112", "JPEG XL", "image/jxl", Loss.MAYBE),
+        _compressed(f"{_BASE}.5", "RLE Lossless", "image/dicom-rle"),
+        *(
+            _compressed(f"{_BASE}.4.{number}{suffix}", name + tail, media_type, Loss.ALWAYS, video=True)
+            for number, name, media_type in (
+                (100, "MPEG2 Main Profile / Main Level", "video/mpeg"),
+                (101, "MPEG2 Main Profile / High Level", "video/mpeg"),
+                (102, "MPEG-4 AVC/H.264 High Profile / Level 4.1", "video/mp4"),
+                (103, "MPEG-4 AVC/H.264 BD-compatible High Profile / Level 4.1", "video/mp4"),
+                (104, "MPEG-4 AVC/H.264 High Profile / Level 4.2 For 2D Video", "video/mp4"),
+                (105, "MPEG-4 AVC/H.264 High Profile / Level 4.2 For 3D Video", "video/mp4"),
+                (106, "MPEG-4 AVC/H.264 Stereo High Profile / Level 4.2", "video/mp4"),
+                (107, "HEVC/H.265 Main Profile / Level 5.1", "video/H265"),
+                (108, "HEVC/H.265 Main 10 Profile / Level 5.1", "video/H265"),
+            )
+            for suffix, tail in (("", ""), (".1", " (fragmentable)"))
+            if not (suffix and number >= 107)
+        ),
+    )
+}
+
+
+def find(uid: str) -> Syntax | None:
+    """The syntax, if it is one we know."""
+    return TABLE.get(uid)

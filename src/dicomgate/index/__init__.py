@@ -1,0 +1,1 @@
+"""What is stored and where; the only room with SQL. Never touches an instance's bytes."""

@@ -1,0 +1,128 @@
+"""The joint: what an origin of DICOM objects can do. Doors speak to any origin through this, so a server, a gateway
+and a relay are pairings of a door with an origin, not three programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.outcomes import Outcome
+from dicomgate.dicom.uids import Target
+from dicomgate.spool import Arrival
+
+JSONDataset = dict[str, Any]
+"""One data set in the DICOM JSON model (PS3.18 Annex F)."""
+
+ROOT_PLACEHOLDER = b'"BulkDataURI":"/'
+"""In stored metadata every BulkDataURI is relative to the service root and starts with a slash. These exact bytes
+cannot occur inside a JSON string (its quotes would be escaped), so a door makes the links absolute with one replace."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of answers; `remaining` counts the matches after it (None: not known)."""
+
+    datasets: Iterable[JSONDataset]
+    remaining: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a stored instance without opening it."""
+
+    target: Target
+    sop_class: str
+    transfer_syntax: str
+    size: int
+    digest: str  # SHA-256 in hex; empty where nobody counted (a folder indexed in place)
+    version: str  # changes whenever the bytes do: what a strong ETag is made from
+    is_lossy: bool
+    frame_count: int  # 0: no pixel data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Bytes ready to leave: a value, a frame, a whole instance. `parts` may be asked for once."""
+
+    transfer_syntax: str
+    vr: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+class Instance(Protocol):
+    """One stored instance, not yet read."""
+
+    @property
+    def facts(self) -> Facts:
+        """What is known without opening it."""
+        ...
+
+    def file(self, span: range | None = None) -> Iterator[bytes]:
+        """The PS3.10 file as stored, or a span of its bytes, in chunks."""
+        ...
+
+    def explicit_file(self) -> Iterator[bytes]:
+        """The PS3.10 file in Explicit VR Little Endian; NotAcceptable when its pixel data is compressed."""
+        ...
+
+    def frame(self, number: int, *, span: range | None = None) -> Piece:
+        """A frame, from 1, in the stored encoding; little endian, its codestream alone. NotFound past the last."""
+        ...
+
+    def bulk(self, path: str) -> Piece:
+        """A value that metadata names by BulkDataURI. NotFound for any other."""
+        ...
+
+    def bulk_paths(self) -> Sequence[str]:
+        """Every value that metadata names by BulkDataURI, in the order of the data set."""
+        ...
+
+
+class Search(Protocol):
+    """Finds what is stored."""
+
+    def search(self, query: Query) -> Found:
+        """One page of data sets that match, in a stable total order."""
+        ...
+
+
+class Retrieve(Protocol):
+    """Gives back what is stored."""
+
+    def retrieve(self, target: Target) -> AbstractContextManager[Iterator[Instance]]:
+        """The instances of a target in a stable order. NotFound when there is none, Gone when it was deleted."""
+        ...
+
+    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
+        """A version that changes with the answer, and the DICOM JSON text of each instance (links relative)."""
+        ...
+
+
+class Store(Protocol):
+    """Keeps what it is given."""
+
+    def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
+        """Judge one arrival, and keep it or say why not. Never raises for what the sender did wrong."""
+        ...
+
+
+class Delete(Protocol):
+    """Forgets on request."""
+
+    def delete(self, target: Target) -> int:
+        """How many instances were removed. NotFound when there was none, Gone when they were deleted before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What one origin can do; None where it cannot, and the door offers no such route."""
+
+    search: Search
+    retrieve: Retrieve
+    store: Store | None = None
+    delete: Delete | None = None

@@ -1,0 +1,152 @@
+"""One instance's bytes on their way in: in memory while small, else in a file aside, hashed as they come.
+
+Nothing here is durable: an arrival becomes durable when the archive puts it among the blobs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from dicomgate.dicom import header
+from dicomgate.dicom.source import BytesSource, FileSource, Source
+
+_PREAMBLE = 128
+_MAGIC = b"DICM"
+_BLANK = bytes(_PREAMBLE)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+class Arrival:
+    """The bytes of one offered instance. Written by one thread at a time; `finish` ends the writing.
+
+    A preamble that is neither blank nor a TIFF header is cleared, for it could make the file a program (T12);
+    `original_digest` then tells what was sent.
+    """
+
+    def __init__(self, directory: Path, in_memory: int) -> None:
+        self._directory = directory
+        self._in_memory = in_memory
+        self._chunks: list[bytes] = []
+        self._waiting = 0
+        self._path: Path | None = None
+        self._file: int | None = None
+        self._hash = hashlib.sha256()
+        self._original: hashlib._Hash | None = None
+        self._header: header.Header | None = None
+        self._content: bytes | None = None
+        self.size = 0
+        self.digest = ""
+        self.original_digest = ""
+
+    def will_touch_disk(self, length: int) -> bool:
+        """True when writing so many more bytes leaves memory, so that a caller in an event loop takes a thread."""
+        return self._waiting + length > self._in_memory
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next bytes. OSError when the disk is full or broken."""
+        self._chunks.append(chunk)
+        self._waiting += len(chunk)
+        self.size += len(chunk)
+        if self._waiting > self._in_memory:
+            self._spill()
+
+    def finish(self) -> None:
+        """No more bytes come: now `digest` is known and the content can be read."""
+        if self._file is not None:
+            self._spill()
+        else:
+            self._content = self._cleared(b"".join(self._chunks))
+            self._hash.update(self._content)
+            self._chunks.clear()
+        self.digest = self._hash.hexdigest()
+        self.original_digest = self._original.hexdigest() if self._original else ""
+
+    def header(self, limits: header.Limits = header.DEFAULT) -> header.Header:
+        """What the header says, read once. Malformed or TooLarge when it cannot be."""
+        if self._header is None:
+            self._header = header.read(self.source(), limits)
+        return self._header
+
+    def source(self) -> Source:
+        """The finished content for reading."""
+        if self._file is not None:
+            return FileSource(self._file)
+        assert self._content is not None, "finish() comes first"
+        return BytesSource(self._content)
+
+    def content(self) -> bytes | Path:
+        """The finished content, as a blob store takes it: the bytes, or a file that may be moved away."""
+        if self._path is not None:
+            return self._path
+        assert self._content is not None, "finish() comes first"
+        return self._content
+
+    def discard(self) -> None:
+        """Let go of memory and of the file, if it is still here. May be called more than once."""
+        self._chunks.clear()
+        self._content = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._path is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+
+    def _spill(self) -> None:
+        content = b"".join(self._chunks)
+        self._chunks.clear()
+        self._waiting = 0
+        if self._file is None:
+            content = self._cleared(content)
+            self._path = self._directory / f"{os.getpid()}-{uuid.uuid4().hex}"
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        elif self._original:
+            self._original.update(content)
+        self._hash.update(content)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def _cleared(self, start: bytes) -> bytes:
+        if start[_PREAMBLE : _PREAMBLE + 4] != _MAGIC or start.startswith((_BLANK, *_TIFF)):
+            return start
+        self._original = hashlib.sha256(start)
+        return _BLANK + start[_PREAMBLE:]
+
+
+class Spool:
+    """A folder for arrivals too large for memory; on the file system of the blobs, so that they can be moved."""
+
+    def __init__(self, directory: Path, *, in_memory: int = 4 << 20) -> None:
+        self.directory = directory
+        self._in_memory = in_memory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def arrival(self) -> Arrival:
+        """A new, empty arrival."""
+        return Arrival(self.directory, self._in_memory)
+
+    def sweep(self) -> int:
+        """Remove what processes that no longer run have left; how many files that was."""
+        swept = 0
+        for path in self.directory.iterdir():
+            if not _is_running(path.name.partition("-")[0]):
+                path.unlink(missing_ok=True)
+                swept += 1
+        return swept
+
+
+def _is_running(process: str) -> bool:
+    if not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,1 @@
+"""Makers of small true instances, contract suites for each joint, and Hypothesis strategies."""

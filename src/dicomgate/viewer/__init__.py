@@ -1,0 +1,1 @@
+"""The built-in page: static files that use only the public DICOMweb services."""
