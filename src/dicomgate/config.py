@@ -1,0 +1,320 @@
+"""Settings: one tree of frozen dataclasses, filled from defaults, files, the environment and options, in that order.
+
+Only `assembly` and `cli` read it; rooms get plain arguments. An unknown name is an error at every depth, so that a
+slip of the pen never means "as before". `docs/settings.md` is made from these classes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from dicomgate import errors
+
+SYSTEM_FILE = Path("/etc/dicomgate.toml")
+LOCAL_FILE = Path("dicomgate.toml")
+PREFIX = "DICOMGATE__"
+DEFAULT = "default"
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+class WrongSetting(errors.Malformed):
+    """A setting that does not exist, or a value that it cannot have."""
+
+
+def _setting(default: Any, says: str, *, least: float | None = None, most: float | None = None) -> Any:
+    return field(default=default, metadata={"says": says, "least": least, "most": most})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where to listen, who may ask, and how long to wait for a caller."""
+
+    host: str = _setting("127.0.0.1", "address to listen on; one beyond loopback needs `no_auth`")
+    port: int = _setting(8104, "TCP port; 0 takes any free one", least=0, most=65535)
+    workers: int = _setting(1, "processes that serve side by side", least=1, most=256)
+    public_url: str = _setting("", "what callers call us, for the links in answers: `https://pacs.example.org`")
+    trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose `Forwarded` headers are believed")
+    cors_origins: tuple[str, ...] = _setting(("*",), "web origins whose pages may call us; `*` is any, empty is none")
+    no_auth: bool = _setting(False, "said aloud: everybody who reaches the address may do everything")
+    header_seconds: float = _setting(10.0, "longest wait for a whole request header", least=0.1)
+    stall_seconds: float = _setting(60.0, "longest pause within a request body, or of a reader of an answer", least=0.1)
+    idle_seconds: float = _setting(75.0, "how long an idle connection is kept", least=0.1)
+    stop_seconds: float = _setting(30.0, "how long requests in flight may take to finish when asked to stop", least=0)
+    connections: int = _setting(1000, "most connections per process at once", least=1)
+    connections_per_address: int = _setting(
+        200, "most connections per process from one address; 0 is no bound", least=0
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """What is taken in, and what is done with it."""
+
+    duplicates: Literal["refuse", "replace", "keep-first"] = _setting(
+        "refuse", "other content under a stored UID: `refuse`, `replace` or `keep-first`"
+    )
+    allow_delete: bool = _setting(False, "DELETE of studies, series and instances is offered")
+    instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)
+    body_bytes: int = _setting(64 * GIB, "largest request body", least=1)
+    parts: int = _setting(10_000, "most instances in one request", least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How much one search gives."""
+
+    most: int = _setting(10_000, "most results of one answer; when there are more, the answer says so", least=1)
+    strict: bool = _setting(False, "an unknown search parameter is 400 instead of a warning")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds on one data set, checked before anything is allocated."""
+
+    depth: int = _setting(64, "deepest nesting of sequences", least=1, most=500)
+    elements: int = _setting(50_000, "most elements outside functional groups", least=1)
+    enhanced_elements: int = _setting(5_000_000, "most elements inside functional groups", least=1)
+    items: int = _setting(100_000, "most sequence items outside functional groups", least=1)
+    seconds: float = _setting(30.0, "longest time to read one header", least=0.1)
+    inflated_bytes: int = _setting(4 * GIB, "largest data set after inflating", least=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """A folder served in place."""
+
+    watch_seconds: float = _setting(2.0, "pause between two looks for new or changed files", least=0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is written to standard error, as JSON lines without patient data."""
+
+    level: Literal["error", "warning", "info"] = _setting("warning", "least urgent message: `error`, `warning`, `info`")
+    requests: bool = _setting(False, "one line per request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings; `sources` tells where each dotted name got its value."""
+
+    server: Server = Server()
+    store: Store = Store()
+    search: Search = Search()
+    limits: Limits = Limits()
+    folder: Folder = Folder()
+    log: Log = Log()
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    def value(self, name: str) -> Any:
+        """The value of a dotted name that exists."""
+        section, key = name.split(".")
+        return getattr(getattr(self, section), key)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting as the documentation and the conversions need it."""
+
+    name: str
+    kind: Any
+    default: Any
+    says: str
+    least: float | None
+    most: float | None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.upper().replace(".", "__")
+
+
+def _declared() -> Iterator[Setting]:
+    for section, kind in sections().items():
+        kinds = typing.get_type_hints(kind)
+        for item in dataclasses.fields(kind):
+            yield Setting(
+                name=f"{section}.{item.name}", kind=kinds[item.name], default=item.default, **dict(item.metadata)
+            )
+
+
+def sections() -> dict[str, type]:
+    """The sections by name, in the order of the documentation."""
+    kinds = typing.get_type_hints(Settings)
+    return {item.name: kinds[item.name] for item in dataclasses.fields(Settings) if item.name != "sources"}
+
+
+TABLE: dict[str, Setting] = {setting.name: setting for setting in _declared()}
+"""Every setting by its dotted name."""
+
+
+def read(
+    *,
+    file: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+    system_file: Path = SYSTEM_FILE,
+) -> Settings:
+    """Settings from all sources: `options` (dotted names, None is "not said") win over everything.
+
+    `file` stands in for `dicomgate.toml` in the directory, and must exist. Raises WrongSetting.
+    """
+    found: dict[str, tuple[Any, str]] = {}
+    local = (directory or Path.cwd()) / LOCAL_FILE
+    for path in (system_file, file or local):
+        if path == file or path.is_file():
+            found.update(_from_file(path))
+    found.update(_from_environment(os.environ if environment is None else environment))
+    said = {name: value for name, value in (options or {}).items() if value is not None}
+    found.update((name, (_convert(_get(name, "options"), value, "options"), "option")) for name, value in said.items())
+    return _settings(found)
+
+
+def _settings(found: Mapping[str, tuple[Any, str]]) -> Settings:
+    filled = {
+        section: kind(
+            **{name.partition(".")[2]: value for name, (value, _) in found.items() if name.startswith(section + ".")}
+        )
+        for section, kind in sections().items()
+    }
+    return Settings(**filled, sources={name: found[name][1] if name in found else DEFAULT for name in TABLE})
+
+
+def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except OSError as fault:
+        raise WrongSetting(f"{path}: cannot be read: {fault.strerror}") from fault
+    except ValueError as fault:  # TOMLDecodeError and UnicodeDecodeError both are
+        raise WrongSetting(f"{path}: not TOML: {fault}") from fault
+    for section, keys in tree.items():
+        if section not in sections():
+            raise _unknown(section, str(path), list(sections()))
+        if not isinstance(keys, dict):
+            raise WrongSetting(f"{path}: {section} is a section: write [{section}] and its settings below")
+        for key, value in keys.items():
+            setting = _get(f"{section}.{key}", str(path))
+            yield setting.name, (_convert(setting, value, str(path)), str(path))
+
+
+def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, tuple[Any, str]]]:
+    by_variable = {setting.variable: setting for setting in TABLE.values()}
+    for variable in sorted(name for name in environment if name.startswith(PREFIX)):
+        setting = by_variable.get(variable)
+        if setting is None:
+            raise _unknown(variable, "environment", list(by_variable))
+        yield setting.name, (_convert(setting, _from_text(setting, environment[variable]), variable), variable)
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+
+def _from_text(setting: Setting, text: str) -> Any:
+    """What the text of an environment variable means, before it is checked like a value from TOML."""
+    if setting.kind is bool:
+        return _WORDS.get(text.strip().lower(), text)
+    if setting.kind in (int, float):
+        try:
+            return setting.kind(text)
+        except ValueError:
+            return text
+    if _is_list(setting.kind):
+        return [item.strip() for item in text.split(",") if item.strip()]
+    return text
+
+
+def _convert(setting: Setting, value: Any, where: str) -> Any:
+    expected, converted = _converted(setting.kind, value)
+    if converted is None:
+        raise WrongSetting(f"{where}: {setting.name} must be {expected}, saw {_kind_of(value)}")
+    if setting.least is not None and converted < setting.least:
+        raise WrongSetting(f"{where}: {setting.name} must be at least {setting.least:g}, saw {converted:g}")
+    if setting.most is not None and converted > setting.most:
+        raise WrongSetting(f"{where}: {setting.name} must be at most {setting.most:g}, saw {converted:g}")
+    return converted
+
+
+def _converted(kind: Any, value: Any) -> tuple[str, Any]:
+    """What is expected in words, and the value as that kind or None."""
+    if typing.get_origin(kind) is Literal:
+        words = typing.get_args(kind)
+        return "one of " + ", ".join(words), value if value in words else None
+    if _is_list(kind):
+        is_good = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
+        return "a list of texts", tuple(value) if is_good else None
+    if kind is float:
+        return "a number", float(value) if type(value) in (int, float) and math.isfinite(value) else None
+    name = {str: "a text", int: "a whole number", bool: "true or false"}[kind]
+    return name, value if type(value) is kind else None
+
+
+def _is_list(kind: Any) -> bool:
+    return isinstance(kind, types.GenericAlias)
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, str):
+        return "another text" if value else "an empty text"
+    return {bool: "true or false", int: "a whole number", float: "a number", list: "a list", dict: "a section"}.get(
+        type(value), "something else"
+    )
+
+
+def _get(name: str, where: str) -> Setting:
+    if name not in TABLE:
+        raise _unknown(name, where, list(TABLE))
+    return TABLE[name]
+
+
+def _unknown(name: str, where: str, known: list[str]) -> WrongSetting:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return WrongSetting(f"{where}: there is no setting {name}{hint}")
+
+
+def format_value(value: Any) -> str:
+    """A value as TOML writes it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return "[" + ", ".join(format_value(item) for item in value) + "]"
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case int():
+            return f"{value:_}" if value >= 100_000 else str(value)
+        case _:
+            return f"{value:g}"
+
+
+def format_markdown() -> str:
+    """The tables of docs/settings.md."""
+    lines: list[str] = []
+    for section, kind in sections().items():
+        lines += [
+            f"## [{section}]",
+            "",
+            (kind.__doc__ or "").strip(),
+            "",
+            "| setting | default | meaning |",
+            "|---|---|---|",
+        ]
+        lines += [
+            f"| `{setting.name}` | `{format_value(setting.default)}` | {setting.says} |"
+            for setting in TABLE.values()
+            if setting.name.startswith(section + ".")
+        ]
+        lines.append("")
+    return "\n".join(lines)
