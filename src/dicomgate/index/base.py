@@ -1,0 +1,281 @@
+"""The index: what is stored, where its bytes lie, and what is known of it without opening them (PS3.18 §8, §10.6).
+
+Rows never point at a missing blob: the bytes are stored first, then the row. Everything that one call changes is
+changed in one transaction, and a call that changes returns when the change is on stable storage.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.outcomes import Refused
+from dicomgate.dicom.uids import Target
+
+JSONDataset = dict[str, Any]
+"""One data set in the DICOM JSON model (PS3.18 Annex F)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One instance as it is offered to the index. Its bytes are already safe under `key`.
+
+    `attributes` and `metadata` are the same data set, as dict and as JSON text. `key` is ordered by arrival: the
+    instance with the smallest key of a study (series) gives the study's (series') attributes.
+    """
+
+    target: Target  # points at an instance
+    sop_class: str
+    transfer_syntax: str
+    size: int
+    digest: str  # SHA-256 of the stored bytes in hex; empty where nobody counted
+    original_digest: str = ""  # of the bytes as sent, where they were changed on the way in
+    checksum: str = ""  # XXH3-128 of the stored bytes in hex: the quick check on every full read
+    key: str
+    received: float  # seconds since 1970
+    attributes: JSONDataset
+    metadata: bytes
+    layout: bytes = b""  # where values and frames lie: opaque here
+    frame_chunks: tuple[bytes, ...] = ()  # tables of frame positions, a fixed number of frames each: opaque here
+    is_lossy: bool = False
+    frame_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is already stored under an offered SOP Instance UID, perhaps in another study or series."""
+
+    target: Target
+    digest: str
+    original_digest: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is stored around an offered instance, as the transaction that will add it sees it."""
+
+    instance: Known | None  # the same SOP Instance UID
+    series_study: str | None  # the study that holds the offered Series Instance UID
+    study_patient: str | None  # Patient ID of the offered Study Instance UID: "" without one, None if it is new
+
+
+class Verdict(enum.Enum):
+    """What to do with an offered instance."""
+
+    INSERT = "insert"  # new
+    SAME = "same"  # already here, byte for byte: nothing changes
+    REPLACE = "replace"  # takes the place of the stored one, whose key becomes garbage
+    KEEP_OLD = "keep-old"  # the stored one stays, nothing changes
+
+
+Judge = Callable[[Surroundings, Entry], Verdict | Refused]
+"""Decides inside the transaction. Pure: it may be asked twice for one entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of an offered instance. Unless `verdict` is INSERT or REPLACE, nobody points at the new blob."""
+
+    verdict: Verdict | Refused
+    known: Known | None = None  # what was stored under this UID before
+
+    @property
+    def is_stored(self) -> bool:
+        """True when the offered bytes are now the stored ones."""
+        return self.verdict in (Verdict.INSERT, Verdict.REPLACE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A stored instance: all that is known without opening it. `number` is the index's own name for the row."""
+
+    number: int
+    key: str
+    target: Target
+    sop_class: str
+    transfer_syntax: str
+    size: int
+    digest: str
+    original_digest: str
+    checksum: str
+    received: float
+    is_lossy: bool
+    frame_count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A page of answers. `remaining` counts the matches after it, exactly up to `COUNTED`, then "at least so many"."""
+
+    datasets: list[JSONDataset]
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much is stored."""
+
+    studies: int
+    series: int
+    instances: int
+    size: int  # bytes of all instances
+
+
+class ChangeKind(enum.Enum):
+    """What the journal tells of an instance."""
+
+    STORED = "stored"
+    REPLACED = "replaced"
+    REMOVED = "removed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the journal. `number` grows in order of commit."""
+
+    number: int
+    time: float
+    kind: ChangeKind
+    target: Target
+
+
+class FileState(enum.Enum):
+    """What a file of a folder that is indexed in place turned out to be."""
+
+    INDEXED = "indexed"  # an instance whose key is the file's path
+    DUPLICATE = "duplicate"  # its SOP Instance UID is indexed from another file
+    FOREIGN = "foreign"  # not DICOM
+    UNREADABLE = "unreadable"  # DICOM or not to be opened, with a reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRecord:
+    """What is remembered of a file, so that only a changed one is read again."""
+
+    path: str  # relative to the folder; the key of its instance
+    size: int
+    mtime_ns: int
+    state: FileState
+    reason: str = ""
+    instance: str | None = None  # SOP Instance UID, when indexed or duplicate
+
+
+class Reading(Protocol):
+    """Asking. Every answer is of one moment: a change is seen wholly or not at all."""
+
+    def find(self, query: Query) -> Found:
+        """One page in a total, repeatable order. TooLarge when it would take too long (PS3.18 §10.6.3.1, 413)."""
+        ...
+
+    def locate(self, target: Target) -> Iterator[Row]:
+        """The instances of a target by series number, instance number, UID; none if nothing is stored there.
+
+        Which instances is fixed at the first step; one that is removed while the rows are read is left out.
+        """
+        ...
+
+    def find_row(self, target: Target) -> Row | None:
+        """The row of one instance."""
+        ...
+
+    def layout(self, row: Row) -> bytes:
+        """What the entry brought as layout. NotFound when the row is gone."""
+        ...
+
+    def frame_chunk(self, row: Row, number: int) -> bytes:
+        """What the entry brought as frame chunk `number`, from 0. NotFound when there is none."""
+        ...
+
+    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
+        """A version that changes with the answer, and each instance's JSON text in the order of `locate`.
+
+        The version is empty when nothing is stored there.
+        """
+        ...
+
+    def was_deleted(self, target: Target) -> bool:
+        """True when the target was here, was removed on request, and was not stored again since."""
+        ...
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that a row points at."""
+        ...
+
+    def keys(self) -> Iterator[tuple[str, str, int]]:
+        """Key, digest and size of every stored instance, by key."""
+        ...
+
+    def counts(self) -> Counts:
+        """How much is stored."""
+        ...
+
+    def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
+        """The journal's next lines after a number."""
+        ...
+
+
+class Writing(Protocol):
+    """Changing. Every call is one transaction, and returns when it is durable.
+
+    OutOfSpace: surely nothing was changed. Any other Unavailable: nothing was acknowledged, but after a crash the
+    change may turn out to have been made, so bytes that a new row would point at must be left to the next sweep.
+    """
+
+    def add(self, entry: Entry, judge: Judge) -> Added:
+        """Add an instance, as the judge decides inside the transaction."""
+        ...
+
+    def add_many(self, entries: Sequence[Entry], judge: Judge) -> list[Added]:
+        """Add instances together: each is judged alone, all become durable at once."""
+        ...
+
+    def remove(self, target: Target) -> int:
+        """Remove all instances of a target from view; their keys become garbage. How many there were."""
+        ...
+
+    def garbage(self, limit: int = 1000) -> list[str]:
+        """Keys that no row points at any more and whose bytes may go."""
+        ...
+
+    def forget_garbage(self, keys: Iterable[str]) -> None:
+        """The bytes under these keys are gone."""
+        ...
+
+
+class FolderBook(Protocol):
+    """What a folder that is indexed in place remembers of its files."""
+
+    def known_files(self) -> dict[str, FileRecord]:
+        """Every file seen, by path."""
+        ...
+
+    def record_files(self, records: Sequence[FileRecord]) -> None:
+        """Remember these files, in place of what was remembered of the same paths."""
+        ...
+
+    def forget_files(self, paths: Iterable[str]) -> list[str]:
+        """Forget these files and the instances indexed from them, without garbage or tombstone.
+
+        Gives back the paths of duplicates of those instances: they are to be read again.
+        """
+        ...
+
+    def problems(self) -> Iterator[FileRecord]:
+        """The unreadable files, by path."""
+        ...
+
+    def file_counts(self) -> dict[FileState, int]:
+        """How many files are in each state."""
+        ...
+
+
+class Index(Reading, Writing, FolderBook, Protocol):
+    """All of it."""
+
+    def close(self) -> None:
+        """Finish what waits, let go of the files. May be called twice."""
+        ...
