@@ -11,6 +11,8 @@ import os
 import uuid
 from pathlib import Path
 
+import xxhash
+
 from dicomgate.dicom import header
 from dicomgate.dicom.source import BytesSource, FileSource, Source
 
@@ -36,11 +38,13 @@ class Arrival:
         self._file: int | None = None
         self._hash = hashlib.sha256()
         self._original: hashlib._Hash | None = None
+        self._checksum = xxhash.xxh3_128()
         self._header: header.Header | None = None
         self._content: bytes | None = None
         self.size = 0
         self.digest = ""
         self.original_digest = ""
+        self.checksum = ""
 
     def will_touch_disk(self, length: int) -> bool:
         """True when writing so many more bytes leaves memory, so that a caller in an event loop takes a thread."""
@@ -55,14 +59,18 @@ class Arrival:
             self._spill()
 
     def finish(self) -> None:
-        """No more bytes come: now `digest` is known and the content can be read."""
+        """No more bytes come: digest and checksum are known and the content can be read. May be called again."""
+        if self.digest:
+            return
         if self._file is not None:
             self._spill()
         else:
             self._content = self._cleared(b"".join(self._chunks))
             self._hash.update(self._content)
+            self._checksum.update(self._content)
             self._chunks.clear()
         self.digest = self._hash.hexdigest()
+        self.checksum = self._checksum.hexdigest()
         self.original_digest = self._original.hexdigest() if self._original else ""
 
     def header(self, limits: header.Limits = header.DEFAULT) -> header.Header:
@@ -107,6 +115,7 @@ class Arrival:
         elif self._original:
             self._original.update(content)
         self._hash.update(content)
+        self._checksum.update(content)
         view = memoryview(content)
         while view:
             view = view[os.write(self._file, view) :]

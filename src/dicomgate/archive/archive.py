@@ -1,0 +1,73 @@
+"""The archive: blobs and an index, put together as an origin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dicomgate.archive import policy, reindex, verify
+from dicomgate.archive.accept import Acceptor
+from dicomgate.archive.aside import Aside
+from dicomgate.archive.delete import Deleter
+from dicomgate.archive.retrieve import Retriever
+from dicomgate.archive.verify import Damage
+from dicomgate.blobs.base import BlobStore
+from dicomgate.dicom import header
+from dicomgate.dicom.matching import Query
+from dicomgate.index.base import Counts, Index
+from dicomgate.origin import Found, Origin
+from dicomgate.spool import Spool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Keeps what it is given. `allow_delete` decides whether the origin offers deletion at all."""
+
+    blobs: BlobStore
+    index: Index
+    spool: Spool
+    aside: Aside
+    duplicates: policy.Duplicates = policy.Duplicates.REFUSE
+    limits: header.Limits = header.DEFAULT
+    allow_delete: bool = False
+
+    @property
+    def origin(self) -> Origin:
+        """What a door may ask of it."""
+        judge = policy.judge_by(self.duplicates)
+        return Origin(
+            search=self,
+            retrieve=Retriever(blobs=self.blobs, index=self.index),
+            store=Acceptor(blobs=self.blobs, index=self.index, judge=judge, aside=self.aside, limits=self.limits),
+            delete=self._deleter if self.allow_delete else None,
+        )
+
+    def search(self, query: Query) -> Found:
+        """One page of data sets that match."""
+        found = self.index.find(query)
+        return Found(datasets=found.datasets, remaining=found.remaining)
+
+    def sweep(self) -> int:
+        """Clear what dead processes have left: spool files, blobs that no row knows, rows' old blobs (D5)."""
+        return self.spool.sweep() + self.blobs.sweep(self.index.known_keys) + self._deleter.clear_garbage()
+
+    def verify(self, progress: Callable[[int], None]) -> Iterator[Damage]:
+        """Read and compare every stored file."""
+        return verify.verify(self.blobs, self.index, progress)
+
+    def reindex(self, into: Index, progress: Callable[[int], None]) -> Iterator[Damage]:
+        """Fill a fresh index from the blobs alone."""
+        return reindex.reindex(self.blobs, into, limits=self.limits, duplicates=self.duplicates, progress=progress)
+
+    def counts(self) -> Counts:
+        """How many studies, series, instances there are."""
+        return self.index.counts()
+
+    def notes(self) -> Iterator[dict[str, Any]]:
+        """What was refused and kept aside, oldest first."""
+        return self.aside.notes()
+
+    @property
+    def _deleter(self) -> Deleter:
+        return Deleter(blobs=self.blobs, index=self.index)

@@ -1,0 +1,72 @@
+"""Instances that contradict what is stored, kept aside for a person to look at (T10): bounded, nothing promised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dicomgate.dicom.outcomes import Refused
+from dicomgate.dicom.source import Source
+from dicomgate.index.base import Entry
+
+_STEP = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A folder of refused files, one `<digest>.dcm` and one `<digest>.json` each; the oldest go when it is full."""
+
+    directory: Path
+    most_bytes: int = 1 << 30
+
+    def keep(self, entry: Entry, refused: Refused, source: Source) -> None:
+        """Keep a copy and why it was refused. Nothing is promised: without room it is left out."""
+        if entry.size > self.most_bytes:
+            return
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self._make_room(entry.size)
+        path = self.directory / f"{entry.digest}.dcm"
+        try:
+            with path.open("wb") as file:
+                for offset in range(0, entry.size, _STEP):
+                    file.write(source.read_at(offset, min(_STEP, entry.size - offset)))
+            path.with_suffix(".json").write_bytes(orjson.dumps(_note(entry, refused)))
+        except OSError:
+            path.unlink(missing_ok=True)
+
+    def notes(self) -> Iterator[dict[str, Any]]:
+        """What is kept aside and why, oldest first."""
+        for path in self._by_age("*.json"):
+            yield orjson.loads(path.read_bytes())
+
+    def _make_room(self, size: int) -> None:
+        kept = [(path, path.stat().st_size) for path in self._by_age("*.dcm")]
+        room = self.most_bytes - sum(length for _, length in kept)
+        for path, length in kept:
+            if room >= size:
+                return
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
+            room += length
+
+    def _by_age(self, pattern: str) -> list[Path]:
+        return sorted(self.directory.glob(pattern), key=lambda path: path.stat().st_mtime)
+
+
+def _note(entry: Entry, refused: Refused) -> dict[str, Any]:
+    return {
+        "received": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "reason": f"{refused.reason:04X}",
+        "why": refused.message,
+        "study": entry.target.study,
+        "series": entry.target.series,
+        "instance": entry.target.instance,
+        "size": entry.size,
+        "digest": entry.digest,
+        "original_digest": entry.original_digest,
+    }

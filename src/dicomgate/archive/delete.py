@@ -1,0 +1,41 @@
+"""Forgetting on request: out of view in one transaction, then the bytes, then the answer (D7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicomgate import errors
+from dicomgate.blobs.base import BlobStore
+from dicomgate.dicom.uids import Target
+from dicomgate.index.base import Index
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleter:
+    """The way to nothing."""
+
+    blobs: BlobStore
+    index: Index
+
+    def delete(self, target: Target) -> int:
+        """How many instances were removed; the bytes are gone too, so that no rebuild brings them back."""
+        removed = self.index.remove(target)
+        if removed:
+            self.clear_garbage()
+            return removed
+        word = target.level.name.lower()
+        if self.index.was_deleted(target):
+            raise errors.Gone(f"the {word} was deleted before")
+        raise errors.NotFound(f"no such {word} here")
+
+    def clear_garbage(self) -> int:
+        """Delete the blobs that the index has given up: after a delete, a replacement, or a crash between the two."""
+        cleared = 0
+        while keys := self.index.garbage(_BATCH):
+            for key in keys:
+                self.blobs.delete(key)
+            self.index.forget_garbage(keys)
+            cleared += len(keys)
+        return cleared

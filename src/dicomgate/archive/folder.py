@@ -1,0 +1,181 @@
+"""A folder of files indexed where it lies: files stay untouched, nothing is written beside them, new ones appear."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicomgate import errors
+from dicomgate.archive import describe, policy
+from dicomgate.archive.retrieve import Retriever
+from dicomgate.blobs.folder import FolderBlobs
+from dicomgate.dicom import header
+from dicomgate.dicom.header import Header
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.source import Source
+from dicomgate.index.base import Counts, Entry, FileRecord, FileState, Index, Verdict
+from dicomgate.origin import Found, Origin
+
+_BATCH = 64
+_DIRECTORY_RECORD = "1.2.840.10008.1.3.10"
+_MAGIC_END = 132
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One file as the last walk found it."""
+
+    path: str  # relative to the folder, with slashes
+    size: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a scan is."""
+
+    files: int = 0  # on disk
+    waiting: int = 0  # new or changed
+    read: int = 0
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """An origin over a folder. It cannot store: somebody else owns the files."""
+
+    root: Path
+    blobs: FolderBlobs
+    index: Index
+    limits: header.Limits = header.DEFAULT
+
+    @property
+    def origin(self) -> Origin:
+        """What a door may ask of it."""
+        return Origin(search=self, retrieve=Retriever(blobs=self.blobs, index=self.index))
+
+    def search(self, query: Query) -> Found:
+        """One page of data sets that match."""
+        found = self.index.find(query)
+        return Found(datasets=found.datasets, remaining=found.remaining)
+
+    def counts(self) -> Counts:
+        """How many studies, series, instances there are."""
+        return self.index.counts()
+
+    def problems(self) -> Iterator[FileRecord]:
+        """Files that are not served, and why."""
+        return self.index.problems()
+
+    def scan(self, report: Callable[[Progress], None]) -> bool:
+        """Bring the index up to date with the folder; True when something changed. Reads only new and changed files."""
+        found = {seen.path: seen for seen in self._walk()}
+        known = self.index.known_files()
+        vanished = [path for path in known if path not in found]
+        changed = [
+            seen for seen in found.values() if seen.path not in known or not _is_as_known(seen, known[seen.path])
+        ]
+        if vanished:
+            duplicates = set(self.index.forget_files(vanished)) - {seen.path for seen in changed}
+            changed += [found[path] for path in sorted(duplicates) if path in found]
+        progress = Progress(files=len(found), waiting=len(changed))
+        for start in range(0, len(changed), _BATCH):
+            report(progress)
+            batch = changed[start : start + _BATCH]
+            self._take(batch)
+            progress.read += len(batch)
+        progress.finished = True
+        report(progress)
+        return bool(vanished or changed)
+
+    def follow(
+        self, is_wanted: Callable[[], bool], report: Callable[[Progress], None], *, interval: float = 2.0
+    ) -> None:
+        """Scan again and again until no longer wanted; a folder that takes long to walk is walked less often."""
+        while is_wanted():
+            began = time.monotonic()
+            self.scan(report)
+            pause = max(interval, 20 * (time.monotonic() - began) if interval else 0.0)
+            until = time.monotonic() + min(pause, 60.0)
+            while is_wanted() and time.monotonic() < until:
+                time.sleep(0.2)
+
+    def _walk(self) -> Iterator[Seen]:
+        waiting = [self.root]
+        while waiting:
+            try:
+                with os.scandir(waiting.pop()) as entries:
+                    for entry in entries:
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(Path(entry.path))
+                        elif entry.is_file(follow_symlinks=False):
+                            yield self._see(entry)
+            except (FileNotFoundError, PermissionError, NotADirectoryError):
+                continue  # gone or closed to us since its parent was read; the next walk looks again
+
+    def _see(self, entry: os.DirEntry[str]) -> Seen:
+        found = entry.stat(follow_symlinks=False)
+        path = Path(entry.path).relative_to(self.root).as_posix()
+        return Seen(path, found.st_size, found.st_mtime_ns)
+
+    def _take(self, batch: list[Seen]) -> None:
+        records: list[FileRecord] = []
+        entries: list[tuple[Seen, Entry]] = []
+        for seen in batch:
+            read = self._read(seen)
+            if isinstance(read, FileRecord):
+                records.append(read)
+            else:
+                entries.append((seen, read))
+        added = self.index.add_many([entry for _, entry in entries], policy.judge_in_place)
+        for (seen, entry), result in zip(entries, added, strict=True):
+            is_second = result.verdict is Verdict.KEEP_OLD
+            state = FileState.DUPLICATE if is_second else FileState.INDEXED
+            reason = "another file holds the same SOP Instance UID" if is_second else ""
+            records.append(_record(seen, state, reason, entry.target.instance or ""))
+        self.index.record_files(records)
+
+    def _read(self, seen: Seen) -> Entry | FileRecord:
+        try:
+            with self.blobs.open(seen.path) as source:
+                return self._describe(seen, source)
+        except (errors.NotFound, OSError):
+            return _record(seen, FileState.UNREADABLE, "the file could not be opened")
+
+    def _describe(self, seen: Seen, source: Source) -> Entry | FileRecord:
+        try:
+            read = header.read(source, self.limits)
+        except errors.Fault as fault:
+            is_dicom = source.read_at(_MAGIC_END - 4, 4) == b"DICM"
+            state = FileState.UNREADABLE if is_dicom else FileState.FOREIGN
+            return _record(seen, state, fault.message if is_dicom else "not a DICOM file")
+        if _is_directory(read):
+            return _record(seen, FileState.FOREIGN, "a DICOMDIR: it lists files and is none of them")
+        refused = policy.examine(read, None)
+        if refused is not None:
+            return _record(seen, FileState.UNREADABLE, refused.message)
+        return describe.describe(
+            read,
+            key=seen.path,
+            size=seen.size,
+            digest=f"{seen.size}-{seen.mtime_ns}",
+            checksum="",
+            received=seen.mtime_ns / 1e9,
+        )
+
+
+def _is_as_known(seen: Seen, known: FileRecord) -> bool:
+    return (known.size, known.mtime_ns) == (seen.size, seen.mtime_ns)
+
+
+def _is_directory(read: Header) -> bool:
+    return read.meta.get("00020002", {}).get("Value") == [_DIRECTORY_RECORD]
+
+
+def _record(seen: Seen, state: FileState, reason: str, instance: str = "") -> FileRecord:
+    return FileRecord(
+        path=seen.path, size=seen.size, mtime_ns=seen.mtime_ns, state=state, reason=reason, instance=instance or None
+    )

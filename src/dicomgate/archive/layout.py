@@ -1,0 +1,50 @@
+"""Where the values and frames of a stored instance lie: what retrieval needs to know without reading the file again.
+
+Written once at arrival, kept by the index as a text it does not look into.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from dicomgate.dicom import frames
+from dicomgate.dicom.frames import FragmentSummary, NativeFrames
+from dicomgate.dicom.header import Header, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Places are in the file, or in the inflated data set when the syntax is deflated."""
+
+    dataset_offset: int
+    dataset_size: int
+    checksum: str  # XXH3-128 of the file; empty where nobody counted
+    bulk: dict[str, Place]
+    frames: NativeFrames | FragmentSummary | None
+
+
+def format_layout(header: Header, checksum: str) -> bytes:
+    """The text that the index keeps."""
+    return orjson.dumps(
+        {
+            "dataset": [header.dataset_offset, header.dataset_size],
+            "checksum": checksum,
+            "bulk": {path: [place.offset, place.length, place.vr] for path, place in header.bulk.items()},
+            "frames": header.frames.summary() if header.frames is not None else None,
+        }
+    )
+
+
+def parse_layout(text: bytes) -> Layout:
+    """The layout again."""
+    tree: dict[str, Any] = orjson.loads(text)
+    return Layout(
+        dataset_offset=tree["dataset"][0],
+        dataset_size=tree["dataset"][1],
+        checksum=tree["checksum"],
+        bulk={path: Place(*place) for path, place in tree["bulk"].items()},
+        frames=frames.from_summary(tree["frames"]) if tree["frames"] is not None else None,
+    )

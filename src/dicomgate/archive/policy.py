@@ -1,0 +1,94 @@
+"""Pure decisions on an offered instance: may it be kept, and what if its UID is known (T9, T10, STOW-15, STOW-18)."""
+
+from __future__ import annotations
+
+import enum
+
+from dicomgate.dicom import syntaxes, uids
+from dicomgate.dicom.header import Header
+from dicomgate.dicom.outcomes import Reason, Refused
+from dicomgate.index.base import Entry, Judge, Known, Surroundings, Verdict
+from dicomgate.origin import JSONDataset
+
+
+class Duplicates(enum.StrEnum):
+    """What happens to another content under a known SOP Instance UID."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+    KEEP_FIRST = "keep-first"
+
+
+_UID_TAGS = {
+    "00080016": "SOP Class UID (0008,0016)",
+    "00080018": "SOP Instance UID (0008,0018)",
+    "0020000D": "Study Instance UID (0020,000D)",
+    "0020000E": "Series Instance UID (0020,000E)",
+}
+
+
+def value(attributes: JSONDataset, tag: str) -> str | None:
+    """The first value of a text attribute, None where it is absent or empty."""
+    values = attributes.get(tag, {}).get("Value")
+    return values[0] if values and isinstance(values[0], str) else None
+
+
+def examine(header: Header, study: str | None) -> Refused | None:
+    """Why an instance cannot be kept whatever else is stored, None when it can."""
+    sop_class = value(header.attributes, "00080016")
+    for tag, name in _UID_TAGS.items():
+        text = value(header.attributes, tag)
+        if text is None:
+            return Refused(Reason.MISSING_UID, f"{name} has no value", header.target, sop_class)
+        if not uids.is_uid(text):
+            return Refused(Reason.MALFORMED_UID, f"{name} has {len(text)} characters", header.target, None)
+    assert header.target is not None, "all UIDs are well-formed"
+    if syntaxes.find(header.transfer_syntax) is None:
+        return Refused(Reason.SYNTAX_NOT_SUPPORTED, "", header.target, sop_class)
+    if study is not None and header.target.study != study:
+        return Refused(Reason.WRONG_STUDY, "", header.target, sop_class)
+    return None
+
+
+def judge_by(duplicates: Duplicates) -> Judge:
+    """The judgement that the index makes inside its transaction, when it knows what is stored already."""
+
+    def judge(around: Surroundings, entry: Entry) -> Verdict | Refused:
+        known = around.instance
+        if known is None:
+            return _judge_parents(around, entry) or Verdict.INSERT
+        if _is_same(known, entry):
+            return Verdict.SAME
+        if known.target != entry.target:
+            return _refuse(entry, Reason.OTHER_PARENT, "this SOP Instance UID belongs to another series or study")
+        if duplicates is Duplicates.KEEP_FIRST:
+            return Verdict.KEEP_OLD
+        if duplicates is Duplicates.REPLACE:
+            return Verdict.REPLACE
+        return _refuse(entry, Reason.OTHER_CONTENT, "")
+
+    return judge
+
+
+def judge_in_place(around: Surroundings, entry: Entry) -> Verdict | Refused:
+    """For a folder read in place: a file read again replaces itself, a second file of an instance waits."""
+    if around.instance is None:
+        return Verdict.INSERT
+    return Verdict.REPLACE if around.instance.key == entry.key else Verdict.KEEP_OLD
+
+
+def _is_same(known: Known, entry: Entry) -> bool:
+    """The same bytes as stored, or the same as were sent before their preamble was cleared."""
+    return known.digest == entry.digest
+
+
+def _judge_parents(around: Surroundings, entry: Entry) -> Refused | None:
+    if around.series_study is not None and around.series_study != entry.target.study:
+        return _refuse(entry, Reason.OTHER_PARENT, "this Series Instance UID belongs to another study")
+    if around.study_patient is not None and around.study_patient != (value(entry.attributes, "00100020") or ""):
+        return _refuse(entry, Reason.OTHER_PATIENT, "")
+    return None
+
+
+def _refuse(entry: Entry, reason: Reason, detail: str) -> Refused:
+    return Refused(reason, detail, entry.target, entry.sop_class)

@@ -1,0 +1,206 @@
+"""What is stored, given back: whole files, frames and values as spans of the blob, without parsing (PS3.18 §10.4)."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NoReturn
+
+import xxhash
+
+from dicomgate import errors
+from dicomgate.archive import layout, spans
+from dicomgate.archive.layout import Layout
+from dicomgate.blobs.base import BlobStore
+from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
+from dicomgate.dicom.frames import NativeFrames
+from dicomgate.dicom.uids import Target
+from dicomgate.index.base import Index, Row
+from dicomgate.origin import Facts, Instance, Piece
+
+PIXEL_DATA = "7FE00010"
+_STEP = 1 << 20
+_WORDS = {"OW": 2, "US": 2, "SS": 2, "OL": 4, "OF": 4, "FL": 4, "SL": 4, "UL": 4}
+_WORDS |= dict.fromkeys(("OD", "FD", "OV", "SV", "UV"), 8)
+
+
+@dataclass(frozen=True)
+class StoredInstance:
+    """One instance of the archive; each call reads only what it needs."""
+
+    row: Row
+    blobs: BlobStore
+    index: Index
+
+    @property
+    def facts(self) -> Facts:
+        """What is known without opening it."""
+        row = self.row
+        return Facts(
+            target=row.target,
+            sop_class=row.sop_class,
+            transfer_syntax=row.transfer_syntax,
+            size=row.size,
+            digest=row.digest,
+            version=row.digest,
+            is_lossy=row.is_lossy,
+            frame_count=row.frame_count,
+        )
+
+    @functools.cached_property
+    def _layout(self) -> Layout:
+        return layout.parse_layout(self.index.layout(self.row))
+
+    @functools.cached_property
+    def _syntax(self) -> syntaxes.Syntax:
+        return syntaxes.TABLE[self.row.transfer_syntax]
+
+    def file(self, span: range | None = None) -> Iterator[bytes]:
+        """The file as stored. A whole one is checked on its way: damage ends in Unavailable before the last bytes."""
+        whole = range(self.row.size)
+        if span is not None and span != whole:
+            return self._read_file([span])
+        return self._checked(self._read_file([whole]))
+
+    def explicit_file(self) -> Iterator[bytes]:
+        """The file in Explicit VR Little Endian, rewritten unless it is stored so."""
+        if self._syntax.is_encapsulated:
+            raise errors.NotAcceptable(
+                f"stored as {self._syntax.name} ({self._syntax.uid}), which cannot be decompressed here yet: "
+                "ask for transfer-syntax=*"
+            )
+        if self._syntax.uid == syntaxes.EXPLICIT_LITTLE:
+            return self.file()
+        return self._rewritten()
+
+    def frame(self, number: int, *, span: range | None = None) -> Piece:
+        """A frame, from 1, in its stored encoding. NotAcceptable when fragments cannot be told apart."""
+        table = self._layout.frames
+        if table is None or not 1 <= number <= table.count:
+            raise errors.NotFound(f"frame {number} does not exist; the instance has {table.count if table else 0}")
+        if isinstance(table, NativeFrames):
+            return self._native_frame(table, number, span)
+        ranges = self._fragments(number)
+        if not ranges:
+            raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
+        return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
+
+    def bulk(self, path: str) -> Piece:
+        """A value that metadata names; compressed pixel data only when it is one frame, else NotAcceptable."""
+        place = self._layout.bulk.get(path)
+        if place is None:
+            raise errors.NotFound("no such bulk data in this instance")
+        if path == PIXEL_DATA and self._syntax.is_encapsulated:
+            if self.row.frame_count > 1 and not self._syntax.is_video:
+                raise errors.NotAcceptable("compressed pixel data of several frames is sent one part a frame")
+            return self.frame(1)
+        word = _WORDS.get(place.vr, 1) if self._syntax.is_big_endian else 1
+        whole = range(place.offset, place.offset + place.length)
+        syntax = syntaxes.EXPLICIT_LITTLE
+        chunks = frames.swap_words(self._read([whole]), word)
+        return Piece(transfer_syntax=syntax, vr=place.vr, size=place.length, chunks=chunks)
+
+    def bulk_paths(self) -> Sequence[str]:
+        """Every value that metadata names, in the order of the data set."""
+        return tuple(self._layout.bulk)
+
+    def _native_frame(self, table: NativeFrames, number: int, span: range | None) -> Piece:
+        first = (number - 1) * table.frame_bits
+        size = -(-table.frame_bits // 8)
+        word = table.swap_word or 1
+        if word == 1 and first % 8 == 0 and table.frame_bits % 8 == 0:
+            start = table.offset + first // 8
+            return self._piece([range(start, start + size)], span, syntax=syntaxes.EXPLICIT_LITTLE, vr="OW")
+        start = first // 8 // word * word
+        stop = min(-(-(first + table.frame_bits) // (8 * word)) * word, table.length)
+        words = frames.swap_words(self._read([range(table.offset + start, table.offset + stop)]), word)
+        chunks = frames.cut_bits(words, first - start * 8, table.frame_bits)
+        wanted = span or range(size)
+        return Piece(
+            transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr="OW", size=len(wanted), chunks=spans.cut(chunks, wanted)
+        )
+
+    def _fragments(self, number: int) -> tuple[range, ...]:
+        chunk, place = divmod(number - 1, frames.CHUNK)
+        return frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[place]
+
+    def _piece(self, ranges: Sequence[range], span: range | None, *, syntax: str, vr: str) -> Piece:
+        wanted = list(ranges) if span is None else spans.within(ranges, span)
+        size = sum(len(part) for part in wanted)
+        return Piece(transfer_syntax=syntax, vr=vr, size=size, chunks=self._read(wanted))
+
+    def _read(self, ranges: Sequence[range]) -> Iterator[bytes]:
+        """Spans of the file, or of the inflated data set when the syntax is deflated."""
+        return self._read_inflated(ranges) if self._syntax.is_deflated else self._read_file(ranges)
+
+    def _read_file(self, ranges: Sequence[range]) -> Iterator[bytes]:
+        with self.blobs.open(self.row.key) as blob:
+            for part in ranges:
+                for offset in range(part.start, part.stop, _STEP):
+                    length = min(_STEP, part.stop - offset)
+                    chunk = blob.read_at(offset, length)
+                    if len(chunk) < length:
+                        raise errors.Unavailable("the stored file is shorter than it was when it was stored")
+                    yield chunk
+
+    def _read_inflated(self, ranges: Sequence[range]) -> Iterator[bytes]:
+        with self.blobs.open(self.row.key) as blob:
+            for part in ranges:
+                yield from inflate.read_range(blob, self._layout.dataset_offset, part)
+
+    def _rewritten(self) -> Iterator[bytes]:
+        with self.blobs.open(self.row.key) as blob:
+            yield from explicit.rewrite(blob, header.read(blob))
+
+    def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Holds the last chunk back until the whole is known to be what was stored (D6)."""
+        expected = self._layout.checksum
+        if not expected:
+            yield from chunks
+            return
+        checksum = xxhash.xxh3_128()
+        held: bytes | None = None
+        for chunk in chunks:
+            if held is not None:
+                yield held
+            checksum.update(chunk)
+            held = chunk
+        if checksum.hexdigest() != expected:
+            raise errors.Unavailable("the stored bytes are damaged: they differ from what was stored")
+        if held is not None:
+            yield held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retriever:
+    """The way out."""
+
+    blobs: BlobStore
+    index: Index
+
+    @contextmanager
+    def retrieve(self, target: Target) -> Iterator[Iterator[Instance]]:
+        """The instances of a target in the index's stable order. NotFound, or Gone when it was deleted."""
+        rows = self.index.locate(target)
+        first = next(rows, None)
+        if first is None:
+            self._miss(target)
+        else:
+            yield (StoredInstance(row, self.blobs, self.index) for row in itertools.chain([first], rows))
+
+    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
+        """A version that changes with the answer, and the DICOM JSON text of each instance; no file is opened."""
+        version, texts = self.index.metadata(target)
+        first = next(texts, None)
+        if first is None:
+            self._miss(target)
+        return version, itertools.chain([first], texts)
+
+    def _miss(self, target: Target) -> NoReturn:
+        word = target.level.name.lower()
+        if self.index.was_deleted(target):
+            raise errors.Gone(f"the {word} was deleted")
+        raise errors.NotFound(f"no such {word} here")
