@@ -59,8 +59,8 @@ class BlobStore(Protocol):
         """Open for reading. Raises NotFound."""
         ...
 
-    def delete(self, key: str) -> None:
-        """Remove, if it is there; also settles. Raises Unavailable."""
+    def delete(self, *keys: str) -> None:
+        """Remove durably what is there of these; also settles them. Raises Unavailable."""
         ...
 
     def keys(self) -> Iterator[str]:
