@@ -137,7 +137,8 @@ def _parse_parameter(piece: str) -> tuple[str, str]:
 
 
 def _unquote(text: str) -> str:
-    characters, position = [], 1
+    characters: list[str] = []
+    position = 1
     while position < len(text):
         if text[position] == '"':
             if position != len(text) - 1:

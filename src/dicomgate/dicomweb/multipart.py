@@ -1,7 +1,7 @@
-"""Multipart/related bodies: a push parser, bytes in and events out, and the bytes of a writer (PS3.18 §8.6.1.2, RFC 2046 §5.1).
+"""Multipart/related bodies: a push parser, bytes in and events out, and a writer's bytes (PS3.18 §8.6.1.2, RFC 2046).
 
-The parser keeps no more than a delimiter's length between two feeds and hands out slices of what it was fed, so a body of
-any size passes through without being copied or held.
+The parser keeps no more than a delimiter's length between two feeds and hands out slices of what it was fed, so a body
+of any size passes through without being copied or held.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class _State(enum.Enum):
 
 
 def boundary_of(content_type: MediaType) -> bytes:
-    """The boundary that a multipart Content-Type names. Malformed when there is none or it breaks RFC 2046's grammar."""
+    """The boundary that a multipart Content-Type names. Malformed when there is none, or none that RFC 2046 allows."""
     text = content_type.get("boundary")
     if not text:
         raise errors.Malformed("Content-Type: a multipart body needs a boundary parameter")
@@ -80,8 +80,8 @@ def boundary_of(content_type: MediaType) -> bytes:
 class Parser:
     """Reads one multipart body, fed in pieces of any size.
 
-    A delimiter is a line of its own: `--boundary` that goes on with something else is data. Lines may end in CRLF or LF;
-    delimiters inside the body end as the first one did, so that no byte of a part is taken for a line's end.
+    A delimiter is a line of its own: `--boundary` that goes on with something else is data. Lines may end in CRLF or
+    LF; delimiters inside the body end as the first one did, so that no byte of a part is taken for a line's end.
     """
 
     def __init__(self, boundary: bytes, limits: Limits = DEFAULT) -> None:
@@ -95,7 +95,7 @@ class Parser:
         # body (or, at the very start, a line end that only we imagine), so they are not data.
         self._held = b"\n"
         self._unsent = 1
-        self._line = bytearray()
+        self._line = b""
         self._headers: dict[str, str] = {}
         self._last_header = ""
         self._header_count = 0
@@ -126,7 +126,7 @@ class Parser:
         if self._state is _State.EPILOGUE:
             return
         if self._parts == 0:
-            raise errors.Malformed("multipart body: the boundary that Content-Type names does not occur in it")
+            raise errors.Malformed("multipart body: the boundary that Content-Type names is not in it")
         raise errors.Malformed(f"multipart body: ends in part {self._parts}, without the closing delimiter")
 
     def _feed_body(self, data: bytes, start: int, events: list[Event]) -> int:
@@ -192,37 +192,36 @@ class Parser:
         self._preamble += end - start
         if self._preamble > self._limits.preamble:
             raise errors.Malformed(
-                f"multipart body: the boundary that Content-Type names does not occur in the first {self._preamble} bytes"
+                f"multipart body: the boundary that Content-Type names is not in the first {self._limits.preamble} bytes"
             )
 
     def _enter_delimiter(self) -> None:
         # The state of before is kept: a near-delimiter goes back to it.
         self._before = self._state
         self._state = _State.DELIMITER
-        self._line.clear()
+        self._line = b""
 
     def _feed_delimiter(self, data: bytes, position: int, events: list[Event]) -> int:
-        byte = data[position]
+        byte = data[position : position + 1]
         line = self._line
-        if byte == 0x0A and not line.startswith(b"-"):
-            self._begin_part(bytes(line), events)
-            return position + 1
-        if byte == 0x2D and line in (b"", b"-"):
-            line.append(byte)
-            if line == b"--":
+        if byte == b"\n" and not line.startswith(b"-"):
+            self._begin_part(line, events)
+        elif byte == b"-" and line in (b"", b"-"):
+            self._line += byte
+            if line:
                 self._close(events)
-            return position + 1
-        if line[-1:] not in (b"\r", b"-") and byte in b" \t\r" and len(line) < self._limits.padding:
-            line.append(byte)
-            return position + 1
-        self._take_back(events)
-        return position
+        elif byte in b" \t\r" and not line.endswith((b"\r", b"-")) and len(line) < self._limits.padding:
+            self._line += byte
+        else:
+            self._take_back(events)
+            return position
+        return position + 1
 
     def _take_back(self, events: list[Event]) -> None:
         """It only looked like a delimiter: what was kept of it is data (or preamble)."""
         self._count_near_delimiter()
         self._state = self._before
-        kept = self._delimiter[self._unsent :] + bytes(self._line)
+        kept = self._delimiter[self._unsent :] + self._line
         self._unsent = 0
         self._held = b""
         if kept.endswith(self._break[:1]):  # a CR that may yet begin the true delimiter
@@ -238,7 +237,7 @@ class Parser:
             self._break = b"\r\n" if line.endswith(b"\r") else b"\n"
             self._delimiter = self._break + b"--" + self._boundary
         self._state = _State.HEADERS
-        self._line.clear()
+        self._line = b""
         self._headers = {}
         self._last_header = ""
         self._header_count = self._header_bytes = 0
@@ -260,8 +259,8 @@ class Parser:
             raise errors.TooLarge(f"part {self._parts}: its headers pass {self._limits.header_bytes} bytes")
         self._line += data[position:stop]
         if end >= 0:
-            line = bytes(self._line).rstrip(b"\r\n")
-            self._line.clear()
+            line = self._line.rstrip(b"\r\n")
+            self._line = b""
             if line:
                 self._add_header(line)
             else:
