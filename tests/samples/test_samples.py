@@ -1,6 +1,7 @@
 """The samples are what they say: readable, complete, the same every time, and quick to make."""
 
 import io
+import itertools
 import warnings
 
 import pydicom
@@ -74,7 +75,7 @@ def test_the_torso_is_in_hounsfield_units(samples):
 def test_slices_lie_one_above_the_other(samples):
     for modality in ("CT", "MR"):
         heights = [float(dataset.ImagePositionPatient[2]) for dataset in of_modality(samples, modality)]
-        steps = {round(b - a, 3) for a, b in zip(heights, heights[1:], strict=False)}
+        steps = {round(b - a, 3) for a, b in itertools.pairwise(heights)}
         assert steps == {float(of_modality(samples, modality)[0].SliceThickness)}
 
 

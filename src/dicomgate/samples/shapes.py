@@ -75,9 +75,9 @@ class Grid:
     def columns_between(self, low: float, high: float) -> tuple[int, int]:
         """The half-open run of columns whose centres lie between two positions."""
         middle = (self.columns - 1) / 2
-        first = math.ceil(low / self.spacing + middle)
+        first = min(max(math.ceil(low / self.spacing + middle), 0), self.columns)
         last = math.floor(high / self.spacing + middle) + 1
-        return max(first, 0), min(max(last, first), self.columns)
+        return first, min(max(last, first), self.columns)
 
 
 @functools.lru_cache(maxsize=256)
