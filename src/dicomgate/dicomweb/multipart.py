@@ -191,8 +191,9 @@ class Parser:
             return
         self._preamble += end - start
         if self._preamble > self._limits.preamble:
+            most = self._limits.preamble
             raise errors.Malformed(
-                f"multipart body: the boundary that Content-Type names is not in the first {self._limits.preamble} bytes"
+                f"multipart body: the boundary that Content-Type names is not in the first {most} bytes"
             )
 
     def _enter_delimiter(self) -> None:

@@ -1,0 +1,221 @@
+"""What the caller would accept, and the best of what is offered (PS3.18 §8.7.5 to §8.7.8, RFC 9110 §12.5.1)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dicomgate import errors
+from dicomgate.dicom import syntaxes
+from dicomgate.dicomweb import media_types
+from dicomgate.dicomweb.media_types import MediaType
+
+AS_STORED = "*"
+_NEVER_NEGOTIATED = frozenset({syntaxes.IMPLICIT_LITTLE, syntaxes.EXPLICIT_BIG})  # GEN-09
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """One thing the caller would take. `media_type` may be a range; of a multipart wish it is the parts' type.
+
+    `is_multipart` None: either will do (`*/*`). `transfer_syntax` None: the type's default, `*`: as stored. Wishes of a
+    lower `tier` go first, whatever their quality: `accept=` in the address wins over the header (V1).
+    """
+
+    media_type: str
+    is_multipart: bool | None = False
+    transfer_syntax: str | None = None
+    quality: float = 1.0
+    tier: int = 0
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One representation that can be had.
+
+    `is_default`: what a wish without a transfer syntax gets; `is_stored`: what `transfer-syntax=*` gets.
+    """
+
+    media_type: str
+    is_multipart: bool
+    transfer_syntax: str | None = None
+    is_default: bool = True
+    is_stored: bool = True
+
+    @property
+    def content_type(self) -> str:
+        """The Content-Type of the single part, or of each part (MT-08, V3)."""
+        return media_types.with_transfer_syntax(self.media_type, self.transfer_syntax)
+
+    @property
+    def wish(self) -> str:
+        """What to write into Accept to get it."""
+        syntax = AS_STORED if self.is_stored and not self.is_default else None
+        parameters = (("transfer-syntax", syntax),) if syntax else ()
+        if self.is_multipart:
+            return media_types.format_media_type(
+                MediaType(media_types.MULTIPART, (("type", self.media_type), *parameters))
+            )
+        return media_types.format_media_type(MediaType(self.media_type, parameters))
+
+
+ANYTHING = Wish(media_type=media_types.ANY, is_multipart=None)
+
+
+def wishes(
+    accept: str | None, accept_query: str | None = None, *, strict: bool = False, is_bulk: bool = False
+) -> tuple[Wish, ...]:
+    """What an Accept header and an `accept=` parameter ask for.
+
+    Members that cannot be read are left out; no header means anything (V1, AMB-01). When `strict`, a missing header is
+    NotAcceptable (GEN-07) and DICOM types mixed with rendered ones are Malformed (MT-02); `is_bulk` tells that the
+    resource is bulk data, so that image/jpeg is no rendered type there (AMB-02).
+    """
+    if strict and accept is None:
+        raise errors.NotAcceptable("an Accept header is required")
+    header = _parse_wishes(accept, tier=1) if accept and accept.strip() else (replace(ANYTHING, tier=1),)
+    query = _parse_wishes(_restore_plus(accept_query), tier=0) if accept_query else ()
+    if strict:
+        _refuse_mix(header + query, is_bulk=is_bulk)
+    return query + header
+
+
+def find(wanted: Sequence[Wish], offers: Sequence[Offer]) -> Offer | None:
+    """The best offer, None when none is wanted.
+
+    Of the wishes that fit an offer the most specific counts. The highest quality wins, then the earlier wish, then the
+    earlier offer (§8.7.8.1: ties are the server's choice).
+    """
+    best: tuple[tuple[int, float, int], Offer] | None = None
+    for offer in offers:
+        for tier in sorted({wish.tier for wish in wanted}):
+            wish = _most_specific([wish for wish in wanted if wish.tier == tier], offer)
+            if wish is None:
+                continue
+            rank = (wish.tier, -wish.quality, wish.position)
+            if wish.quality > 0 and (best is None or rank < best[0]):
+                best = (rank, offer)
+            break
+    return best[1] if best else None
+
+
+def choose(wanted: Sequence[Wish], offers: Sequence[Offer]) -> Offer:
+    """The best offer. NotAcceptable, naming what could be had, when none is wanted."""
+    found = find(wanted, offers)
+    if found is None:
+        raise not_acceptable(offers)
+    return found
+
+
+def choose_each(wanted: Sequence[Wish], offers: Sequence[tuple[Offer, ...]]) -> list[Offer | None]:
+    """An offer for each instance of one answer, all of one media type, each with its own transfer syntax (RET-04, V4).
+
+    None where an instance has nothing that is wanted (206 then, RET-03). NotAcceptable when none has.
+    """
+    found: dict[tuple[Offer, ...], Offer | None] = {each: find(wanted, each) for each in offers}
+    first = next((offer for offer in found.values() if offer is not None), None)
+    if first is None:
+        raise not_acceptable([offer for each in found for offer in each])
+    for each in found:
+        alike = [o for o in each if (o.media_type, o.is_multipart) == (first.media_type, first.is_multipart)]
+        found[each] = find(wanted, alike)
+    return [found[each] for each in offers]
+
+
+def not_acceptable(offers: Iterable[Offer]) -> errors.NotAcceptable:
+    """The refusal that says what could be had."""
+    unique = tuple(dict.fromkeys(offers))
+    see = tuple(dict.fromkeys(offer.wish for offer in unique))
+    kept = sorted({o.transfer_syntax for o in unique if o.transfer_syntax and not o.is_default and o.is_stored})
+    names = [syntax.name if (syntax := syntaxes.find(uid)) else "an unknown syntax" for uid in kept]
+    stored = ", ".join(f"{name} ({uid})" for name, uid in zip(names, kept, strict=True))
+    why = f" It is stored as {stored} and sent only so: ask for transfer-syntax=*." if stored else ""
+    return errors.NotAcceptable(f"nothing that was asked for can be sent.{why}", see=see)
+
+
+def _parse_wishes(text: str, *, tier: int) -> tuple[Wish, ...]:
+    found: list[Wish] = []
+    for member in media_types.parse_list(text):
+        found.extend(_wishes_of(member, tier, len(found)))
+    return tuple(found)
+
+
+def _wishes_of(member: MediaType, tier: int, position: int) -> list[Wish]:
+    """One member is one wish, and one more for each further transfer syntax that it repeats (CLI-02)."""
+    quality = _parse_quality(member.get("q"))
+    if quality is None:
+        return []
+    type_, is_multipart = member.type, False if member.type != media_types.ANY else None
+    if type_ in (media_types.MULTIPART, "multipart/*"):
+        type_, is_multipart = (member.get("type") or media_types.ANY).lower(), True
+    type_ = media_types.ALIASES.get(type_, type_)
+    first, *others = member.all("transfer-syntax") or (None,)
+    kept = [Wish(media_type=type_, is_multipart=is_multipart, transfer_syntax=first, quality=quality, tier=tier)]
+    for other in others:
+        # "In this syntax, else as stored" cannot mean only what happens to have the first syntax's type.
+        is_any = other == AS_STORED and type_.startswith(("image/", "video/"))
+        kept.append(replace(kept[0], transfer_syntax=other, media_type=media_types.ANY if is_any else type_))
+    return [replace(wish, position=position + number) for number, wish in enumerate(kept)]
+
+
+def _parse_quality(text: str | None) -> float | None:
+    """The weight, at most 1; None when it cannot be read."""
+    if text is None:
+        return 1.0
+    try:
+        quality = float(text) if len(text) <= 16 else math.nan
+    except ValueError:
+        return None
+    return min(quality, 1.0) if quality >= 0 else None
+
+
+def _restore_plus(text: str) -> str:
+    """Many write `accept=application/dicom+json` unescaped, where `+` reads as a blank."""
+    return text.replace("dicom json", "dicom+json").replace("dicom xml", "dicom+xml")
+
+
+def _refuse_mix(found: Iterable[Wish], *, is_bulk: bool) -> None:
+    named = [wish for wish in found if "*" not in wish.media_type]
+    rendered = [wish for wish in named if _is_rendered(wish, is_bulk=is_bulk)]
+    if rendered and len(rendered) < len(named):
+        raise errors.Malformed("Accept: DICOM types and rendered types cannot be mixed")
+
+
+def _is_rendered(wish: Wish, *, is_bulk: bool) -> bool:
+    if wish.media_type in media_types.RENDERED_ONLY:
+        return True
+    return not is_bulk and not wish.is_multipart and wish.media_type in media_types.BULK_OR_RENDERED
+
+
+def _most_specific(wanted: Iterable[Wish], offer: Offer) -> Wish | None:
+    fitting = [(specificity, wish) for wish in wanted if (specificity := _fit(wish, offer)) is not None]
+    return max(fitting, key=lambda pair: (pair[0], -pair[1].position))[1] if fitting else None
+
+
+def _fit(wish: Wish, offer: Offer) -> tuple[int, int] | None:
+    """How precisely the wish means this offer: its type, then its transfer syntax. None when it does not."""
+    if wish.is_multipart not in (None, offer.is_multipart):
+        return None
+    type_, syntax = _fit_type(wish.media_type, offer.media_type.lower()), _fit_syntax(wish, offer)
+    return None if type_ is None or syntax is None else (type_, syntax)
+
+
+def _fit_type(wanted: str, offered: str) -> int | None:
+    if wanted == offered:
+        return 2
+    if wanted == media_types.ANY:
+        return 0
+    return 1 if wanted.endswith("/*") and offered.startswith(wanted[:-1]) else None
+
+
+def _fit_syntax(wish: Wish, offer: Offer) -> int | None:
+    if offer.transfer_syntax is None:
+        return 0
+    if wish.transfer_syntax is None:
+        return 0 if offer.is_default else None
+    if wish.transfer_syntax == AS_STORED:
+        return 1 if offer.is_stored else None
+    is_named = wish.transfer_syntax == offer.transfer_syntax and offer.transfer_syntax not in _NEVER_NEGOTIATED
+    return 2 if is_named else None
