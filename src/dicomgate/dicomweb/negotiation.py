@@ -194,12 +194,14 @@ def _most_specific(wanted: Iterable[Wish], offer: Offer) -> Wish | None:
     return max(fitting, key=lambda pair: (pair[0], -pair[1].position))[1] if fitting else None
 
 
-def _fit(wish: Wish, offer: Offer) -> tuple[int, int] | None:
-    """How precisely the wish means this offer: its type, then its transfer syntax. None when it does not."""
+def _fit(wish: Wish, offer: Offer) -> tuple[int, int, int] | None:
+    """How precisely the wish means this offer: its form, type, transfer syntax. None when it does not."""
     if wish.is_multipart not in (None, offer.is_multipart):
         return None
     type_, syntax = _fit_type(wish.media_type, offer.media_type.lower()), _fit_syntax(wish, offer)
-    return None if type_ is None or syntax is None else (type_, syntax)
+    if type_ is None or syntax is None:
+        return None
+    return (0 if wish.is_multipart is None else 1, type_, syntax)
 
 
 def _fit_type(wanted: str, offered: str) -> int | None:

@@ -36,9 +36,9 @@ ERROR: Offers = (
 
 
 @functools.lru_cache(maxsize=256)
-def instance_offers(transfer_syntax: str, *, is_lossy: bool, frame_count: int, many: bool) -> Offers:
-    """A stored instance: a PS3.10 file, or its bulk data (FRM-05). `many`: the resource is a study or series (MT-17)."""
-    files = _files(transfer_syntax, is_lossy=is_lossy, frame_count=frame_count)
+def instance_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: bool, many: bool) -> Offers:
+    """A stored instance: a PS3.10 file, or its bulk data (FRM-05). `many`: of a study or series (MT-17)."""
+    files = _files(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames)
     forms = (True,) if many else (True, False)
     dicom = tuple(
         Offer(
@@ -51,7 +51,7 @@ def instance_offers(transfer_syntax: str, *, is_lossy: bool, frame_count: int, m
         for form in forms
         for uid, is_default, is_stored in files
     )
-    return dicom + collected_bulk_offers(transfer_syntax, is_lossy=is_lossy, frame_count=frame_count)
+    return dicom + collected_bulk_offers(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames)
 
 
 @functools.lru_cache(maxsize=256)
@@ -74,13 +74,13 @@ def bulk_offers() -> Offers:
 
 
 @functools.lru_cache(maxsize=256)
-def collected_bulk_offers(transfer_syntax: str, *, is_lossy: bool, frame_count: int) -> Offers:
+def collected_bulk_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: bool) -> Offers:
     """All bulk data of an instance in one answer, each part under one type (FRM-04, V4).
 
     The transfer syntax is that of the pixel data; every other value goes in Explicit VR Little Endian.
     """
     syntax = syntaxes.find(transfer_syntax)
-    if frame_count == 0 or (syntax is not None and not _is_compressed(syntax)):
+    if not has_frames or (syntax is not None and not _is_compressed(syntax)):
         return (
             Offer(media_type=media_types.OCTET_STREAM, is_multipart=True, transfer_syntax=syntaxes.EXPLICIT_LITTLE),
         )
@@ -95,7 +95,7 @@ def collected_bulk_offers(transfer_syntax: str, *, is_lossy: bool, frame_count: 
     )
 
 
-def _files(transfer_syntax: str, *, is_lossy: bool, frame_count: int) -> list[tuple[str, bool, bool]]:
+def _files(transfer_syntax: str, *, is_lossy: bool, has_frames: bool) -> list[tuple[str, bool, bool]]:
     """The transfer syntaxes in which the whole file can be sent; whether each is the default, and the stored one."""
     syntax = syntaxes.find(transfer_syntax)
     if transfer_syntax == syntaxes.EXPLICIT_LITTLE:
@@ -103,7 +103,7 @@ def _files(transfer_syntax: str, *, is_lossy: bool, frame_count: int) -> list[tu
     if syntax is not None and not syntax.is_encapsulated:
         return [(syntaxes.EXPLICIT_LITTLE, True, False), (transfer_syntax, False, True)]
     # Without pixel data the encapsulated syntaxes encode as Explicit VR Little Endian does; still, we send it as it is.
-    is_default = frame_count == 0 or _is_default_as_stored(syntax, is_lossy=is_lossy)
+    is_default = not has_frames or _is_default_as_stored(syntax, is_lossy=is_lossy)
     return [(transfer_syntax, is_default, True)]
 
 

@@ -1,0 +1,343 @@
+"""Accept against what is stored: MT-02..09, MT-16, MT-17, V1, V2, V3, V5, V6, CLI-01, CLI-02, FRM-05, FRM-07, RET-04."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicomgate import errors
+from dicomgate.dicom import syntaxes
+from dicomgate.dicomweb import negotiation, offers
+from dicomgate.dicomweb.negotiation import Offer
+
+EXPLICIT = syntaxes.EXPLICIT_LITTLE
+IMPLICIT = syntaxes.IMPLICIT_LITTLE
+BIG = syntaxes.EXPLICIT_BIG
+DEFLATED = syntaxes.DEFLATED_LITTLE
+JLS = "1.2.840.10008.1.2.4.80"
+JPEG = "1.2.840.10008.1.2.4.50"
+J2K = "1.2.840.10008.1.2.4.91"
+RLE = "1.2.840.10008.1.2.5"
+MP4 = "1.2.840.10008.1.2.4.102"
+
+
+def instance(
+    accept: str | None, stored: str, *, query: str | None = None, is_lossy: bool = False, many: bool = False
+) -> str:
+    offered = offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many)
+    return said(negotiation.choose(negotiation.wishes(accept, query), offered))
+
+
+def frames(accept: str | None, stored: str, *, is_lossy: bool = False, many: bool = False) -> str:
+    offered = offers.frame_offers(stored, is_lossy=is_lossy, many=many)
+    return said(negotiation.choose(negotiation.wishes(accept), offered))
+
+
+def said(offer: Offer) -> str:
+    return ("multipart " if offer.is_multipart else "") + offer.content_type
+
+
+DICOM = "application/dicom; transfer-syntax="
+OCTETS = "application/octet-stream; transfer-syntax="
+
+
+@pytest.mark.parametrize(
+    ("accept", "stored", "expected"),
+    [
+        (None, EXPLICIT, f"multipart {DICOM}{EXPLICIT}"),
+        ("", EXPLICIT, f"multipart {DICOM}{EXPLICIT}"),
+        ("*/*", IMPLICIT, f"multipart {DICOM}{EXPLICIT}"),
+        ("application/*", BIG, f"{DICOM}{EXPLICIT}"),
+        ("multipart/*", BIG, f"multipart {DICOM}{EXPLICIT}"),
+        ("multipart/related", EXPLICIT, f"multipart {DICOM}{EXPLICIT}"),
+        ('multipart/related; type="application/dicom"', DEFLATED, f"multipart {DICOM}{EXPLICIT}"),
+        ("multipart/related; type=application/dicom; transfer-syntax=*", JLS, f"multipart {DICOM}{JLS}"),
+        ('multipart/related;transfer-syntax="*";type=application/dicom', IMPLICIT, f"multipart {DICOM}{IMPLICIT}"),
+        ("application/dicom; transfer-syntax=*", BIG, f"{DICOM}{BIG}"),
+        ("application/dicom", EXPLICIT, f"{DICOM}{EXPLICIT}"),
+        (f"application/dicom; transfer-syntax={EXPLICIT}", IMPLICIT, f"{DICOM}{EXPLICIT}"),
+        (f"application/dicom; transfer-syntax={JLS}", JLS, f"{DICOM}{JLS}"),
+        (f"application/dicom; transfer-syntax={RLE}, application/dicom; transfer-syntax={JLS}", JLS, f"{DICOM}{JLS}"),
+        (f"application/dicom; transfer-syntax={IMPLICIT}, nonsense, application/dicom", IMPLICIT, f"{DICOM}{EXPLICIT}"),
+        ("image/png, application/dicom", EXPLICIT, f"{DICOM}{EXPLICIT}"),
+        ('multipart/related; type="*/*"', EXPLICIT, f"multipart {DICOM}{EXPLICIT}"),
+        ("multipart/related; type=application/octet-stream", EXPLICIT, f"multipart {OCTETS}{EXPLICIT}"),
+        ("multipart/related; type=application/octet-stream; transfer-syntax=*", JLS, f"multipart {OCTETS}{JLS}"),
+        # Lossy alone is stored, and a video always: then that is the default (MT-07).
+        ("multipart/related; type=application/dicom", JPEG, f"multipart {DICOM}{JPEG}"),
+        ("application/dicom", MP4, f"{DICOM}{MP4}"),
+    ],
+)
+def test_instance(accept: str | None, stored: str, expected: str) -> None:
+    assert instance(accept, stored) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "stored"),
+    [
+        ("application/dicom", JLS),
+        ("*/*", RLE),
+        (f"application/dicom; transfer-syntax={IMPLICIT}", IMPLICIT),
+        (f"application/dicom; transfer-syntax={BIG}", BIG),
+        (f"application/dicom; transfer-syntax={JPEG}", JLS),
+        ("image/png", EXPLICIT),
+        ("application/octet-stream", EXPLICIT),
+        ("application/dicom; q=0", EXPLICIT),
+        ("application/dicom; transfer-syntax=rubbish", EXPLICIT),
+        ("rubbish", EXPLICIT),
+        ("application/dicom; q=x", EXPLICIT),
+    ],
+)
+def test_what_cannot_be_had_is_refused_and_says_what_can_rows_12_16_GEN09(accept: str, stored: str) -> None:
+    with pytest.raises(errors.NotAcceptable) as caught:
+        instance(accept, stored)
+    assert any("application/dicom" in wish for wish in caught.value.see)
+
+
+def test_a_compressed_instance_without_star_says_how_it_is_stored_row14() -> None:
+    with pytest.raises(errors.NotAcceptable, match=r"JPEG-LS Lossless .*ask for transfer-syntax=\*") as caught:
+        instance("application/dicom", JLS)
+    assert "application/dicom; transfer-syntax=*" in caught.value.see
+    for wish in caught.value.see:
+        instance(wish, JLS)
+
+
+def test_lossy_by_attribute_counts_only_where_the_syntax_may_lose_MT07() -> None:
+    assert instance("application/dicom", J2K, is_lossy=True) == f"{DICOM}{J2K}"
+    for stored in (J2K, RLE):
+        with pytest.raises(errors.NotAcceptable):
+            instance("application/dicom", stored, is_lossy=stored == RLE)
+
+
+def test_a_study_has_no_single_part_form_row18_MT17() -> None:
+    assert (
+        instance('multipart/related; type="application/dicom"', EXPLICIT, many=True) == f"multipart {DICOM}{EXPLICIT}"
+    )
+    with pytest.raises(errors.NotAcceptable) as caught:
+        instance("application/dicom", EXPLICIT, many=True)
+    assert 'multipart/related; type="application/dicom"' in caught.value.see
+
+
+@pytest.mark.parametrize(
+    ("accept", "stored", "expected"),
+    [
+        # cornerstone3D, OHIF, EZ-WSI, dicomweb-client, MONAI as they ask (user journeys; CLI-01, CLI-02).
+        ("multipart/related; type=application/octet-stream; transfer-syntax=*", JLS, f"multipart {OCTETS}{JLS}"),
+        (
+            "multipart/related; type=application/octet-stream; transfer-syntax=*",
+            IMPLICIT,
+            f"multipart {OCTETS}{EXPLICIT}",
+        ),
+        (
+            'multipart/related; type="image/jls"; transfer-syntax="1.2.840.10008.1.2.4.80"; transfer-syntax="*"',
+            JLS,
+            f"multipart image/jls; transfer-syntax={JLS}",
+        ),
+        (
+            'multipart/related; type="image/jls"; transfer-syntax="1.2.840.10008.1.2.4.80"; transfer-syntax="*"',
+            RLE,
+            f"multipart image/dicom-rle; transfer-syntax={RLE}",
+        ),
+        ("application/octet-stream; transfer-syntax=*", JLS, f"{OCTETS}{JLS}"),
+        ('multipart/related; type="*/*"', JLS, f"multipart image/jls; transfer-syntax={JLS}"),
+        ('multipart/related; type="*/*"', BIG, f"multipart {OCTETS}{EXPLICIT}"),
+        ("*/*", RLE, f"multipart image/dicom-rle; transfer-syntax={RLE}"),
+        (None, JLS, f"multipart image/jls; transfer-syntax={JLS}"),
+        # Old names (MT-14), types without a syntax, single parts (V5).
+        ("multipart/related; type=image/x-jls", JLS, f"multipart image/jls; transfer-syntax={JLS}"),
+        ("image/x-dicom-rle", RLE, f"image/dicom-rle; transfer-syntax={RLE}"),
+        (
+            'multipart/related; type="image/dicom+jpeg"; transfer-syntax=1.2.840.10008.1.2.4.50',
+            JPEG,
+            f"multipart image/jpeg; transfer-syntax={JPEG}",
+        ),
+        ("image/*", JPEG, f"image/jpeg; transfer-syntax={JPEG}"),
+        ("application/octet-stream", IMPLICIT, f"{OCTETS}{EXPLICIT}"),
+        (f"application/octet-stream; transfer-syntax={EXPLICIT}", BIG, f"{OCTETS}{EXPLICIT}"),
+        (f"multipart/related; type=application/octet-stream; transfer-syntax={JLS}", JLS, f"multipart {OCTETS}{JLS}"),
+        ("application/octet-stream", JPEG, f"{OCTETS}{JPEG}"),
+        ("multipart/related; type=video/mp4", MP4, f"multipart video/mp4; transfer-syntax={MP4}"),
+        ("application/octet-stream", syntaxes.ENCAPSULATED_LITTLE, f"{OCTETS}{EXPLICIT}"),
+        (
+            "multipart/related; type=application/octet-stream; transfer-syntax=*",
+            "1.2.3.4.5",
+            f"multipart {OCTETS}1.2.3.4.5",
+        ),
+    ],
+)
+def test_frames(accept: str | None, stored: str, expected: str) -> None:
+    assert frames(accept, stored) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "stored"),
+    [
+        ("application/octet-stream", JLS),
+        ("multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2", IMPLICIT),
+        ('multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201', JLS),
+        ("image/png", JLS),
+        ("application/octet-stream", "1.2.3.4.5"),
+    ],
+)
+def test_frames_that_cannot_be_had_row27(accept: str, stored: str) -> None:
+    with pytest.raises(errors.NotAcceptable) as caught:
+        frames(accept, stored)
+    for wish in caught.value.see:
+        frames(wish, stored)
+
+
+def test_many_frames_are_never_a_single_part_MT16() -> None:
+    with pytest.raises(errors.NotAcceptable):
+        frames("application/octet-stream", EXPLICIT, many=True)
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "expected"),
+    [
+        ("*/*", "application/dicom", f"{DICOM}{EXPLICIT}"),
+        ("multipart/related; type=application/dicom", "application/dicom", f"{DICOM}{EXPLICIT}"),
+        ("text/html, */*;q=0.1", "application/dicom;q=0.1", f"{DICOM}{EXPLICIT}"),
+        ("*/*", "image/png", f"multipart {DICOM}{EXPLICIT}"),
+        (None, 'multipart/related;type="application/dicom";transfer-syntax=*', f"multipart {DICOM}{IMPLICIT}"),
+    ],
+)
+def test_accept_in_the_address_wins_and_the_header_is_the_fallback_V1_MT05(
+    accept: str | None, query: str, expected: str
+) -> None:
+    assert instance(accept, IMPLICIT, query=query) == expected
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        None,
+        "*/*",
+        "application/json",
+        "application/dicom+json, application/json",
+        "text/html,application/xml;q=0.9,*/*;q=0.8",
+    ],
+)
+def test_metadata_and_search_are_json_and_nothing_after_it_V6(accept: str | None) -> None:
+    chosen = negotiation.choose(negotiation.wishes(accept), offers.METADATA)
+    assert chosen.content_type == "application/dicom+json"
+
+
+def test_json_written_unescaped_in_the_address() -> None:
+    chosen = negotiation.choose(negotiation.wishes("image/png", "application/dicom json"), offers.METADATA)
+    assert chosen.content_type == "application/dicom+json"
+
+
+@pytest.mark.parametrize(
+    "accept", ['multipart/related; type="application/dicom+xml"', "image/png", "application/dicom+json;q=0"]
+)
+def test_metadata_that_is_not_served_is_refused_row12(accept: str) -> None:
+    with pytest.raises(errors.NotAcceptable) as caught:
+        negotiation.choose(negotiation.wishes(accept), offers.METADATA)
+    assert caught.value.see == ("application/dicom+json",)
+
+
+def test_store_report_is_xml_only_where_asked_for_V6() -> None:
+    def chosen(accept: str | None) -> str:
+        return said(negotiation.choose(negotiation.wishes(accept), offers.STORE_REPORT))
+
+    assert chosen(None) == "application/dicom+json"
+    assert chosen("application/dicom+xml") == "application/dicom+xml"
+    assert chosen("application/dicom+xml;q=0.5, application/dicom+json;q=0.4") == "application/dicom+xml"
+    assert chosen('multipart/related; type="application/dicom+xml"') == "multipart application/dicom+xml"
+
+
+def test_quality_then_order_then_our_preference_MT04() -> None:
+    mixed = "application/dicom;q=0.2, multipart/related; type=application/dicom; q=0.8"
+    assert instance(mixed, EXPLICIT) == f"multipart {DICOM}{EXPLICIT}"
+    assert instance("application/dicom, multipart/related; type=application/dicom", EXPLICIT).startswith(DICOM)
+    assert instance("application/dicom;transfer-syntax=*, application/dicom", IMPLICIT) == f"{DICOM}{IMPLICIT}"
+    # The most specific range decides, not the most generous one.
+    assert (
+        instance("*/*;q=1, multipart/related; type=application/dicom;q=0.1, application/dicom;q=0.2", EXPLICIT)
+        == f"multipart {OCTETS}{EXPLICIT}"
+    )
+    assert instance("*/*, multipart/*;q=0", EXPLICIT) == f"{DICOM}{EXPLICIT}"
+
+
+def test_strict_wants_an_accept_header_row13_GEN07() -> None:
+    with pytest.raises(errors.NotAcceptable):
+        negotiation.wishes(None, "application/dicom+json", strict=True)
+    assert negotiation.wishes(None) == (negotiation.Wish(media_type="*/*", is_multipart=None, tier=1),)
+
+
+def test_strict_refuses_dicom_mixed_with_rendered_row19_AMB02() -> None:
+    mixed = "application/dicom+json, image/jpeg"
+    assert negotiation.wishes(mixed)
+    with pytest.raises(errors.Malformed):
+        negotiation.wishes(mixed, strict=True)
+    for fine in (
+        "application/dicom+json, */*",
+        "image/jpeg, image/*",
+        'application/dicom, multipart/related; type="image/jpeg"',
+    ):
+        assert negotiation.wishes(fine, strict=True)
+    assert negotiation.wishes("application/octet-stream, image/jpeg", strict=True, is_bulk=True)
+
+
+def test_each_instance_of_a_study_gets_its_own_syntax_under_one_type_RET04_V4() -> None:
+    each = [
+        offers.instance_offers(uid, is_lossy=False, has_frames=True, many=True)
+        for uid in (EXPLICIT, JLS, JPEG, IMPLICIT)
+    ]
+    chosen = negotiation.choose_each(negotiation.wishes('multipart/related; type="application/dicom"'), each)
+    assert [offer and offer.content_type for offer in chosen] == [
+        f"{DICOM}{EXPLICIT}",
+        None,
+        f"{DICOM}{JPEG}",
+        f"{DICOM}{EXPLICIT}",
+    ]
+    as_stored = negotiation.choose_each(
+        negotiation.wishes('multipart/related; type="application/dicom"; transfer-syntax=*'), each
+    )
+    assert [offer and offer.transfer_syntax for offer in as_stored] == [EXPLICIT, JLS, JPEG, IMPLICIT]
+    both = "multipart/related; type=application/dicom, multipart/related; type=application/octet-stream; transfer-syntax=*; q=0.9"
+    assert {offer.media_type for offer in negotiation.choose_each(negotiation.wishes(both), each) if offer} == {
+        "application/dicom"
+    }
+    with pytest.raises(errors.NotAcceptable, match="JPEG-LS"):
+        negotiation.choose_each(negotiation.wishes("multipart/related; type=application/dicom"), each[1:2])
+
+
+def test_bulk_data_without_pixels_is_octets_FRM04() -> None:
+    assert said(negotiation.choose(negotiation.wishes("*/*"), offers.bulk_offers())) == f"multipart {OCTETS}{EXPLICIT}"
+    collected = offers.collected_bulk_offers(JLS, is_lossy=False, has_frames=False)
+    assert said(negotiation.choose(negotiation.wishes("*/*"), collected)) == f"multipart {OCTETS}{EXPLICIT}"
+
+
+ALL_SYNTAXES = st.sampled_from([*syntaxes.TABLE, "1.2.3"])
+
+
+@given(ALL_SYNTAXES, st.booleans(), st.booleans())
+def test_everything_stored_can_be_had_as_stored_MT06_V2(stored: str, is_lossy: bool, many: bool) -> None:
+    for_instance = offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many)
+    wanted = negotiation.wishes("multipart/related; type=application/dicom; transfer-syntax=*")
+    assert negotiation.choose(wanted, for_instance).transfer_syntax == stored
+    for_frames = offers.frame_offers(stored, is_lossy=is_lossy, many=many)
+    wanted = negotiation.wishes("multipart/related; type=application/octet-stream; transfer-syntax=*")
+    offer = negotiation.choose(wanted, for_frames)
+    assert offer.is_multipart
+    assert "transfer-syntax=" in offer.content_type
+
+
+@given(ALL_SYNTAXES, st.booleans(), st.booleans())
+def test_what_a_refusal_names_can_be_had(stored: str, is_lossy: bool, many: bool) -> None:
+    for offered in (
+        offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many),
+        offers.frame_offers(stored, is_lossy=is_lossy, many=many),
+    ):
+        for wish in negotiation.not_acceptable(offered).see:
+            assert negotiation.find(negotiation.wishes(wish), offered) is not None
+
+
+@given(st.text(max_size=80), st.text(max_size=40))
+def test_any_accept_is_understood_or_not_acceptable(accept: str, query: str) -> None:
+    with contextlib.suppress(errors.NotAcceptable):
+        instance(accept, EXPLICIT, query=query)
