@@ -1,0 +1,195 @@
+"""What becomes of one offered instance (STOW-14, -15, -18, -19; T9 to T12)."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+
+import pytest
+
+from dicomgate import assembly, config
+from dicomgate.dicom import syntaxes
+from dicomgate.dicom.outcomes import Reason, Refused, Stored
+from dicomgate.testing import instances
+
+
+def read(archive, target) -> bytes:
+    with archive.origin.retrieve.retrieve(target) as found:
+        return b"".join(next(found).file())
+
+
+def blobs_on_disk(archive) -> int:
+    return len(list(archive.blobs.list()))
+
+
+def test_stored_bytes_come_back_unchanged_D1(archive, store) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    assert store(content) == Stored(target, instances.SECONDARY_CAPTURE)
+    assert read(archive, target) == content
+
+
+def test_large_instance_goes_through_the_spool_and_leaves_nothing_there(archive, store) -> None:
+    target = instances.new_target()
+    content = instances.make(target, rows=2000, columns=2000)
+    assert len(content) > 4 << 20
+    assert isinstance(store(content), Stored)
+    assert read(archive, target) == content
+    assert list(archive.spool.directory.iterdir()) == []
+
+
+def test_same_bytes_again_are_success_and_no_second_blob_STOW_18(archive, store) -> None:
+    content = instances.make()
+    assert not store(content).again
+    assert store(content).again
+    assert blobs_on_disk(archive) == 1
+
+
+def test_other_content_is_refused_and_kept_aside_T10(archive, store) -> None:
+    target = instances.new_target()
+    first = instances.make(target)
+    store(first)
+    other = instances.make(target, attributes={"PatientComments": "changed"})
+    outcome = store(other)
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is Reason.OTHER_CONTENT
+    assert read(archive, target) == first
+    assert blobs_on_disk(archive) == 1
+    notes = list(archive.notes())
+    assert [note["digest"] for note in notes] == [hashlib.sha256(other).hexdigest()]
+    assert (archive.aside.directory / f"{notes[0]['digest']}.dcm").read_bytes() == other
+
+
+@pytest.mark.parametrize("duplicates", ["replace", "keep-first"])
+def test_other_content_by_policy_STOW_18(tmp_path: Path, duplicates) -> None:
+    settings = config.Settings(store=config.Store(duplicates=duplicates))
+    target = instances.new_target()
+    first = instances.make(target)
+    second = instances.make(target, attributes={"PatientComments": "changed"})
+    with assembly.open_archive(tmp_path, settings) as archive:
+        for content in (first, second):
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            assert isinstance(archive.origin.store.accept(arrival), Stored)
+        archive.sweep()
+        assert read(archive, target) == (second if duplicates == "replace" else first)
+        assert blobs_on_disk(archive) == 1
+        assert archive.counts().instances == 1
+
+
+def test_known_uid_in_another_study_is_refused_under_every_policy_T10(tmp_path: Path) -> None:
+    settings = config.Settings(store=config.Store(duplicates="replace"))
+    target = instances.new_target()
+    elsewhere = instances.new_target()
+    moved = type(target)(elsewhere.study, elsewhere.series, target.instance)
+    with assembly.open_archive(tmp_path, settings) as archive:
+        for content in (instances.make(target), instances.make(moved)):
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            outcome = archive.origin.store.accept(arrival)
+        assert outcome.reason is Reason.OTHER_PARENT
+        assert archive.counts().instances == 1
+
+
+def test_known_study_of_another_patient_is_refused_T10(archive, store) -> None:
+    first = instances.new_target()
+    store(instances.make(first))
+    outcome = store(instances.make(instances.new_target(first.study), attributes={"PatientID": "P2"}))
+    assert outcome.reason is Reason.OTHER_PATIENT
+    assert archive.counts().instances == 1
+
+
+def test_wrong_study_in_the_address_STOW_15(store) -> None:
+    assert store(instances.make(), study="1.2.3").reason is Reason.WRONG_STUDY
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"StudyInstanceUID": None}, Reason.MISSING_UID),
+        ({"SeriesInstanceUID": ""}, Reason.MISSING_UID),
+        ({"StudyInstanceUID": "1." + "2" * 68}, Reason.MALFORMED_UID),
+        ({"SeriesInstanceUID": "../../etc/passwd"}, Reason.MALFORMED_UID),
+        ({"SeriesInstanceUID": "1..2"}, Reason.MALFORMED_UID),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*UI.*")
+def test_uids_that_are_none_T9(archive, store, attributes, reason) -> None:
+    outcome = store(instances.make(attributes=attributes))
+    assert isinstance(outcome, Refused)
+    assert outcome.reason is reason
+    assert blobs_on_disk(archive) == 0
+
+
+def test_unknown_transfer_syntax_STOW_14(store) -> None:
+    content = instances.make().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.9.9.9\0")
+    assert store(content).reason is Reason.SYNTAX_NOT_SUPPORTED
+
+
+def test_garbage_and_truncation_are_the_senders_fault_AMB_04(archive, store) -> None:
+    for content in (b"", b"no DICOM at all" * 50, instances.make()[:600]):
+        outcome = store(content)
+        assert isinstance(outcome, Refused)
+        assert outcome.syntax_fault
+    assert blobs_on_disk(archive) == 0
+
+
+def test_executable_preamble_is_cleared_T12(archive, store) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    armed = b"#!/bin/sh\n".ljust(128, b"\0") + content[128:]
+    assert isinstance(store(armed), Stored)
+    assert read(archive, target) == content
+    row = archive.index.find_row(target)
+    assert row.original_digest == hashlib.sha256(armed).hexdigest()
+    assert store(armed).again, "the same bytes again are a success, also when they were changed on the way in"
+
+
+def test_tiff_preamble_is_kept_T12(archive, store) -> None:
+    target = instances.new_target()
+    dual = b"II*\0".ljust(128, b"\1") + instances.make(target)[128:]
+    store(dual)
+    assert read(archive, target) == dual
+
+
+def test_sixteen_senders_of_one_instance_T11(archive, store) -> None:
+    content = instances.make()
+    outcomes = _at_once(lambda number: store(content), 16)
+    assert sum(isinstance(outcome, Stored) for outcome in outcomes) == 16
+    assert sum(not outcome.again for outcome in outcomes) == 1
+    assert archive.counts().instances == 1
+    assert blobs_on_disk(archive) == 1
+
+
+def test_sixteen_first_instances_of_one_study_T11(archive, store) -> None:
+    first = instances.new_target()
+    contents = [instances.make(instances.new_target(first.study, first.series)) for _ in range(16)]
+    outcomes = _at_once(lambda number: store(contents[number]), 16)
+    assert all(isinstance(outcome, Stored) for outcome in outcomes)
+    counts = archive.counts()
+    assert (counts.studies, counts.series, counts.instances) == (1, 1, 16)
+
+
+@pytest.mark.parametrize("syntax", [syntaxes.IMPLICIT_LITTLE, syntaxes.EXPLICIT_BIG, syntaxes.DEFLATED_LITTLE])
+def test_other_encodings_are_kept_byte_for_byte_STOW_20(archive, store, syntax) -> None:
+    target = instances.new_target()
+    content = instances.make(target, syntax=syntax)
+    assert isinstance(store(content), Stored)
+    assert read(archive, target) == content
+
+
+def _at_once(deed, count):
+    results = [None] * count
+    barrier = threading.Barrier(count)
+
+    def work(number: int) -> None:
+        barrier.wait()
+        results[number] = deed(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results

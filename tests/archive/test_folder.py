@@ -1,0 +1,126 @@
+"""A folder in place: files untouched, changes seen, problems named (journey A)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from dicomgate import assembly, config, errors
+from dicomgate.dicom.uids import Target
+from dicomgate.index.base import FileState
+from dicomgate.testing import instances
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "scans" / "deep").mkdir(parents=True)
+    return tmp_path / "scans"
+
+
+def scan(folder) -> int:
+    read = []
+    folder.scan(lambda progress: read.append(progress.read))
+    return read[-1]
+
+
+def snapshot(root: Path) -> dict:
+    return {path: (path.stat().st_size, path.stat().st_mtime_ns) for path in root.rglob("*")}
+
+
+def test_second_scan_reads_only_what_changed(root) -> None:
+    targets = [instances.new_target() for _ in range(3)]
+    for number, target in enumerate(targets):
+        (root / "deep" / f"{number}.dcm").write_bytes(instances.make(target))
+    before = snapshot(root)
+    with assembly.open_folder(root, config.Settings()) as folder:
+        assert scan(folder) == 3
+        assert folder.counts().instances == 3
+        assert scan(folder) == 0
+    assert snapshot(root) == before, "nothing was written beside the files"
+    (root / "new.dcm").write_bytes(instances.make())
+    (root / "deep" / "0.dcm").write_bytes(instances.make(targets[0], rows=9))
+    with assembly.open_folder(root, config.Settings()) as folder:
+        assert scan(folder) == 2
+        assert folder.counts().instances == 4
+        with folder.origin.retrieve.retrieve(targets[0]) as found:
+            assert b"".join(next(found).file()) == (root / "deep" / "0.dcm").read_bytes()
+
+
+def test_vanished_files_leave_the_index_and_a_duplicate_takes_over(root) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    (root / "a.dcm").write_bytes(content)
+    (root / "b.dcm").write_bytes(content)
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        assert folder.counts().instances == 1
+        first = folder.index.find_row(target).key
+        (root / first).unlink()
+        scan(folder)
+        assert folder.counts().instances == 1
+        assert folder.index.find_row(target).key != first
+        for name in ("a.dcm", "b.dcm"):
+            (root / name).unlink(missing_ok=True)
+        scan(folder)
+        assert folder.counts().instances == 0
+        with pytest.raises(errors.NotFound):
+            folder.origin.retrieve.retrieve(target).__enter__()
+
+
+def test_problems_are_counted_and_named(root) -> None:
+    (root / "notes.txt").write_text("not an image")
+    (root / "cut.dcm").write_bytes(instances.make()[:700])
+    (root / "good.dcm").write_bytes(instances.make())
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        counts = folder.index.file_counts()
+        assert counts[FileState.FOREIGN] == 1
+        assert counts[FileState.UNREADABLE] == 1
+        assert [(record.path, bool(record.reason)) for record in folder.problems()] == [("cut.dcm", True)]
+
+
+def test_a_file_that_was_cut_while_it_was_copied_is_read_again_when_whole(root) -> None:
+    content = instances.make()
+    (root / "a.dcm").write_bytes(content[:700])
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        assert folder.counts().instances == 0
+        (root / "a.dcm").write_bytes(content)
+        scan(folder)
+        assert folder.counts().instances == 1
+        assert list(folder.problems()) == []
+
+
+def test_odd_names_and_links(root, tmp_path) -> None:
+    (root / os.fsdecode(b"\xff\xfe.dcm")).write_bytes(instances.make())
+    (root / "50%.dcm").write_bytes(instances.make())
+    outside = tmp_path / "outside.dcm"
+    outside.write_bytes(instances.make())
+    (root / "link.dcm").symlink_to(outside)
+    (root / "loop").symlink_to(root)
+    os.mkfifo(root / "pipe")
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        assert folder.counts().instances == 2
+        _, texts = folder.origin.retrieve.metadata(Target(folder_study(folder)))
+        assert next(texts)
+
+
+def test_it_offers_no_way_to_store(root) -> None:
+    with assembly.open_folder(root, config.Settings()) as folder:
+        assert folder.origin.store is None
+        assert folder.origin.delete is None
+
+
+def folder_study(folder) -> str:
+    from dicomgate.dicom.matching import Query
+    from dicomgate.dicom.uids import Level
+
+    return next(iter(folder.search(Query(level=Level.STUDY)).datasets))["0020000D"]["Value"][0]

@@ -1,0 +1,116 @@
+"""Delete, verify, rebuild, sweep (D5 to D8)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dicomgate import assembly, config, errors
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.testing import instances
+
+
+def everything(archive) -> list:
+    return [list(archive.search(Query(level=level, relational=True, include_all=True)).datasets) for level in Level]
+
+
+def blob_files(data: Path) -> list[Path]:
+    return [path for path in (data / "blobs").rglob("*") if path.is_file() and path.parent.name != "open"]
+
+
+def test_deleted_bytes_are_gone_before_the_answer_D7(archive, store, tmp_path) -> None:
+    first = instances.new_target()
+    targets = [first, instances.new_target(first.study, first.series), instances.new_target(first.study)]
+    for target in targets:
+        store(instances.make(target))
+    assert archive.origin.delete.delete(targets[0]) == 1
+    assert len(blob_files(tmp_path / "data")) == 2
+    assert archive.origin.delete.delete(Target(first.study)) == 2
+    assert blob_files(tmp_path / "data") == []
+    assert archive.counts().studies == 0
+    with pytest.raises(errors.Gone):
+        archive.origin.delete.delete(Target(first.study))
+    with pytest.raises(errors.NotFound):
+        archive.origin.delete.delete(Target("1.2.3"))
+
+
+def test_deletion_is_not_offered_unless_configured(tmp_path) -> None:
+    with assembly.open_archive(tmp_path, config.Settings()) as archive:
+        assert archive.origin.delete is None
+
+
+def test_verify_names_each_kind_of_damage_D6(archive, store, tmp_path) -> None:
+    for _ in range(4):
+        store(instances.make())
+    assert list(archive.verify(lambda _: None)) == []
+    changed, short, missing, _ = sorted(blob_files(tmp_path / "data"))
+    content = changed.read_bytes()
+    changed.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    short.write_bytes(short.read_bytes()[:-10])
+    missing.unlink()
+    key = archive.blobs.new_key()
+    archive.blobs.put(key, b"nobody knows me")
+    problems = sorted(damage.problem for damage in archive.verify(lambda _: None))
+    assert len(problems) == 4
+    for expected in ("differ", "bytes", "missing", "no row"):
+        assert any(expected in problem for problem in problems), expected
+
+
+def test_rebuild_gives_the_same_answers_D6(tmp_path) -> None:
+    settings = config.Settings()
+    first = instances.new_target()
+    made = [
+        instances.make(first, attributes={"StudyDescription": "first", "SeriesDescription": "one"}),
+        instances.make(instances.new_target(first.study, first.series), attributes={"StudyDescription": "second"}),
+        instances.make(instances.new_target(first.study), attributes={"Modality": "MR"}),
+        instances.make(),
+    ]
+    with assembly.open_archive(tmp_path, settings) as archive:
+        for content in made:
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            archive.origin.store.accept(arrival)
+        before, counts = everything(archive), archive.counts()
+        texts = list(archive.origin.retrieve.metadata(Target(first.study))[1])
+    (tmp_path / "index.sqlite").write_bytes(b"lost")
+    read = []
+    assert list(assembly.rebuild(tmp_path, settings, read.append)) == []
+    assert sum(read) == sum(len(content) for content in made)
+    with assembly.open_archive(tmp_path, settings) as archive:
+        assert everything(archive) == before
+        assert archive.counts() == counts
+        assert list(archive.origin.retrieve.metadata(Target(first.study))[1]) == texts
+        assert list(archive.verify(lambda _: None)) == []
+
+
+def test_rebuild_is_refused_while_somebody_uses_the_folder(archive, tmp_path, settings) -> None:
+    with pytest.raises(errors.Unavailable, match="uses"):
+        list(assembly.rebuild(tmp_path / "data", settings, lambda _: None))
+
+
+def test_rebuild_names_what_it_cannot_read(tmp_path) -> None:
+    settings = config.Settings()
+    with assembly.open_archive(tmp_path, settings) as archive:
+        arrival = archive.spool.arrival()
+        arrival.write(instances.make())
+        archive.origin.store.accept(arrival)
+        key = archive.blobs.new_key()
+        archive.blobs.put(key, b"no DICOM")
+        archive.blobs.settle(key)
+    damages = list(assembly.rebuild(tmp_path, settings, lambda _: None))
+    assert [damage.key for damage in damages] == [key]
+    with assembly.open_archive(tmp_path, settings) as archive:
+        assert archive.counts().instances == 1
+
+
+def test_spool_of_a_dead_process_is_swept_D5(archive) -> None:
+    left = archive.spool.directory / "999999999-deadbeef"
+    left.write_bytes(b"half an instance")
+    arrival = archive.spool.arrival()
+    arrival.write(bytes(5 << 20))
+    assert archive.sweep() == 1
+    assert not left.exists()
+    assert len(list(archive.spool.directory.iterdir())) == 1, "a living process keeps its own"
+    arrival.discard()
