@@ -73,8 +73,8 @@ class Instance(Protocol):
         """A frame, from 1, in the stored encoding; little endian, its codestream alone. NotFound past the last."""
         ...
 
-    def bulk(self, path: str) -> Piece:
-        """A value that metadata names by BulkDataURI. NotFound for any other."""
+    def bulk(self, path: str, *, span: range | None = None) -> Piece:
+        """A value that metadata names by BulkDataURI, or a span of its bytes. NotFound for any other."""
         ...
 
     def bulk_paths(self) -> Sequence[str]:

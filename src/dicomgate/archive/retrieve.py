@@ -88,7 +88,7 @@ class StoredInstance:
             raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
         return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
 
-    def bulk(self, path: str) -> Piece:
+    def bulk(self, path: str, *, span: range | None = None) -> Piece:
         """A value that metadata names; compressed pixel data only when it is one frame, else NotAcceptable."""
         place = self._layout.bulk.get(path)
         if place is None:
@@ -96,12 +96,14 @@ class StoredInstance:
         if path == PIXEL_DATA and self._syntax.is_encapsulated:
             if self.row.frame_count > 1 and not self._syntax.is_video:
                 raise errors.NotAcceptable("compressed pixel data of several frames is sent one part a frame")
-            return self.frame(1)
+            return self.frame(1, span=span)
         word = _WORDS.get(place.vr, 1) if self._syntax.is_big_endian else 1
         whole = range(place.offset, place.offset + place.length)
-        syntax = syntaxes.EXPLICIT_LITTLE
-        chunks = frames.swap_words(self._read([whole]), word)
-        return Piece(transfer_syntax=syntax, vr=place.vr, size=place.length, chunks=chunks)
+        if word == 1:
+            return self._piece([whole], span, syntax=syntaxes.EXPLICIT_LITTLE, vr=place.vr)
+        wanted = span or range(place.length)
+        chunks = spans.cut(frames.swap_words(self._read([whole]), word), wanted)
+        return Piece(transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr=place.vr, size=len(wanted), chunks=chunks)
 
     def bulk_paths(self) -> Sequence[str]:
         """Every value that metadata names, in the order of the data set."""
