@@ -45,7 +45,9 @@ class Server:
     workers: int = _setting(1, "processes that serve side by side", least=1, most=256)
     public_url: str = _setting("", "what callers call us, for the links in answers: `https://pacs.example.org`")
     trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose `Forwarded` headers are believed")
-    cors_origins: tuple[str, ...] = _setting(("*",), "web origins whose pages may call us; `*` is any, empty is none")
+    cors_origins: tuple[str, ...] = _setting(
+        ("loopback",), "origins whose pages may read answers: `https://x.org`, `loopback` (this machine), `*` (any)"
+    )
     no_auth: bool = _setting(False, "said aloud: everybody who reaches the address may do everything")
     header_seconds: float = _setting(10.0, "longest wait for a whole request header", least=0.1)
     stall_seconds: float = _setting(60.0, "longest pause within a request body, or of a reader of an answer", least=0.1)
@@ -101,7 +103,6 @@ class Folder:
 class Log:
     """What is written to standard error, as JSON lines without patient data."""
 
-    level: Literal["error", "warning", "info"] = _setting("warning", "least urgent message: `error`, `warning`, `info`")
     requests: bool = _setting(False, "one line per request")
 
 
@@ -279,7 +280,7 @@ def _get(name: str, where: str) -> Setting:
 
 
 def _unknown(name: str, where: str, known: list[str]) -> WrongSetting:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     hint = f"; did you mean {near[0]}?" if near else ""
     return WrongSetting(f"{where}: there is no setting {name}{hint}")
 

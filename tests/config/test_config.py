@@ -43,7 +43,7 @@ def test_each_source_wins_over_the_one_before(tmp_path):
     assert sources["server.workers"] == "DICOMGATE__SERVER__WORKERS"
     assert sources["server.public_url"] == str(tmp_path / "dicomgate.toml")
     assert sources["server.host"] == str(tmp_path / "system.toml")
-    assert sources["log.level"] == "default"
+    assert sources["log.requests"] == "default"
 
 
 def test_a_named_file_stands_in_for_the_local_one(tmp_path):

@@ -1,0 +1,74 @@
+"""Files into a data folder, without a server: the same way in as a request's, several at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+from dicomgate.archive.archive import Archive
+from dicomgate.client.offers import Became, Receipt
+from dicomgate.dicom.outcomes import Outcome, Refused
+
+_STEP = 1 << 20
+_THREADS = 8
+_MAGIC_END = 132
+
+
+def keep_all(archive: Archive, paths: Iterable[Path]) -> Generator[Receipt, None, None]:
+    """Keep every file; receipts come in order. Several at a time, so that they share syncs and commits."""
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
+    under_way: deque[Future[Receipt]] = deque()
+    try:
+        for path in paths:
+            under_way.append(pool.submit(keep, archive, path))
+            if len(under_way) >= 4 * _THREADS:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def keep(archive: Archive, path: Path) -> Receipt:
+    """Keep one file."""
+    if not path.is_file():
+        return Receipt(path=path, became=Became.FOREIGN, detail="not a file")
+    try:
+        with path.open("rb") as file:
+            start = file.read(_MAGIC_END)
+            outcome = keep_content(archive, _chunks(start, iter(lambda: file.read(_STEP), b"")))
+    except OSError as fault:
+        return Receipt(path=path, became=Became.UNREADABLE, detail=fault.strerror or "cannot be read")
+    if isinstance(outcome, Refused):
+        if outcome.syntax_fault and not start.endswith(b"DICM"):
+            return Receipt(path=path, became=Became.FOREIGN, detail="not a DICOM file")
+        return Receipt(
+            path=path,
+            became=Became.REFUSED,
+            target=outcome.target,
+            code=int(outcome.reason),
+            detail=outcome.message,
+        )
+    became = Became.KNOWN if outcome.again else Became.STORED
+    code = int(outcome.warning) if outcome.warning is not None else None
+    return Receipt(path=path, became=became, target=outcome.target, code=code)
+
+
+def keep_content(archive: Archive, chunks: Iterable[bytes]) -> Outcome:
+    """Keep one instance's bytes."""
+    store = archive.origin.store
+    assert store is not None, "an archive can store"
+    arrival = archive.spool.arrival()
+    try:
+        for chunk in chunks:
+            arrival.write(chunk)
+        return store.accept(arrival)
+    finally:
+        arrival.discard()
+
+
+def _chunks(start: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield start
+    yield from rest

@@ -1,0 +1,114 @@
+"""`dicomgate`: the verbs, each loaded when it is asked for, and the one table from faults to exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from dicomgate import __version__, config, errors
+
+DONE: Final = 0
+OUR_FAULT: Final = 1
+USAGE: Final = 2
+PARTLY: Final = 3
+NOTHING: Final = 4
+NOT_ALLOWED: Final = 5
+NOT_REACHABLE: Final = 6
+STOPPED: Final = 130
+
+EXITS: Final[tuple[tuple[type[errors.Fault], int], ...]] = (
+    (config.WrongSetting, USAGE),
+    (errors.Malformed, USAGE),
+    (errors.NotFound, NOTHING),
+    (errors.Forbidden, NOT_ALLOWED),
+    (errors.NotAllowed, NOT_ALLOWED),
+    (errors.UpstreamFailed, NOT_REACHABLE),
+    (errors.Fault, OUR_FAULT),
+)
+"""The first that fits."""
+
+VERBS: Final[dict[str, str]] = {
+    "serve": "Serve a data folder or a folder of files over DICOMweb.",
+    "store": "Store files in a data folder or on a DICOMweb server.",
+    "demo": "Make sample studies and serve them.",
+    "admin": "Look after a data folder: verify, reindex, problems.",
+    "config": "Show the settings and where each value came from.",
+}
+"""Every verb with the line that --help gives it; the module of the same name holds it."""
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module when the verb is used, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The verbs in the order of the table."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The verb, loaded."""
+        if cmd_name not in VERBS:
+            return None
+        command = getattr(importlib.import_module(f"dicomgate.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The verbs with their lines, without loading one."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb that is meant; an unknown one is said so with the ones there are."""
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError(f"no verb {args[0]!r}; there are {', '.join(VERBS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 done in part, 4 nothing found, 5 not allowed, "
+    "6 not reachable, 130 stopped.",
+)
+@click.version_option(__version__, prog_name="dicomgate", message="%(prog)s %(version)s")
+def dicomgate() -> None:
+    """DICOM web services: store, search and retrieve medical images over plain HTTP."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a verb and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb; its exit code. What goes wrong is one line on standard error."""
+    try:
+        code = dicomgate.main(args=arguments, prog_name="dicomgate", standalone_mode=False)
+        sys.stdout.flush()
+    except errors.Fault as fault:
+        _say(fault.message)
+        return next(code for kind, code in EXITS if isinstance(fault, kind))
+    except click.ClickException as fault:
+        fault.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read our output has gone; keep the interpreter from stumbling over it once more.
+        sys.stdout = None
+        return STOPPED
+    except OSError as fault:
+        _say(f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror))
+        return OUR_FAULT
+    return code if isinstance(code, int) else DONE
+
+
+def _say(message: str) -> None:
+    click.echo(f"dicomgate: {message}", err=True)

@@ -1,0 +1,106 @@
+"""`dicomgate store TARGET FILES…`: files and folders into a data folder or onto a DICOMweb server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dicomgate.cli import main, options
+
+if TYPE_CHECKING:
+    from dicomgate.cli.output import Receipts
+    from dicomgate.client.caller import Caller
+    from dicomgate.client.ledger import Ledger
+    from dicomgate.client.offers import Offer, Receipt
+    from dicomgate.config import Settings
+
+
+@click.command()
+@click.argument("target")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--jobs", default=4, type=click.IntRange(1, 64), show_default=True, help="requests at a time, to a server"
+)
+@click.option("--again", is_flag=True, help="send everything, also what the server is known to have")
+@click.option("--token-file", type=options.FILE, help="a file with a bearer token for the server")
+@options.reading
+def store(
+    target: str, files: tuple[Path, ...], *, jobs: int, again: bool, token_file: Path | None, config_file: Path | None
+) -> int:
+    """Store FILES, and all below folders, in TARGET: a data folder, or the address of a DICOMweb server.
+
+    On a terminal the outcome is a table, in a pipe one JSON line for each file. Run it again after it was
+    stopped: what is stored already is not sent again. Exit code 3 when some files could not be stored, 4 when there
+    was nothing to store.
+    """
+    from dicomgate.cli.output import Receipts, progress
+    from dicomgate.client import offers
+
+    settings = options.settings(config_file)
+    paths = list(offers.walk(files))
+    receipts = Receipts()
+    if target.startswith(("http://", "https://")):
+        settled = _to_server(target, paths, jobs=jobs, again=again, token_file=token_file)
+    else:
+        settled = _to_folder(Path(target), paths, settings)
+    try:
+        with progress("Storing", len(paths)) as step, contextlib.closing(settled):
+            for receipt in settled:
+                receipts.add(receipt)
+                step()
+    finally:
+        receipts.finish()
+    return _exit_code(receipts)
+
+
+def _exit_code(receipts: Receipts) -> int:
+    if any(became.is_failure for became in receipts.counts):
+        return main.PARTLY
+    is_something = any(not became.is_failure and became.value != "foreign" for became in receipts.counts)
+    return main.DONE if is_something else main.NOTHING
+
+
+def _to_folder(data: Path, paths: list[Path], settings: Settings) -> Generator[Receipt, None, None]:
+    from dicomgate import assembly
+    from dicomgate.cli import local
+
+    with assembly.open_archive(data, settings) as archive, contextlib.closing(local.keep_all(archive, paths)) as kept:
+        yield from kept
+
+
+def _to_server(root: str, paths: list[Path], *, jobs: int, again: bool, token_file: Path | None) -> Iterator[Receipt]:
+    from dicomgate.client import ledger, store
+    from dicomgate.client.caller import Caller
+
+    token = store.read_token(token_file) if token_file else None
+    with Caller(root, token=token) as caller, ledger.Ledger(caller, ledger.directory()) as known:
+        yield from _send(caller, None if again else known, known, paths, jobs)
+
+
+def _send(caller: Caller, known: Ledger | None, notes: Ledger, paths: Iterable[Path], jobs: int) -> Iterator[Receipt]:
+    """Receipts of files that make no offer come with those of files that were sent, as the files come."""
+    from dicomgate.client import store
+    from dicomgate.client.offers import Became, Receipt, read
+
+    aside: list[Receipt] = []
+
+    def offered() -> Iterator[Offer]:
+        for path in paths:
+            found = (known.find(path) if known else None) or read(path)
+            if isinstance(found, Receipt):
+                aside.append(found)
+            else:
+                yield found
+
+    with contextlib.closing(store.store(caller, offered(), store.Pace(requests=jobs))) as sent:
+        for receipt in sent:
+            if receipt.became is Became.STORED:
+                notes.note(receipt)
+            yield receipt
+            while aside:
+                yield aside.pop()
+    yield from aside

@@ -1,0 +1,119 @@
+"""Files on offer: read just far enough to know which instance each holds, and gathered into requests."""
+
+from __future__ import annotations
+
+import enum
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dicomgate import errors
+from dicomgate.dicom import header
+from dicomgate.dicom.source import FileSource
+from dicomgate.dicom.uids import Target
+
+_MAGIC_PLACE, _MAGIC = 128, b"DICM"
+_DIRECTORY_RECORD = "1.2.840.10008.1.3.10"
+
+
+class Became(enum.StrEnum):
+    """What became of a file."""
+
+    STORED = "stored"
+    KNOWN = "known"  # it was there already
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+    FOREIGN = "foreign"  # not a DICOM file at all
+
+    @property
+    def is_failure(self) -> bool:
+        """True when somebody should look at it."""
+        return self in (Became.REFUSED, Became.UNREADABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What became of one file, and why; `code` is a Failure Reason or Warning Reason of the standard.
+
+    `size` and `mtime_ns` are those of the file that was sent.
+    """
+
+    path: Path
+    became: Became
+    target: Target | None = None
+    code: int | None = None
+    detail: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A file that holds an instance. `mtime_ns` tells whether it is still the same one."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    target: Target
+
+
+def walk(paths: Iterable[Path]) -> Iterator[Path]:
+    """The files that are meant: those named, and all below the folders named, by name."""
+    for path in paths:
+        if not path.is_dir():
+            yield path
+            continue
+        for folder, folders, names in os.walk(path):
+            folders.sort()
+            yield from (Path(folder, name) for name in sorted(names))
+
+
+def read(path: Path) -> Offer | Receipt:
+    """The offer that a file makes, or why it makes none."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as fault:
+        return Receipt(path=path, became=Became.UNREADABLE, detail=fault.strerror or "cannot be opened")
+    try:
+        return _read(path, descriptor)
+    except OSError as fault:
+        return Receipt(path=path, became=Became.UNREADABLE, detail=fault.strerror or "cannot be read")
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path, descriptor: int) -> Offer | Receipt:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return Receipt(path=path, became=Became.FOREIGN, detail="not a file")
+    source = FileSource(descriptor)
+    try:
+        seen = header.read(source)
+    except errors.Fault as fault:
+        is_dicom = source.read_at(_MAGIC_PLACE, len(_MAGIC)) == _MAGIC
+        became = Became.UNREADABLE if is_dicom else Became.FOREIGN
+        return Receipt(path=path, became=became, detail=fault.message if is_dicom else "not a DICOM file")
+    if seen.meta.get("00020002", {}).get("Value") == [_DIRECTORY_RECORD]:
+        return Receipt(path=path, became=Became.FOREIGN, detail="a DICOMDIR")
+    if seen.target is None:
+        return Receipt(path=path, became=Became.UNREADABLE, detail="a UID is missing or malformed")
+    return Offer(path=path, size=status.st_size, mtime_ns=status.st_mtime_ns, target=seen.target)
+
+
+def gather(offers: Iterable[Offer], *, most_bytes: int, most_files: int) -> Iterator[list[Offer]]:
+    """Bundles within both bounds, a large file alone; never two files of one instance, for a report tells only UIDs."""
+    bundle: list[Offer] = []
+    instances: set[str | None] = set()
+    size = 0
+    for offer in offers:
+        is_full = len(bundle) >= most_files or size + offer.size > most_bytes or offer.target.instance in instances
+        if bundle and is_full:
+            yield bundle
+            bundle, instances, size = [], set(), 0
+        bundle.append(offer)
+        instances.add(offer.target.instance)
+        size += offer.size
+    if bundle:
+        yield bundle

@@ -1,0 +1,211 @@
+"""Stores files on another server: several a request, streamed from disk, and one receipt for each (PS3.18 §10.5)."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from dicomgate import errors
+from dicomgate.client.caller import Answer, Caller, Request
+from dicomgate.client.offers import Became, Offer, Receipt, gather
+from dicomgate.dicom.outcomes import MEANINGS, Reason
+from dicomgate.dicomweb import multipart
+
+_STEP: Final = 256 << 10
+_PART_HEADERS: Final = (("Content-Type", "application/dicom"),)
+_REPORTED: Final = frozenset({200, 202, 400, 409})
+_JSON_TYPES: Final = frozenset({"application/dicom+json", "application/json"})
+
+
+class _FileFault(errors.Fault):
+    """A file could not be read as it was promised; the others of its request are sent again without it."""
+
+    def __init__(self, offer: Offer, message: str) -> None:
+        super().__init__(message)
+        self.offer = offer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How much at once: requests side by side, and the bounds of each."""
+
+    requests: int = 4
+    most_bytes: int = 32 << 20
+    most_files: int = 100
+
+
+def store(caller: Caller, offers: Iterable[Offer], pace: Pace | None = None) -> Generator[Receipt, None, None]:
+    """Send every offer; receipts come as the server answers. Memory does not grow with the number or size of files.
+
+    Raises Forbidden and UpstreamFailed when going on makes no sense; what was stored until then stays stored.
+    """
+    pace = pace or Pace()
+    bundles = gather(offers, most_bytes=pace.most_bytes, most_files=pace.most_files)
+    pool = ThreadPoolExecutor(pace.requests, thread_name_prefix="store")
+    under_way: deque[Future[list[Receipt]]] = deque()
+    try:
+        for bundle in bundles:
+            under_way.append(pool.submit(_send, caller, bundle))
+            if len(under_way) >= 2 * pace.requests:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _send(caller: Caller, bundle: list[Offer]) -> list[Receipt]:
+    """One bundle, in as many requests as it takes."""
+    try:
+        answer = _post(caller, bundle)
+    except _FileFault as fault:
+        lost = Receipt(path=fault.offer.path, became=Became.UNREADABLE, target=fault.offer.target, detail=fault.message)
+        rest = [offer for offer in bundle if offer is not fault.offer]
+        return [lost, *(_send(caller, rest) if rest else ())]
+    if answer.status == 413 and len(bundle) > 1:
+        half = len(bundle) // 2
+        return _send(caller, bundle[:half]) + _send(caller, bundle[half:])
+    return list(_receipts(answer, bundle))
+
+
+def _post(caller: Caller, bundle: list[Offer]) -> Answer:
+    boundary = multipart.new_boundary()
+    length = multipart.content_length(boundary, ((_PART_HEADERS, offer.size) for offer in bundle))
+    headers = {
+        "Content-Type": multipart.content_type(boundary, "application/dicom"),
+        "Content-Length": str(length),
+        "Accept": "application/dicom+json",
+    }
+    body = functools.partial(_body, boundary, bundle)
+    return caller.send(Request(method="POST", path="/studies", headers=headers, body=body))
+
+
+def _body(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
+    for number, offer in enumerate(bundle):
+        yield multipart.part_head(boundary, _PART_HEADERS, first=number == 0)
+        yield from _content(offer)
+    yield multipart.closing(boundary)
+
+
+def _content(offer: Offer) -> Iterator[bytes]:
+    """Exactly as many bytes as were promised."""
+    left = offer.size
+    try:
+        with open(offer.path, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            if (status.st_size, status.st_mtime_ns) != (offer.size, offer.mtime_ns):
+                raise _FileFault(offer, "the file changed while it was being sent")
+            while left:
+                chunk = file.read(min(_STEP, left))
+                if not chunk:
+                    raise _FileFault(offer, "the file changed while it was being sent")
+                left -= len(chunk)
+                yield chunk
+    except OSError as fault:
+        raise _FileFault(offer, fault.strerror or "cannot be read") from fault
+
+
+def _receipts(answer: Answer, bundle: list[Offer]) -> Iterator[Receipt]:
+    report = _report(answer)
+    if report is None:
+        yield from (_without_report(answer, offer) for offer in bundle)
+        return
+    kept = {_value(item, "00081155"): _value(item, "00081196") for item in _items(report, "00081199")}
+    refused = {_value(item, "00081155"): _value(item, "00081197") for item in _items(report, "00081198")}
+    for offer in bundle:
+        instance = offer.target.instance
+        if instance in refused:
+            yield _refused(offer, refused[instance])
+        elif instance in kept:
+            code = _code(kept[instance])
+            detail = f"warning {code:04X}" if code is not None else ""
+            yield _receipt(offer, Became.STORED, code, detail)
+        else:
+            codes = [_code(_value(item, "00081197")) for item in _items(report, "0008119A")]
+            yield _refused(offer, codes[0] if codes else None)
+
+
+def _without_report(answer: Answer, offer: Offer) -> Receipt:
+    """Some servers answer 200 and nothing else."""
+    if answer.status == 200:
+        return _receipt(offer, Became.STORED)
+    return _receipt(offer, Became.REFUSED, None, f"the server answered {answer.status} and did not say why")
+
+
+def _report(answer: Answer) -> dict[str, Any] | None:
+    """The Store Instances Response Module (PS3.18 I.1), if the answer is one."""
+    if answer.status not in _REPORTED or answer.media_type not in _JSON_TYPES:
+        return None
+    try:
+        report = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+    if isinstance(report, list) and len(report) == 1:  # some wrap the one data set in a list
+        report = report[0]
+    is_report = isinstance(report, dict) and any(tag in report for tag in ("00081198", "00081199", "0008119A"))
+    return report if is_report else None
+
+
+def _items(report: dict[str, Any], tag: str) -> list[dict[str, Any]]:
+    element = report.get(tag)
+    items = element.get("Value") if isinstance(element, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _value(item: dict[str, Any], tag: str) -> object:
+    element = item.get(tag)
+    values = element.get("Value") if isinstance(element, dict) else None
+    value = values[0] if isinstance(values, list) and values else None
+    return value if isinstance(value, str | int) else None
+
+
+def _code(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _refused(offer: Offer, value: object) -> Receipt:
+    code = _code(value)
+    if code is None:
+        return _receipt(offer, Became.REFUSED, None, "the server did not say why")
+    known = {int(reason): meaning for reason, meaning in MEANINGS.items()}
+    return _receipt(offer, Became.REFUSED, code, known.get(code) or _family(code))
+
+
+def _family(code: int) -> str:
+    """The meaning of a code that the standard gives only by its range (PS3.18 I.2.2)."""
+    if code & 0xFF00 == Reason.OUT_OF_RESOURCES:
+        return MEANINGS[Reason.OUT_OF_RESOURCES]
+    if code & 0xFF00 == Reason.DOES_NOT_MATCH_CLASS:
+        return MEANINGS[Reason.DOES_NOT_MATCH_CLASS]
+    return MEANINGS[Reason.CANNOT_UNDERSTAND] if code & 0xF000 == 0xC000 else f"failure {code:04X}"
+
+
+def _receipt(offer: Offer, became: Became, code: int | None = None, detail: str = "") -> Receipt:
+    return Receipt(
+        path=offer.path,
+        became=became,
+        target=offer.target,
+        code=code,
+        detail=detail,
+        size=offer.size,
+        mtime_ns=offer.mtime_ns,
+    )
+
+
+def read_token(path: Path) -> str:
+    """The bearer token in a file. Malformed when there is none."""
+    try:
+        token = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise errors.Malformed(f"{path}: the token cannot be read") from fault
+    if not token or not token.isprintable() or " " in token:
+        raise errors.Malformed(f"{path}: expected one token and nothing else")
+    return token
