@@ -1,0 +1,84 @@
+"""An answer before it is sent, and its body in steps: lazy chunks become pieces of a good size for a socket (T21)."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+Header = tuple[bytes, bytes]
+
+STEP: Final = 1 << 20
+"""Bytes read in one visit to a thread."""
+PIECE: Final = 256 << 10
+"""Bytes sent at once; larger ones cost copies in the socket's buffers."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """What a deed wants said. `resources` are let go when the last byte is out or the caller has gone."""
+
+    status: int = 200
+    headers: list[Header] = field(default_factory=list)
+    chunks: Iterable[bytes] = ()
+    size: int | None = None  # of the body, where it is known before it is made
+    resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+class Body:
+    """The body of one answer, made step by step in whatever thread calls; never by two at once."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._chunks = iter(answer.chunks)
+        self._answer = answer
+        self._lock = threading.Lock()
+        self._left = answer.size
+        self.is_done = False
+        self.is_closed = False
+
+    def step(self, limit: int = STEP) -> list[bytes | memoryview]:
+        """The next pieces, about `limit` bytes; afterwards `is_done` tells whether more will come."""
+        with self._lock:
+            if self.is_done:
+                return []
+            pieces, self.is_done = take(self._chunks, limit)
+            if self._left is not None:
+                self._left -= sum(len(piece) for piece in pieces)
+                self.is_done = self.is_done or self._left <= 0
+            return pieces
+
+    def close(self) -> None:
+        """Let go of everything, after a step that still runs has ended."""
+        with self._lock:
+            self.is_done = self.is_closed = True
+            close = getattr(self._chunks, "close", None)
+            if close is not None:
+                close()
+            self._answer.resources.close()
+
+
+def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview], bool]:
+    """Pieces of at most `PIECE` bytes from chunks of any size until `limit`; and whether the chunks came to an end."""
+    pieces: list[bytes | memoryview] = []
+    small: list[bytes] = []
+    waiting = taken = 0
+    is_done = True
+    for chunk in chunks:
+        taken += len(chunk)
+        if waiting and waiting + len(chunk) > PIECE:
+            pieces.append(b"".join(small))
+            small, waiting = [], 0
+        if len(chunk) > PIECE:
+            view = memoryview(chunk)
+            pieces.extend(view[start : start + PIECE] for start in range(0, len(view), PIECE))
+        else:
+            small.append(chunk)
+            waiting += len(chunk)
+        if taken >= limit:
+            is_done = False
+            break
+    if waiting:
+        pieces.append(b"".join(small))
+    return pieces, is_done

@@ -1,0 +1,244 @@
+"""The application: one dispatch from address and method to a deed, for what the origin behind it can do (PS3.18 §10.1).
+
+Deeds are plain functions that run in a thread, one hop each, and give an `Answer`; only storing is asynchronous.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from dicomgate import errors
+from dicomgate.dicomweb import resources
+from dicomgate.dicomweb.resources import Kind, Resource
+from dicomgate.origin import Origin
+from dicomgate.server import bulkdata, cors, delete, frames, health, metadata, retrieve, search, streaming, wado_uri
+from dicomgate.server.answers import Answer, Body
+from dicomgate.server.errors import format_problem, headers_of, status_of
+from dicomgate.server.exchange import Exchange
+from dicomgate.server.logs import Log
+from dicomgate.server.page import SECURITY, Page
+from dicomgate.server.requests import Door, Request
+from dicomgate.server.settings import Settings
+from dicomgate.server.store import StoreService
+from dicomgate.server.urls import Addresses
+from dicomgate.spool import Spool
+
+Message = MutableMapping[str, Any]
+Deed = Callable[[Request, Resource], Answer]
+
+_DEEDS: Final[dict[Kind, Deed]] = {
+    Kind.SEARCH: search.search,
+    Kind.INSTANCES: retrieve.retrieve,
+    Kind.METADATA: metadata.retrieve,
+    Kind.FRAMES: frames.retrieve,
+    Kind.BULKDATA: bulkdata.retrieve,
+    Kind.PIXELDATA: bulkdata.retrieve,
+}
+_READING: Final = ("GET", "HEAD")
+
+
+class Application:
+    """An ASGI application that opens one origin to the web."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        spool: Spool | None = None,
+        settings: Settings | None = None,
+        *,
+        log: Log | None = None,
+        check_ready: Callable[[], None] = lambda: None,
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`spool` is needed where the origin can store. `check_ready` raises Fault while it cannot serve."""
+        self._settings = settings or Settings()
+        addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
+        self._door = Door(origin=origin, settings=self._settings, addresses=addresses)
+        self._log = log or Log()
+        self._policy = cors.Policy(self._settings.cors_origins)
+        self._page = Page()
+        self._check_ready = check_ready
+        self._on_close = on_close
+        self._reading = ThreadPoolExecutor(self._settings.reading_threads, "reading")
+        self._storing = ThreadPoolExecutor(self._settings.storing_threads, "storing")
+        self._store: StoreService | None = None
+        if origin.store is not None:
+            assert spool is not None, "what is stored arrives in a spool"
+            self._store = StoreService(origin.store, spool, self._storing, self._settings)
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        """Serve one request, or the events of the server's life."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        assert scope["type"] == "http", "no other protocol is offered"
+        exchange = Exchange(Request(self._door, scope), receive, send, self._policy)
+        try:
+            await self._serve(exchange)
+        except errors.Fault as fault:
+            await self._fail(exchange, fault)
+        except Exception as bug:  # noqa: BLE001 - the boundary: a bug is told in the log and costs its own request only
+            self._log.bug(bug, kind=exchange.kind)
+            await _answer_problem(exchange, 500, "something went wrong here; the log of the server says where")
+        finally:
+            self._note(exchange)
+
+    async def _live(
+        self, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+    ) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await asyncio.to_thread(self.close)
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+    def close(self) -> None:
+        """Wait for deeds under way and let go of threads and of the origin."""
+        self._storing.shutdown()
+        self._reading.shutdown()
+        self._on_close()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        request = exchange.request
+        path = request.path
+        root = self._settings.root
+        if path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
+            await self._serve_resource(exchange, path[len(root) :])
+        elif path == self._settings.wado_uri:
+            exchange.kind = "wado-uri"
+            if await self._may_go_on(exchange, _READING):
+                await self._read(exchange, wado_uri.retrieve)
+        else:
+            await self._serve_page(exchange)
+
+    async def _serve_resource(self, exchange: Exchange, path: str) -> None:
+        resource = resources.parse(path)
+        exchange.kind = f"{resource.kind.value} {resource.level.name.lower()}"
+        if not await self._may_go_on(exchange, self._methods(resource)):
+            return
+        match exchange.request.method:
+            case "POST":
+                assert self._store is not None, "the method is offered only then"
+                await self._store.store(exchange, resource)
+            case "DELETE":
+                await self._read(exchange, delete.delete, resource)
+            case _:
+                await self._read(exchange, _DEEDS[resource.kind], resource)
+
+    def _methods(self, resource: Resource) -> tuple[str, ...]:
+        storing = ("POST",) if self._store is not None and resource.can_take_instances else ()
+        deleting = ("DELETE",) if self._door.origin.delete is not None and resource.can_be_deleted else ()
+        return (*_READING, *storing, *deleting)
+
+    async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...]) -> bool:
+        """False when the method was answered here: a preflight or OPTIONS. NotAllowed for one that is not offered."""
+        request = exchange.request
+        if request.method in methods:
+            return True
+        offered = (*methods, "OPTIONS")
+        if request.method != "OPTIONS":
+            raise errors.NotAllowed(f"expected {', '.join(methods)} here", see=offered)
+        is_preflight = request.header(b"access-control-request-method") is not None
+        preflight = cors.PREFLIGHT if is_preflight else ()
+        await exchange.answer(204, [(b"allow", ", ".join(offered).encode("ascii")), *preflight])
+        return False
+
+    async def _serve_page(self, exchange: Exchange) -> None:
+        path = exchange.request.path
+        if path == "/healthz":
+            exchange.kind = "health"
+            answer = health.is_alive()
+        elif path == "/readyz":
+            exchange.kind = "health"
+            answer = await asyncio.get_running_loop().run_in_executor(self._reading, health.is_ready, self._check_ready)
+        else:
+            exchange.kind = "page"
+            found = self._page.find(exchange.request)
+            if found is None:
+                raise errors.NotFound(f"nothing is here; the DICOMweb services are below {self._settings.root}")
+            exchange.secure_with(SECURITY)
+            answer = found
+        if await self._may_go_on(exchange, _READING):
+            body = Body(answer)
+            await self._send(exchange, answer, body, body.step())
+
+    async def _read(self, exchange: Exchange, deed: Callable[..., Answer], *about: Resource) -> None:
+        """Do a deed and the first step of its body in one visit to a thread; send; go on if there is more."""
+        loop = asyncio.get_running_loop()
+        answer, body, first = await loop.run_in_executor(self._reading, _begin, deed, exchange.request, *about)
+        try:
+            await self._send(exchange, answer, body, first)
+        finally:
+            if not body.is_closed:
+                self._reading.submit(body.close)
+
+    async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[bytes | memoryview]) -> None:
+        has_body = answer.status not in {204, 304}
+        size = answer.size
+        if body.is_done and size is None and has_body and exchange.request.method != "HEAD":
+            size = sum(len(piece) for piece in first)
+        await exchange.start(answer.status, answer.headers, size if has_body else None)
+        if body.is_done or exchange.request.method == "HEAD":
+            last = len(first) - 1
+            for number, piece in enumerate(first):
+                await exchange.send_piece(piece, more=number < last)
+            if not first:
+                await exchange.send_piece(b"", more=False)
+        else:
+            await streaming.send_rest(exchange, body, first, self._reading)
+
+    async def _fail(self, exchange: Exchange, fault: errors.Fault) -> None:
+        status = status_of(fault)
+        if exchange.status:
+            self._log.event("answer broke off", route=exchange.kind, reason=fault.message)
+        await _answer_problem(exchange, status, fault.message, fault.see, headers_of(fault, status))
+
+    def _note(self, exchange: Exchange) -> None:
+        self._log.access(
+            method=exchange.request.method,
+            kind=exchange.kind,
+            status=exchange.status,
+            began=exchange.began,
+            sent=exchange.sent,
+            peer=exchange.request.peer,
+        )
+
+
+def _begin(
+    deed: Callable[..., Answer], request: Request, *about: Resource
+) -> tuple[Answer, Body, list[bytes | memoryview]]:
+    answer = deed(request, *about)
+    body = Body(answer)
+    is_wanted = request.method != "HEAD" and answer.status not in {204, 304}
+    try:
+        first = body.step() if is_wanted else []
+    except BaseException:
+        body.close()
+        raise
+    if body.is_done or not is_wanted:
+        body.close()
+    return answer, body, first
+
+
+async def _answer_problem(
+    exchange: Exchange,
+    status: int,
+    detail: str,
+    see: tuple[str, ...] = (),
+    headers: list[tuple[bytes, bytes]] | None = None,
+) -> None:
+    if exchange.status:
+        return  # too late for a status: the answer breaks off, which the server tells by closing the connection
+    content_type, body = format_problem(status, detail, see, exchange.request.accept)
+    await exchange.answer(status, [(b"content-type", content_type), *(headers or [])], body)

@@ -1,0 +1,339 @@
+"""One HTTP connection: what uvicorn leaves open is bounded here, in bytes, fields and seconds (T13, RFC 9112).
+
+httptools parses strictly by itself: lengths, chunk sizes, blanks before colons. What it lets through is refused here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections import Counter, deque
+from http import HTTPStatus
+from typing import Any, Final
+
+import httptools
+import orjson
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from dicomgate.server import urls
+from dicomgate.server.logs import Log
+from dicomgate.server.settings import ConnectionLimits
+
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 8 << 20
+_LONGEST_URL: Final = 32 << 10
+
+
+class Census:
+    """How many connections are open, altogether and from each address."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self._limits = limits
+        self._is_trusted = urls.trust(limits.trusted_proxies)
+        self._by_address: Counter[str] = Counter()
+        self._all = 0
+
+    def admit(self, address: str) -> bool:
+        """Count one more; False when that is one too many, and then it is not counted."""
+        each = self._limits.connections_per_address
+        is_crowded = each and self._by_address[address] >= each and not self._is_trusted(address)
+        if self._all >= self._limits.connections or is_crowded:
+            return False
+        self._all += 1
+        self._by_address[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """One that was admitted has gone."""
+        self._all -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+
+class _Refusal(Exception):  # noqa: N818 - a signal through the parser's C code, not an error of ours
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class _Phase(enum.Enum):
+    IDLE = enum.auto()
+    HEADER = enum.auto()
+    BODY = enum.auto()
+
+
+class _Socket:
+    """The transport, but closing waits a moment for a caller who is still sending, so that the answer reaches him."""
+
+    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._is_closing = False
+        self.write = transport.write
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.abort = transport.abort
+
+    def is_closing(self) -> bool:
+        return self._is_closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self._is_closing or not self._connection.is_being_sent_to or not self._transport.can_write_eof():
+            self._transport.close()
+            return
+        self._is_closing = True
+        if not self._transport.is_closing():
+            self._transport.write_eof()
+            self._connection.linger()
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol with bounds."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: ConnectionLimits,
+        census: Census,
+        log: Log,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = limits
+        self._census = census
+        self._log = log
+        self._is_admitted = False
+        self._is_deaf = False  # what still comes is thrown away
+        self._drained = 0
+        self._answering: deque[RequestResponseCycle] = deque()  # requests taken and not yet answered
+        self._phase = _Phase.HEADER
+        self._raw = self._parsed = self._fields = 0  # size of the header so far
+        self._progress = self._overhead = 0  # bytes of body since the last look; bytes since the last byte of body
+        self._timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._pauses = 0
+
+    @property
+    def is_being_sent_to(self) -> bool:
+        """True while the caller may still be sending what nobody will read."""
+        return self._is_deaf or self._phase is not _Phase.IDLE
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the caller in, and give him a time to say what he wants."""
+        super().connection_made(_Socket(transport, self))  # type: ignore[arg-type]
+        self._is_admitted = self._census.admit(self._address)
+        if self._is_admitted:
+            self._wait(self._limits.header_seconds, self._header_is_late)
+        else:
+            self._refuse(503, "too many connections are open; try again later")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count the caller out."""
+        if self._is_admitted:
+            self._census.leave(self._address)
+            self._is_admitted = False
+        self._stop_waiting()
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+        for cycle in self._answering:  # uvicorn tells only the newest
+            cycle.disconnected = True
+            cycle.message_event.set()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; refuse what breaks the grammar or a bound."""
+        if self._is_deaf:
+            self._drain(len(data))
+            return
+        began_in, progress = self._phase, self._progress
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._is_deaf = True  # nobody here speaks another protocol; the request itself was taken
+            return
+        except httptools.HttpParserError as fault:
+            cause = fault.__context__
+            refused = cause if isinstance(cause, _Refusal) else _Refusal(400, "not a well-formed HTTP/1.1 request")
+            self._refuse(refused.status, refused.sentence)
+            return
+        self._look_at_phase(began_in, len(data), grew=self._progress > progress)
+
+    def _look_at_phase(self, began_in: _Phase, size: int, *, grew: bool) -> None:
+        if self._phase is _Phase.HEADER:
+            self._raw += size if began_in is _Phase.HEADER else 0
+            if self._raw > self._limits.header_bytes:
+                self._refuse(431, f"the header is longer than {self._limits.header_bytes} bytes")
+            elif self._timer is None:
+                self._wait(self._limits.header_seconds, self._header_is_late)
+        elif self._phase is _Phase.BODY:
+            self._overhead = 0 if grew else self._overhead + size
+            if self._overhead > self._limits.header_bytes:
+                self._refuse(431, "the body's framing is longer than its content")
+            elif self._timer is None:
+                self._progress = 0
+                self._wait(self._limits.stall_seconds, self._look_at_progress)
+
+    def on_message_begin(self) -> None:
+        """A request starts."""
+        self._unset_keepalive_if_required()
+        self._phase = _Phase.HEADER
+        self._raw = self._parsed = self._fields = 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """Part of the address."""
+        super().on_url(url)
+        if len(self.url) > _LONGEST_URL:
+            raise _Refusal(414, f"the address is longer than {_LONGEST_URL} bytes")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One field; those that follow a chunked body are counted and dropped, for they could pose as the header's."""
+        self._fields += 1
+        self._parsed += len(name) + len(value)
+        if self._fields > self._limits.header_fields or self._parsed > self._limits.header_bytes:
+            raise _Refusal(431, f"more than {self._limits.header_fields} fields or {self._limits.header_bytes} bytes")
+        if self._phase is _Phase.HEADER:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The header is whole: last checks, then the application starts."""
+        self._check_header()
+        self._phase = _Phase.BODY
+        self._overhead = 0
+        self._stop_waiting()
+        super().on_headers_complete()
+        self._answering.append(self.cycle)
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+
+    def _check_header(self) -> None:
+        encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
+        if encodings and encodings != [b"chunked"]:
+            raise _Refusal(400, "Transfer-Encoding: only chunked is understood")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
+            raise _Refusal(400, "expected one Host field")
+        if self.parser.get_method() == b"CONNECT":
+            raise _Refusal(405, "this is no proxy")
+        if len(self.pipeline) >= self._limits.pipelined:
+            raise _Refusal(429, "too many requests wait on this connection")
+
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        self._progress += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._phase = _Phase.IDLE
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The oldest request is answered."""
+        self._answering.popleft()
+        super().on_response_complete()
+        if self._is_deaf and not self.transport.is_closing():
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """The caller takes the answer more slowly than it is made; see that he takes it at all."""
+        super().pause_writing()
+        self._pauses += 1
+        if self._stall_timer is None:
+            self._watch_reader()
+
+    def linger(self) -> None:
+        """Throw away what still comes, for a moment: closing at once would cost the caller the answer."""
+        self._is_deaf = True
+        self._stop_waiting()
+        self.flow.resume_reading()
+        self._wait(_LINGER_SECONDS, self.transport.close)
+
+    def _drain(self, size: int) -> None:
+        self._drained += size
+        if self._drained > _LINGER_BYTES:
+            self.transport.close()
+
+    def _watch_reader(self) -> None:
+        seen = (self._pauses, self.transport.get_write_buffer_size())
+        self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._look_at_reader, seen)
+
+    def _look_at_reader(self, seen: tuple[int, int]) -> None:
+        self._stall_timer = None
+        if not self.flow.write_paused or self.transport.is_closing():
+            return
+        pauses, waiting = seen
+        if self._pauses == pauses and self.transport.get_write_buffer_size() > waiting - self._limits.progress_bytes:
+            self._log.event("reader stalled", peer=self._address)
+            self.transport.abort()
+        else:
+            self._watch_reader()
+
+    def _look_at_progress(self) -> None:
+        self._timer = None
+        if self._phase is not _Phase.BODY:
+            return
+        if self._progress < self._limits.progress_bytes and not self.flow.read_paused:
+            self._refuse(408, f"the body did not grow for {self._limits.stall_seconds:g} seconds")
+            return
+        self._progress = 0
+        self._wait(self._limits.stall_seconds, self._look_at_progress)
+
+    def _header_is_late(self) -> None:
+        self._timer = None
+        self._refuse(408, f"no whole header within {self._limits.header_seconds:g} seconds")
+
+    def _wait(self, seconds: float, then: Any) -> None:
+        self._timer = self.loop.call_later(seconds, then)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    @property
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer outside the application, and hear nothing more from this caller."""
+        self._stop_waiting()
+        self._is_deaf = True
+        self._log.event("refused", status=status, reason=sentence, peer=self._address)
+        if self._is_own_body_at_fault():
+            cycle = self._answering[0]
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
+        elif self._answering:
+            # Earlier requests: what is being answered goes out whole, and is the last.
+            self.pipeline.clear()
+            return
+        self.transport.write(_format_refusal(status, sentence))
+        self.transport.close()
+
+    def _is_own_body_at_fault(self) -> bool:
+        return self._phase is _Phase.BODY and len(self._answering) == 1
+
+
+def _format_refusal(status: int, sentence: str) -> bytes:
+    phrase = HTTPStatus(status).phrase
+    body = orjson.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": sentence})
+    fields = (
+        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
+    )
+    retry = "Retry-After: 5\r\n" if status in {429, 503} else ""
+    return f"{fields}{retry}\r\n".encode("ascii") + body

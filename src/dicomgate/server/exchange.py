@@ -1,0 +1,90 @@
+"""One request and the answer to it on the wire: what every answer carries, what was sent, and how it ended."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Final
+
+from dicomgate.server.answers import Header
+from dicomgate.server.cors import Policy
+from dicomgate.server.requests import Request
+
+Message = MutableMapping[str, Any]
+
+API_HEADERS: Final[tuple[Header, ...]] = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"referrer-policy", b"no-referrer"),
+)
+"""On every answer of the API: nothing in it may run, be framed or be taken for another type (T15)."""
+
+_UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
+
+
+class Exchange:
+    """A request with the two ends of its connection."""
+
+    def __init__(
+        self,
+        request: Request,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+        policy: Policy,
+    ) -> None:
+        self.request = request
+        self.kind = "unknown"  # the route's name, for the log
+        self.status = 0  # 0: no answer was begun
+        self.sent = 0
+        self.began = time.perf_counter()
+        self.is_gone = False
+        self._receive = receive
+        self._send = send
+        self._policy = policy
+        self._is_read = not request.has_body
+        self._security: tuple[Header, ...] = API_HEADERS
+
+    def secure_with(self, headers: tuple[Header, ...]) -> None:
+        """Replace the API's security fields: the page runs scripts of its own."""
+        self._security = headers
+
+    async def receive(self) -> Message:
+        """The next event from the caller."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.is_gone = True
+        elif not message.get("more_body", False):
+            self._is_read = True
+        return message
+
+    async def start(self, status: int, headers: Sequence[Header], length: int | None) -> None:
+        """Send the status and the fields: those given, and those that every answer carries."""
+        fields = [*self._security, *self._cross_origin(), *headers]
+        if length is not None:
+            fields.append((b"content-length", b"%d" % length))
+        if not self._is_read:
+            # The rest of the body stays unread, so the connection cannot be used again: say so.
+            fields.append((b"connection", b"close"))
+        self.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": fields})
+
+    def _cross_origin(self) -> tuple[Header, ...]:
+        return self._policy.headers(self.request.header(b"origin"))
+
+    async def send_piece(self, piece: bytes | memoryview, *, more: bool) -> None:
+        """Send the next piece of the body."""
+        self.sent += len(piece)
+        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+
+    async def answer(self, status: int, headers: Sequence[Header], body: bytes = b"") -> None:
+        """Send a whole answer."""
+        has_body = status not in {204, 304}
+        await self.start(status, headers, len(body) if has_body else None)
+        await self.send_piece(body if has_body and self.request.method != "HEAD" else b"", more=False)
+
+
+def field(name: str, text: str) -> Header:
+    """A header field; what cannot stand in one is replaced, so that no text can end its line (T15)."""
+    return name.lower().encode("ascii"), _UNPRINTABLE.sub("?", text).encode("ascii")

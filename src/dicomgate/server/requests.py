@@ -1,0 +1,111 @@
+"""What a caller asks: method, address, fields, and what we call ourselves towards him (PS3.18 §8.3, T16, T17)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from dicomgate import errors
+from dicomgate.dicomweb import negotiation, parameters
+from dicomgate.origin import Origin
+from dicomgate.server.settings import Settings
+from dicomgate.server.urls import Addresses
+
+_HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What every request meets: an origin, and how this door was set up."""
+
+    origin: Origin
+    settings: Settings
+    addresses: Addresses
+
+
+class Request:
+    """One request, without its body."""
+
+    def __init__(self, door: Door, scope: MutableMapping[str, Any]) -> None:
+        self.door = door
+        self.method: str = scope["method"]
+        self.raw_path: bytes = scope["raw_path"]
+        self.query_string: bytes = scope["query_string"]
+        self._scope = scope
+
+    def header(self, name: bytes) -> str | None:
+        """A field's value; several of one name are joined as RFC 9110 §5.3 has it. None when it is not there."""
+        values = [value for key, value in self._scope["headers"] if key == name]
+        return b", ".join(values).decode("latin-1") if values else None
+
+    @functools.cached_property
+    def root(self) -> str:
+        """The address of the DICOMweb services, for links: absolute, without a slash at the end (V12)."""
+        return self.door.addresses.base(self._scope) + self.door.settings.root
+
+    @functools.cached_property
+    def path(self) -> str:
+        """The path, decoded. Malformed when it is not UTF-8 under its percent signs."""
+        return decode(self.raw_path, what="path")
+
+    @functools.cached_property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The query's names and values in order, decoded (GEN-04). Malformed when they cannot be (T17)."""
+        check_percent_signs(self.query_string, what="query")
+        return parameters.parse(self.query_string)
+
+    @property
+    def peer(self) -> str:
+        """The address at the other end of the connection."""
+        return self._scope["client"][0] if self._scope["client"] else ""
+
+    @property
+    def accept(self) -> str | None:
+        """The Accept field."""
+        return self.header(b"accept")
+
+    @property
+    def accept_query(self) -> str | None:
+        """The `accept` parameter of the address, all of them (MT-05)."""
+        return ",".join(value for name, value in self.pairs if name == "accept") or None
+
+    def wishes(self, *, is_bulk: bool = False) -> tuple[negotiation.Wish, ...]:
+        """What the caller would take (V1). NotAcceptable or Malformed where the door is strict."""
+        strict = self.door.settings.strict
+        return negotiation.wishes(self.accept, self.accept_query, strict=strict, is_bulk=is_bulk)
+
+    @property
+    def length(self) -> int | None:
+        """The body's length as declared; None where the body is chunked or there is none."""
+        declared = self.header(b"content-length")
+        return int(declared) if declared is not None else None
+
+    @property
+    def has_body(self) -> bool:
+        """True when a body comes or may come."""
+        return bool(self.length) or self.header(b"transfer-encoding") is not None
+
+
+def decode(raw: bytes, *, what: str) -> str:
+    """Percent-encoded UTF-8 as text. Malformed for a stray percent sign, other encodings and NUL."""
+    check_percent_signs(raw, what=what)
+    try:
+        text = unquote_to_bytes(raw).decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise errors.Malformed(f"{what}: not UTF-8 at byte {fault.start}") from fault
+    if "\0" in text:
+        raise errors.Malformed(f"{what}: holds a NUL")
+    return text
+
+
+def check_percent_signs(raw: bytes, *, what: str) -> None:
+    """Malformed when a percent sign is not followed by two hexadecimal digits."""
+    start = raw.find(b"%")
+    while start >= 0:
+        digits = raw[start + 1 : start + 3]
+        if len(digits) < 2 or not _HEXADECIMAL.issuperset(digits):
+            raise errors.Malformed(f"{what}: a percent sign at byte {start} without two hexadecimal digits")
+        start = raw.find(b"%", start + 3)
