@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pydicom.datadict import DicomDictionary, RepeatersDictionary  # type: ignore[attr-defined]
 
@@ -18,15 +19,16 @@ _NOT_PRIVATE = frozenset({"0001", "0003", "0005", "0007", "FFFF"})
 _HEX = re.compile(r"[0-9A-Fa-f]{8}")
 
 
-# Items and delimiters, whose VR is "NONE", are no attributes. Of "US or SS or OW" the first is taken.
 _DICTIONARY = {f"{tag:08X}": entry for tag, entry in DicomDictionary.items() if entry[0] != "NONE"}
-_VR: dict[str, str] = {tag: entry[0][:2] for tag, entry in _DICTIONARY.items()}
+_CHOICE: dict[str, str] = {tag: entry[0] for tag, entry in _DICTIONARY.items()}
 _KEYWORD: dict[str, str] = {tag: entry[4] for tag, entry in _DICTIONARY.items() if entry[4]}
+"""Items and delimiters, whose VR is "NONE", are no attributes."""
 _TAG: dict[str, str] = {keyword: tag for tag, keyword in _KEYWORD.items()}
 _REPEATING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(mask.upper().replace("X", "[0-9A-F]")), entry[0][:2]) for mask, entry in RepeatersDictionary.items()
 )
 """Groups that come several times over, such as overlays (60xx,eeee)."""
+_REPEATING_GROUPS = frozenset(mask[:2].upper() for mask in RepeatersDictionary)
 
 
 def find_keyword(tag: str) -> str | None:
@@ -41,7 +43,7 @@ def find_tag(text: str) -> str | None:
     if _HEX.fullmatch(text) is None:
         return None
     tag = text.upper()
-    return tag if is_private(tag) or tag in _VR or vr(tag) != UNKNOWN else None
+    return tag if is_private(tag) or tag in _CHOICE or vr(tag) != UNKNOWN else None
 
 
 def is_private(tag: str) -> bool:
@@ -49,14 +51,28 @@ def is_private(tag: str) -> bool:
     return tag[3] in "13579BDF" and tag[:4] not in _NOT_PRIVATE
 
 
-def vr(tag: str) -> str:
-    """The value representation; the first where PS3.6 gives a choice, "UN" where it gives none."""
-    known = _VR.get(tag)
+def choice(tag: str) -> str:
+    """The value representation as PS3.6 writes it, "US or SS" where others tell which; "UN" where it has none."""
+    known = _CHOICE.get(tag)
     if known is not None:
         return known
-    if tag[:2] in {"60", "50", "10", "7F", "00"} and not is_private(tag):
-        return next((value for mask, value in _REPEATING if mask.fullmatch(tag)), UNKNOWN)
-    return "LO" if is_private(tag) and tag[4:6] == "00" and tag[6] != "0" else UNKNOWN
+    if tag.endswith("0000"):
+        return "UL"
+    if is_private(tag):
+        return "LO" if tag[4:6] == "00" and tag[6] != "0" else UNKNOWN
+    if tag[:2] not in _REPEATING_GROUPS:
+        return UNKNOWN
+    return next((value for mask, value in _REPEATING if mask.fullmatch(tag)), UNKNOWN)
+
+
+def vr(tag: str) -> str:
+    """The value representation; the first where PS3.6 gives a choice, "UN" where it gives none."""
+    return choice(tag)[:2]
+
+
+def all_tags() -> Iterable[str]:
+    """Every attribute of PS3.6 that has one tag."""
+    return _CHOICE
 
 
 def parse_path(text: str) -> AttributePath | None:

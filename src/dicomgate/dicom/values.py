@@ -1,0 +1,263 @@
+"""Value fields to elements of the DICOM JSON model, by value representation (PS3.5 §6.2, PS3.18 Annex F).
+
+A decoder takes the bytes of a value field, never empty, and gives the whole element. None of them fails on any bytes;
+those for the default character repertoire alone raise UnicodeDecodeError when text is not plain ASCII, and the reader
+then goes on with the lenient ones.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from base64 import b64encode
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from dicomgate.dicom import bulk, charsets
+
+Element = dict[str, Any]
+Decoder = Callable[[bytes], Element]
+
+PAD = " \0"
+EXACT = 1 << 53
+"""Integers up to here survive every JSON reader; beyond it they travel as strings (JSON-15)."""
+DIGITS = 17
+"""What a double can hold; a decimal string with more keeps its text."""
+
+
+def swap(raw: bytes, word: int) -> bytes:
+    """Each word of so many bytes reversed; what is left over stays as it is (PS3.5 §7.3)."""
+    if word < 2:
+        return raw
+    whole = len(raw) - len(raw) % word
+    swapped = bytearray(whole)
+    for at in range(word):
+        swapped[at::word] = raw[word - 1 - at : whole : word]
+    return bytes(swapped) + raw[whole:]
+
+
+def inline(raw: bytes, vr: str = "UN") -> Element:
+    """Bytes as they are, which must be little endian (JSON-07)."""
+    return {"vr": vr, "InlineBinary": b64encode(raw).decode("ascii")}
+
+
+def _ascii(raw: bytes) -> str:
+    return str(raw, "ascii")
+
+
+def _texts(vr: str, decode: charsets.Decode, pad: Callable[[str], str]) -> Decoder:
+    """Values between backslashes, trimmed; an empty one among several is null (JSON-04)."""
+
+    def decode_texts(raw: bytes) -> Element:
+        text = decode(raw)
+        if "\\" in text:
+            return {"vr": vr, "Value": [pad(part) or None for part in text.split("\\")]}
+        text = pad(text)
+        return {"vr": vr, "Value": [text]} if text else {"vr": vr}
+
+    return decode_texts
+
+
+def _both(text: str) -> str:
+    return text.strip(PAD)
+
+
+def _right(text: str) -> str:
+    return text.rstrip(PAD)
+
+
+def _text(vr: str, decode: charsets.Decode) -> Decoder:
+    """One text, in which a backslash is a letter like any other."""
+
+    def decode_text(raw: bytes) -> Element:
+        text = decode(raw).rstrip(PAD)
+        return {"vr": vr, "Value": [text]} if text else {"vr": vr}
+
+    return decode_text
+
+
+_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+
+
+def parse_person_name(text: str) -> dict[str, str] | None:
+    """The component groups that are not empty (JSON-06); None when all are."""
+    if "=" not in text:
+        text = text.strip(PAD)
+        return {"Alphabetic": text} if text else None
+    groups = (group.strip(PAD) for group in text.split("=", 2))
+    return {name: group for name, group in zip(_GROUPS, groups, strict=False) if group} or None
+
+
+def _person_names(decode: charsets.Decode) -> Decoder:
+    def decode_person_names(raw: bytes) -> Element:
+        text = decode(raw)
+        if "\\" in text:
+            return {"vr": "PN", "Value": [parse_person_name(part) for part in text.split("\\")]}
+        name = parse_person_name(text)
+        return {"vr": "PN", "Value": [name]} if name else {"vr": "PN"}
+
+    return decode_person_names
+
+
+def parse_decimal(text: str) -> float | str | None:
+    """A DS value as a number; its text when it is none, or has more digits than a double; None when empty."""
+    text = text.strip(PAD)
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    is_plain = math.isfinite(number) and "_" not in text
+    return number if is_plain and sum(map(str.isdigit, text.lstrip("+-0."))) <= DIGITS else text
+
+
+def parse_integer(text: str) -> int | float | str | None:
+    """An IS value as a number; its text when it is none or too large; None when empty."""
+    text = text.strip(PAD)
+    try:
+        number = int(text)
+    except ValueError:
+        return parse_decimal(text)
+    return number if -EXACT <= number <= EXACT and "_" not in text else text
+
+
+def _numbers(vr: str, decode: charsets.Decode, parse: Callable[[str], float | str | None]) -> Decoder:
+    def decode_numbers(raw: bytes) -> Element:
+        numbers = [parse(part) for part in decode(raw).split("\\")]
+        return {"vr": vr} if numbers == [None] else {"vr": vr, "Value": numbers}
+
+    return decode_numbers
+
+
+def _decimals(decode: charsets.Decode) -> Decoder:
+    """The usual case first: short plain numbers, read from the bytes without a text in between."""
+    other = _numbers("DS", decode, parse_decimal)
+
+    def decode_decimals(raw: bytes) -> Element:
+        if len(raw) <= DIGITS:
+            parts = raw.split(b"\\")
+        elif max(map(len, parts := raw.split(b"\\"))) > DIGITS:
+            return other(raw)
+        try:
+            numbers = list(map(float, parts))
+        except ValueError:
+            return other(raw)
+        if math.isfinite(sum(numbers)) and b"_" not in raw:
+            return {"vr": "DS", "Value": numbers}
+        return other(raw)
+
+    return decode_decimals
+
+
+def _integers(decode: charsets.Decode) -> Decoder:
+    other = _numbers("IS", decode, parse_integer)
+
+    def decode_integers(raw: bytes) -> Element:
+        if len(raw) > DIGITS or b"_" in raw or b"\\" in raw:
+            return other(raw)
+        try:
+            number = int(raw)
+        except ValueError:
+            return other(raw)
+        return {"vr": "IS", "Value": [number]} if -EXACT <= number <= EXACT else other(raw)
+
+    return decode_integers
+
+
+def _finite(number: float) -> float | str:
+    """JSON has no NaN and no infinity; their names stand for them (JSON-12)."""
+    if math.isfinite(number):
+        return number
+    return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _exact(number: int) -> int | str:
+    return number if -EXACT <= number <= EXACT else str(number)
+
+
+def _binary(vr: str, order: str, letter: str, safe: Callable[[Any], Any] | None = None) -> Decoder:
+    """Numbers of one size; a field that does not divide into them is shown as the bytes it is (UN)."""
+    one = struct.Struct(order + letter)
+    size = one.size
+
+    def decode_binary(raw: bytes) -> Element:
+        if len(raw) == size:
+            numbers = list(one.unpack(raw))
+        elif len(raw) % size:
+            return inline(raw)
+        else:
+            numbers = list(struct.unpack(f"{order}{len(raw) // size}{letter}", raw))
+        return {"vr": vr, "Value": list(map(safe, numbers)) if safe else numbers}
+
+    return decode_binary
+
+
+def _tags(order: str) -> Decoder:
+    def decode_tags(raw: bytes) -> Element:
+        if len(raw) % 4:
+            return inline(raw)
+        halves = struct.unpack(f"{order}{len(raw) // 2}H", raw)
+        pairs = zip(halves[::2], halves[1::2], strict=True)
+        return {"vr": "AT", "Value": [f"{group:04X}{element:04X}" for group, element in pairs]}
+
+    return decode_tags
+
+
+def _bytes(vr: str, *, is_little: bool) -> Decoder:
+    word = 1 if is_little else bulk.WORD.get(vr, 1)
+
+    def decode_bytes(raw: bytes) -> Element:
+        return {"vr": vr, "InlineBinary": b64encode(swap(raw, word)).decode("ascii")}
+
+    return decode_bytes
+
+
+_BINARY: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
+    ("US", "H", None),
+    ("SS", "h", None),
+    ("UL", "I", None),
+    ("SL", "i", None),
+    ("UV", "Q", _exact),
+    ("SV", "q", _exact),
+    ("FL", "f", _finite),
+    ("FD", "d", _finite),
+)
+
+
+def _fixed_repertoire(decode: charsets.Decode) -> dict[str, Decoder]:
+    """Those that are ASCII whatever the character set says."""
+    return {
+        **{vr: _texts(vr, decode, _both) for vr in ("AE", "CS")},
+        **{vr: _texts(vr, decode, _right) for vr in ("AS", "DA", "DT", "TM", "UI")},
+        "UR": _text("UR", decode),
+        "DS": _decimals(decode),
+        "IS": _integers(decode),
+    }
+
+
+def _own_repertoire(decode: charsets.Decode) -> dict[str, Decoder]:
+    """Those that the Specific Character Set governs."""
+    return {
+        **{vr: _texts(vr, decode, _both) for vr in ("LO", "SH")},
+        "UC": _texts("UC", decode, _right),
+        **{vr: _text(vr, decode) for vr in ("LT", "ST", "UT")},
+        "PN": _person_names(decode),
+    }
+
+
+@lru_cache(maxsize=256)
+def decoders(
+    charset: charsets.Decode | None, *, is_little: bool = True, is_lenient: bool = False
+) -> dict[str, Decoder]:
+    """A decoder for every value representation but SQ. `charset` None: the default repertoire."""
+    order = "<" if is_little else ">"
+    fixed = charsets.guess if is_lenient else _ascii
+    return {
+        **_fixed_repertoire(fixed),
+        **_own_repertoire(charset or fixed),
+        **{vr: _binary(vr, order, letter, safe) for vr, letter, safe in _BINARY},
+        "AT": _tags(order),
+        **{vr: _bytes(vr, is_little=is_little) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")},
+    }
