@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from dicomgate.archive.archive import Archive
 from dicomgate.client.offers import Became, Receipt
 from dicomgate.dicom.outcomes import Outcome, Refused
+
+Offered = TypeVar("Offered")
+Result = TypeVar("Result")
 
 _STEP = 1 << 20
 _THREADS = 8
@@ -17,12 +22,22 @@ _MAGIC_END = 132
 
 
 def keep_all(archive: Archive, paths: Iterable[Path]) -> Generator[Receipt, None, None]:
-    """Keep every file; receipts come in order. Several at a time, so that they share syncs and commits."""
+    """Keep every file; receipts come in order."""
+    return _several(functools.partial(keep, archive), paths)
+
+
+def keep_contents(archive: Archive, contents: Iterable[bytes]) -> Generator[Outcome, None, None]:
+    """Keep every instance; outcomes come in order."""
+    return _several(lambda content: keep_content(archive, [content]), contents)
+
+
+def _several(work: Callable[[Offered], Result], offered: Iterable[Offered]) -> Generator[Result, None, None]:
+    """Several at a time, so that they share syncs and commits."""
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="keep")
-    under_way: deque[Future[Receipt]] = deque()
+    under_way: deque[Future[Result]] = deque()
     try:
-        for path in paths:
-            under_way.append(pool.submit(keep, archive, path))
+        for one in offered:
+            under_way.append(pool.submit(work, one))
             if len(under_way) >= 4 * _THREADS:
                 yield under_way.popleft().result()
         while under_way:

@@ -43,6 +43,7 @@ def store(
     settings = options.settings(config_file)
     paths = list(offers.walk(files))
     receipts = Receipts()
+    settled: Generator[Receipt, None, None]
     if target.startswith(("http://", "https://")):
         settled = _to_server(target, paths, jobs=jobs, again=again, token_file=token_file)
     else:
@@ -72,7 +73,9 @@ def _to_folder(data: Path, paths: list[Path], settings: Settings) -> Generator[R
         yield from kept
 
 
-def _to_server(root: str, paths: list[Path], *, jobs: int, again: bool, token_file: Path | None) -> Iterator[Receipt]:
+def _to_server(
+    root: str, paths: list[Path], *, jobs: int, again: bool, token_file: Path | None
+) -> Generator[Receipt, None, None]:
     from dicomgate.client import ledger, store
     from dicomgate.client.caller import Caller
 
@@ -81,7 +84,9 @@ def _to_server(root: str, paths: list[Path], *, jobs: int, again: bool, token_fi
         yield from _send(caller, None if again else known, known, paths, jobs)
 
 
-def _send(caller: Caller, known: Ledger | None, notes: Ledger, paths: Iterable[Path], jobs: int) -> Iterator[Receipt]:
+def _send(
+    caller: Caller, known: Ledger | None, notes: Ledger, paths: Iterable[Path], jobs: int
+) -> Generator[Receipt, None, None]:
     """Receipts of files that make no offer come with those of files that were sent, as the files come."""
     from dicomgate.client import store
     from dicomgate.client.offers import Became, Receipt, read

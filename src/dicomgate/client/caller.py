@@ -134,7 +134,7 @@ class Caller:
             return None, None
         except httpx2.TransportError as fault:
             if is_last:
-                raise errors.UpstreamFailed(f"{self._host}: {type(fault).__name__}: {fault}") from fault
+                raise errors.UpstreamFailed(f"{self._host}: the connection breaks: {fault}") from fault
             return None, None
 
     def _read(self, response: httpx2.Response) -> bytes:

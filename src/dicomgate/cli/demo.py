@@ -1,0 +1,60 @@
+"""`dicomgate demo`: sample studies made on the spot, served from a data folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dicomgate.cli import options, serve
+
+if TYPE_CHECKING:
+    from dicomgate.config import Settings
+
+_ADVICE = """
+
+Try        curl '{address}/dicomweb/studies?PatientID=DEMO-2'
+Store      dicomgate store {address}/dicomweb FILES...
+Stop       Ctrl-C"""
+
+
+@click.command()
+@click.option("--data", type=options.NEW_FOLDER, help="the data folder; without it one that vanishes afterwards")
+@options.serving
+def demo(*, data: Path | None, config_file: Path | None, **serving: Any) -> None:
+    """Make sample studies, load them into a data folder and serve it.
+
+    CT, MR, ultrasound and radiographs of phantoms, names in many scripts, and the files inside the pydicom package.
+    Nothing is downloaded.
+    """
+    settings = options.settings(config_file, serving)
+    serve.refuse_open_door(settings)
+    with ExitStack() as stack:
+        folder = data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomgate-demo-")))
+        load(folder, settings)
+        serve.start(settings, data=folder, advice=_ADVICE)
+
+
+def load(data: Path, settings: Settings) -> None:
+    """Fill a data folder with the samples; those it has already stay as they are."""
+    from dicomgate import assembly
+    from dicomgate.cli import local, output
+    from dicomgate.samples import packaged
+
+    with assembly.open_archive(data, settings) as archive, output.progress("Making samples", None) as step:
+        for _ in local.keep_contents(archive, _phantoms()):
+            step()
+        for _ in local.keep_all(archive, packaged.find()):
+            step()
+        counts = archive.counts()
+    output.message(f"{data}: {counts.studies:,} studies, {counts.series:,} series, {counts.instances:,} instances")
+
+
+def _phantoms() -> Iterator[bytes]:
+    from dicomgate.samples import phantoms
+
+    return (content for _, content in phantoms.make())
