@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 
 import pytest
 from hypothesis import given
@@ -315,7 +315,7 @@ def test_any_parameters_are_a_query_or_a_fault_of_the_caller(path: str, pairs: l
         query.parse(resources.parse(path), pairs)
 
 
-DATES = st.dates(min_value=datetime.date(1000, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
+DATES = st.dates(min_value=dt.date(1000, 1, 1)).map(lambda day: day.strftime("%Y%m%d"))
 TIMES = st.times().map(lambda time: time.strftime("%H%M%S.%f"))
 
 

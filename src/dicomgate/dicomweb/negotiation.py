@@ -50,6 +50,11 @@ class Offer:
         return media_types.with_transfer_syntax(self.media_type, self.transfer_syntax)
 
     @property
+    def can_be_named(self) -> bool:
+        """False for transfer syntaxes that are never negotiated by name (GEN-09)."""
+        return self.transfer_syntax not in _NEVER_NEGOTIATED
+
+    @property
     def wish(self) -> str:
         """What to write into Accept to get it."""
         syntax = AS_STORED if self.is_stored and not self.is_default else None
@@ -219,5 +224,5 @@ def _fit_syntax(wish: Wish, offer: Offer) -> int | None:
         return 0 if offer.is_default else None
     if wish.transfer_syntax == AS_STORED:
         return 1 if offer.is_stored else None
-    is_named = wish.transfer_syntax == offer.transfer_syntax and offer.transfer_syntax not in _NEVER_NEGOTIATED
+    is_named = wish.transfer_syntax == offer.transfer_syntax and offer.can_be_named
     return 2 if is_named else None
