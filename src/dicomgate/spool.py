@@ -32,7 +32,7 @@ class Arrival:
     def __init__(self, directory: Path, in_memory: int) -> None:
         self._directory = directory
         self._in_memory = in_memory
-        self._chunks: list[bytes] = []
+        self._chunks: list[bytes | memoryview] = []
         self._waiting = 0
         self._path: Path | None = None
         self._file: int | None = None
@@ -50,7 +50,7 @@ class Arrival:
         """True when writing so many more bytes leaves memory, so that a caller in an event loop takes a thread."""
         return self._waiting + length > self._in_memory
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes. OSError when the disk is full or broken."""
         self._chunks.append(chunk)
         self._waiting += len(chunk)

@@ -20,7 +20,7 @@ def read(archive, target) -> bytes:
 
 
 def blobs_on_disk(archive) -> int:
-    return len(list(archive.blobs.list()))
+    return len(list(archive.blobs.keys()))
 
 
 def test_stored_bytes_come_back_unchanged_D1(archive, store) -> None:

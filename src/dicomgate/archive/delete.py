@@ -34,8 +34,7 @@ class Deleter:
         """Delete the blobs that the index has given up: after a delete, a replacement, or a crash between the two."""
         cleared = 0
         while keys := self.index.garbage(_BATCH):
-            for key in keys:
-                self.blobs.delete(key)
+            self.blobs.delete(*keys)
             self.index.forget_garbage(keys)
             cleared += len(keys)
         return cleared

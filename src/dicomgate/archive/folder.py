@@ -11,6 +11,7 @@ from pathlib import Path
 from dicomgate import errors
 from dicomgate.archive import describe, policy
 from dicomgate.archive.retrieve import Retriever
+from dicomgate.blobs import folder
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.dicom import header
 from dicomgate.dicom.header import Header
@@ -28,7 +29,7 @@ _MAGIC_END = 132
 class Seen:
     """One file as the last walk found it."""
 
-    path: str  # relative to the folder, with slashes
+    path: str  # the blob's key: relative to the folder, with slashes
     size: int
     mtime_ns: int
 
@@ -111,15 +112,15 @@ class Folder:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(Path(entry.path))
-                        elif entry.is_file(follow_symlinks=False):
+                        elif entry.is_file():
                             yield self._see(entry)
-            except (FileNotFoundError, PermissionError, NotADirectoryError):
+            except OSError:
                 continue  # gone or closed to us since its parent was read; the next walk looks again
 
     def _see(self, entry: os.DirEntry[str]) -> Seen:
-        found = entry.stat(follow_symlinks=False)
+        found = entry.stat()
         path = Path(entry.path).relative_to(self.root).as_posix()
-        return Seen(path, found.st_size, found.st_mtime_ns)
+        return Seen(folder.format_key(path), found.st_size, found.st_mtime_ns)
 
     def _take(self, batch: list[Seen]) -> None:
         records: list[FileRecord] = []
@@ -172,7 +173,7 @@ def _is_as_known(seen: Seen, known: FileRecord) -> bool:
 
 
 def _is_directory(read: Header) -> bool:
-    return read.meta.get("00020002", {}).get("Value") == [_DIRECTORY_RECORD]
+    return policy.value(read.meta, "00020002") == _DIRECTORY_RECORD
 
 
 def _record(seen: Seen, state: FileState, reason: str, instance: str = "") -> FileRecord:

@@ -32,7 +32,7 @@ def format_layout(header: Header, checksum: str) -> bytes:
         {
             "dataset": [header.dataset_offset, header.dataset_size],
             "checksum": checksum,
-            "bulk": {path: [place.offset, place.length, place.vr] for path, place in header.bulk.items()},
+            "bulk": {path: _format_place(place) for path, place in header.bulk.items()},
             "frames": header.frames.summary() if header.frames is not None else None,
         }
     )
@@ -45,6 +45,16 @@ def parse_layout(text: bytes) -> Layout:
         dataset_offset=tree["dataset"][0],
         dataset_size=tree["dataset"][1],
         checksum=tree["checksum"],
-        bulk={path: Place(*place) for path, place in tree["bulk"].items()},
+        bulk={path: _parse_place(place) for path, place in tree["bulk"].items()},
         frames=frames.from_summary(tree["frames"]) if tree["frames"] is not None else None,
     )
+
+
+def _format_place(place: Place) -> list[Any]:
+    bounds = [bound for piece in place.pieces for bound in (piece.start, piece.stop)]
+    return [place.offset, place.length, place.vr, place.word, *bounds]
+
+
+def _parse_place(values: list[Any]) -> Place:
+    offset, length, vr, word, *bounds = values
+    return Place(offset, length, vr, word, tuple(map(range, bounds[::2], bounds[1::2])))

@@ -29,7 +29,7 @@ def reindex(
 ) -> Iterator[Damage]:
     """Fill an empty index from every blob, oldest first; what cannot be read is named and left where it is."""
     batch: list[Entry] = []
-    for key in sorted(blobs.list()):
+    for key in sorted(blobs.keys()):
         try:
             with blobs.open(key) as blob:
                 entry = _describe(key, blob, limits)

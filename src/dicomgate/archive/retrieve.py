@@ -23,8 +23,6 @@ from dicomgate.origin import Facts, Instance, Piece
 
 PIXEL_DATA = "7FE00010"
 _STEP = 1 << 20
-_WORDS = {"OW": 2, "US": 2, "SS": 2, "OL": 4, "OF": 4, "FL": 4, "SL": 4, "UL": 4}
-_WORDS |= dict.fromkeys(("OD", "FD", "OV", "SV", "UV"), 8)
 
 
 @dataclass(frozen=True)
@@ -83,9 +81,11 @@ class StoredInstance:
             raise errors.NotFound(f"frame {number} does not exist; the instance has {table.count if table else 0}")
         if isinstance(table, NativeFrames):
             return self._native_frame(table, number, span)
-        ranges = self._fragments(number)
-        if not ranges:
+        place = table.locate(number)
+        if place is None:
             raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
+        chunk, entry = place
+        ranges = frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[entry]
         return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
 
     def bulk(self, path: str, *, span: range | None = None) -> Piece:
@@ -97,37 +97,33 @@ class StoredInstance:
             if self.row.frame_count > 1 and not self._syntax.is_video:
                 raise errors.NotAcceptable("compressed pixel data of several frames is sent one part a frame")
             return self.frame(1, span=span)
-        word = _WORDS.get(place.vr, 1) if self._syntax.is_big_endian else 1
+        if place.pieces:
+            return self._piece(place.pieces, span, syntax=self._syntax.uid, vr=place.vr)
         whole = range(place.offset, place.offset + place.length)
-        if word == 1:
+        if place.word == 1:
             return self._piece([whole], span, syntax=syntaxes.EXPLICIT_LITTLE, vr=place.vr)
-        wanted = span or range(place.length)
-        chunks = spans.cut(frames.swap_words(self._read([whole]), word), wanted)
-        return Piece(transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr=place.vr, size=len(wanted), chunks=chunks)
+        words = frames.swap_words(self._read([whole]), place.word)
+        return self._made(words, span, size=place.length, vr=place.vr)
 
     def bulk_paths(self) -> Sequence[str]:
         """Every value that metadata names, in the order of the data set."""
         return tuple(self._layout.bulk)
 
     def _native_frame(self, table: NativeFrames, number: int, span: range | None) -> Piece:
-        first = (number - 1) * table.frame_bits
-        size = -(-table.frame_bits // 8)
-        word = table.swap_word or 1
-        if word == 1 and first % 8 == 0 and table.frame_bits % 8 == 0:
-            start = table.offset + first // 8
-            return self._piece([range(start, start + size)], span, syntax=syntaxes.EXPLICIT_LITTLE, vr="OW")
-        start = first // 8 // word * word
-        stop = min(-(-(first + table.frame_bits) // (8 * word)) * word, table.length)
-        words = frames.swap_words(self._read([range(table.offset + start, table.offset + stop)]), word)
-        chunks = frames.cut_bits(words, first - start * 8, table.frame_bits)
-        wanted = span or range(size)
-        return Piece(
-            transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr="OW", size=len(wanted), chunks=spans.cut(chunks, wanted)
-        )
+        found = table.find(number)
+        assert found is not None, "the number was checked"
+        whole, first_bit, bits = found
+        if first_bit == 0 and bits % 8 == 0 and table.swap_word == 1:
+            return self._piece([whole], span, syntax=syntaxes.EXPLICIT_LITTLE, vr="OW")
+        words = frames.swap_words(self._read([whole]), table.swap_word)
+        return self._made(frames.cut_bits(words, first_bit, bits), span, size=-(-bits // 8), vr="OW")
 
-    def _fragments(self, number: int) -> tuple[range, ...]:
-        chunk, place = divmod(number - 1, frames.CHUNK)
-        return frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[place]
+    def _made(self, chunks: Iterator[bytes], span: range | None, *, size: int, vr: str) -> Piece:
+        """A piece whose bytes are not those of the file."""
+        wanted = range(size) if span is None else span
+        return Piece(
+            transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr=vr, size=len(wanted), chunks=spans.cut(chunks, wanted)
+        )
 
     def _piece(self, ranges: Sequence[range], span: range | None, *, syntax: str, vr: str) -> Piece:
         wanted = list(ranges) if span is None else spans.within(ranges, span)

@@ -1,0 +1,58 @@
+"""Arrivals in memory and on disk (T4, T12)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicomgate.spool import Arrival, Spool
+
+
+def content_of(arrival: Arrival) -> bytes:
+    source = arrival.source()
+    return source.read_at(0, source.size)
+
+
+@pytest.mark.parametrize("size", [0, 10, 100, 1000, 5000])
+def test_size_digest_and_content_wherever_the_bytes_lie(tmp_path: Path, size) -> None:
+    content = bytes(number % 251 for number in range(size))
+    arrival = Spool(tmp_path, in_memory=1000).arrival()
+    for start in range(0, size, 300):
+        assert arrival.will_touch_disk(300) is (start % 1200 == 900)
+        arrival.write(memoryview(content)[start : start + 300])
+    arrival.finish()
+    arrival.finish()
+    assert arrival.size == size
+    assert arrival.digest == hashlib.sha256(content).hexdigest()
+    assert content_of(arrival) == content
+    given_content = arrival.content()
+    assert isinstance(given_content, Path) is (size > 1000)
+    arrival.discard()
+    arrival.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(pieces=st.lists(st.binary(max_size=60), max_size=40), in_memory=st.integers(200, 400))
+def test_any_chunking_gives_the_same(tmp_path_factory, pieces, in_memory) -> None:
+    whole = b"MZ" + bytes(126) + b"DICM" + b"".join(pieces)
+    expected = bytes(128) + whole[128:]
+    arrival = Spool(tmp_path_factory.getbasetemp() / "spool", in_memory=in_memory).arrival()
+    for start in range(0, len(whole), 37):
+        arrival.write(whole[start : start + 37])
+    arrival.finish()
+    assert content_of(arrival) == expected
+    assert arrival.digest == hashlib.sha256(expected).hexdigest()
+    assert arrival.original_digest == hashlib.sha256(whole).hexdigest()
+    arrival.discard()
+
+
+def test_what_is_no_dicom_file_is_left_as_it_is(tmp_path: Path) -> None:
+    arrival = Spool(tmp_path).arrival()
+    arrival.write(b"MZ" + bytes(300))
+    arrival.finish()
+    assert content_of(arrival) == b"MZ" + bytes(300)
+    assert arrival.original_digest == ""
