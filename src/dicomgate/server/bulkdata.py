@@ -48,7 +48,9 @@ def collect(request: Request, chosen: Iterable[tuple[Instance, Offer]], only: fr
 
 
 def _collected_offers(facts: Facts) -> tuple[Offer, ...]:
-    return offers.collected_bulk_offers(facts.transfer_syntax, is_lossy=facts.is_lossy, frame_count=facts.frame_count)
+    return offers.collected_bulk_offers(
+        facts.transfer_syntax, is_lossy=facts.is_lossy, has_frames=facts.frame_count > 0
+    )
 
 
 def _parts(request: Request, instance: Instance, offer: Offer, only: frozenset[str] | None) -> Iterator[Part]:

@@ -57,7 +57,7 @@ def _choose(wanted: tuple[Wish, ...], counted: list[Instance], *, many: bool) ->
 
 def _offers(facts: Facts, *, many: bool) -> tuple[Offer, ...]:
     return offers.instance_offers(
-        facts.transfer_syntax, is_lossy=facts.is_lossy, frame_count=facts.frame_count, many=many
+        facts.transfer_syntax, is_lossy=facts.is_lossy, has_frames=facts.frame_count > 0, many=many
     )
 
 

@@ -12,15 +12,13 @@ from typing import Final
 
 from dicomgate import errors
 from dicomgate.dicom import jsonmodel, xmlmodel
-from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
-from dicomgate.dicom.uids import Target
-from dicomgate.dicomweb import media_types, multipart, negotiation, offers, resources, store_report
+from dicomgate.dicom.outcomes import Outcome, Reason, Refused
+from dicomgate.dicomweb import media_types, multipart, negotiation, offers, store_report
 from dicomgate.dicomweb.media_types import MediaType
 from dicomgate.dicomweb.multipart import PartBegin, PartData, PartEnd
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import JSONDataset, Store
-from dicomgate.server.answers import Header
 from dicomgate.server.errors import RETRY_AFTER, status_of
 from dicomgate.server.exchange import Exchange, field
 from dicomgate.server.intake import Budget, Intake
@@ -29,7 +27,6 @@ from dicomgate.server.settings import Settings
 from dicomgate.spool import Spool
 
 _TAKEN: Final = ('multipart/related; type="application/dicom"', media_types.DICOM)
-_NO_ROOM: Final = 507
 
 
 class StoreService:
@@ -164,28 +161,16 @@ async def _answer(
 ) -> None:
     root = exchange.request.root
     report = store_report.report(outcomes, root=root, study=study)
-    status = _NO_ROOM if _is_out_of_room(outcomes) else report.status
-    if fault is not None:
-        status = status_of(fault)
+    status = report.status if fault is None else status_of(fault)
     content_type, body = _format(report.dataset, offer)
-    headers = [field("content-type", content_type), *_location(outcomes, root)]
+    headers = [field("content-type", content_type)]
+    if report.location:
+        headers.append(field("location", report.location))
     if report.warning:
         headers.append(field("warning", report.warning))
     if status in RETRY_AFTER:
         headers.append((b"retry-after", RETRY_AFTER[status]))
     await exchange.answer(status, headers, body)
-
-
-def _is_out_of_room(outcomes: Sequence[Outcome]) -> bool:
-    return bool(outcomes) and all(
-        isinstance(one, Refused) and one.reason is Reason.OUT_OF_RESOURCES for one in outcomes
-    )
-
-
-def _location(outcomes: Sequence[Outcome], root: str) -> list[Header]:
-    """Location of what is new, when one address covers it (STOW-16)."""
-    studies = {one.target.study for one in outcomes if isinstance(one, Stored) and not one.again}
-    return [field("location", resources.link(root, Target(study))) for study in studies] if len(studies) == 1 else []
 
 
 def _format(dataset: JSONDataset, offer: Offer) -> tuple[str, bytes]:

@@ -1,0 +1,60 @@
+"""A program that serves a small application with a number of workers; run by test_run.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+from dicomgate.server.run import Manner, serve
+
+
+class Small:
+    """`/` tells the process, `/slow` takes two seconds, `/hang` never ends, `/die` ends the process; bodies are counted."""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            while True:
+                message = await receive()
+                await send({"type": message["type"] + ".complete"})
+                if message["type"] == "lifespan.shutdown":
+                    print("closed", flush=True)
+                    return
+        body = b"%d" % os.getpid()
+        match scope["path"]:
+            case "/slow":
+                await asyncio.sleep(1.0)
+            case "/hang":
+                await asyncio.sleep(1000)
+            case "/die":
+                os._exit(3)
+            case "/count":
+                seen, more = 0, True
+                while more:
+                    message = await receive()
+                    seen += len(message.get("body", b""))
+                    more = message.get("more_body", False)
+                body = b"%d" % seen
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def broken() -> Small:
+    raise SystemExit(7)
+
+
+def make() -> Small:
+    return Small()
+
+
+if __name__ == "__main__":
+    workers, seconds, maker = int(sys.argv[1]), float(sys.argv[2]), {"make": make, "broken": broken}[sys.argv[3]]
+    serve(
+        maker,
+        port=0,
+        workers=workers,
+        manner=Manner(stop_seconds=seconds),
+        on_ready=lambda host, port: print(f"ready {host} {port}", flush=True),
+    )
+    print("returned", flush=True)
