@@ -60,6 +60,10 @@ class Archive:
         """Fill a fresh index from the blobs alone."""
         return reindex.reindex(self.blobs, into, limits=self.limits, duplicates=self.duplicates, progress=progress)
 
+    def check_ready(self) -> None:
+        """Unavailable while the index cannot be asked."""
+        self.index.changes(limit=1)
+
     def counts(self) -> Counts:
         """How many studies, series, instances there are."""
         return self.index.counts()

@@ -63,6 +63,10 @@ class Folder:
         found = self.index.find(query)
         return Found(datasets=found.datasets, remaining=found.remaining)
 
+    def check_ready(self) -> None:
+        """Unavailable while the index cannot be asked."""
+        self.index.changes(limit=1)
+
     def counts(self) -> Counts:
         """How many studies, series, instances there are."""
         return self.index.counts()

@@ -1,0 +1,245 @@
+"""Settings become running parts: the only file that names concrete classes of several rooms."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from dicomgate import config, errors
+from dicomgate.archive.archive import Archive
+from dicomgate.archive.aside import Aside
+from dicomgate.archive.folder import Folder, Progress
+from dicomgate.archive.policy import Duplicates
+from dicomgate.archive.verify import Damage
+from dicomgate.blobs.folder import FolderBlobs
+from dicomgate.blobs.local import LocalBlobs
+from dicomgate.dicom import header
+from dicomgate.index.sqlite import SQLiteIndex
+from dicomgate.server import run
+from dicomgate.server.app import Application
+from dicomgate.server.logs import Log
+from dicomgate.server.settings import ConnectionLimits
+from dicomgate.server.settings import Settings as DoorSettings
+from dicomgate.spool import Spool
+
+INDEX = "index.sqlite"
+
+
+def limits(settings: config.Settings) -> header.Limits:
+    """The bounds on one data set."""
+    bounds = settings.limits
+    return header.Limits(
+        depth=bounds.depth,
+        elements=bounds.elements,
+        enhanced_elements=bounds.enhanced_elements,
+        items=bounds.items,
+        seconds=bounds.seconds,
+        inflated=bounds.inflated_bytes,
+    )
+
+
+@contextmanager
+def open_archive(data: Path, settings: config.Settings, *, create: bool = True) -> Iterator[Archive]:
+    """The archive in a data folder, which is made if it is missing. Unavailable while it is being rebuilt."""
+    if not create and not (data / INDEX).exists():
+        raise errors.NotFound(f"no archive in {data}")
+    data.mkdir(parents=True, exist_ok=True)
+    with _locked(data, exclusive=False):
+        index = SQLiteIndex(data / INDEX)
+        blobs = LocalBlobs(data / "blobs")
+        try:
+            yield _archive(data, settings, blobs, index)
+        finally:
+            index.close()
+            blobs.close()
+
+
+def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
+    """Build the index again from the blobs alone and put it in place. Unavailable while a server uses the folder."""
+    fresh, old = data / "index.rebuilt.sqlite", data / INDEX
+    with _locked(data, exclusive=True):
+        _remove_database(fresh)
+        index, blobs = SQLiteIndex(fresh), LocalBlobs(data / "blobs")
+        try:
+            yield from _archive(data, settings, blobs, index).reindex(index, progress)
+        finally:
+            index.close()
+            blobs.close()
+        _remove_database(old, keep_main=True)
+        fresh.replace(old)
+        _sync_directory(data)
+
+
+@contextmanager
+def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
+    """A folder read in place; its index lives in the user's cache, never beside the files."""
+    if not folder.is_dir():
+        raise errors.NotFound(f"no such folder: {folder}")
+    root = folder.resolve()
+    home = _cache() / "folders" / hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    home.mkdir(parents=True, exist_ok=True)
+    index = SQLiteIndex(home / INDEX, durable=False)
+    try:
+        yield Folder(root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings))
+    finally:
+        index.close()
+
+
+def serve(
+    settings: config.Settings,
+    *,
+    data: Path | None = None,
+    folder: Path | None = None,
+    announce: Callable[[str, int], None] | None = None,
+) -> None:
+    """Serve a data folder, or a folder in place, until told to stop. `announce` hears where, when it is ready."""
+    section = settings.server
+    run.serve(
+        functools.partial(application, settings, data=data, folder=folder),
+        host=section.host,
+        port=section.port,
+        workers=section.workers,
+        manner=run.Manner(
+            limits=ConnectionLimits(
+                header_seconds=section.header_seconds,
+                stall_seconds=section.stall_seconds,
+                idle_seconds=section.idle_seconds,
+                connections=section.connections,
+                connections_per_address=section.connections_per_address,
+                trusted_proxies=section.trusted_proxies,
+            ),
+            stop_seconds=section.stop_seconds,
+            log_requests=settings.log.requests,
+        ),
+        on_ready=announce,
+    )
+
+
+def application(settings: config.Settings, *, data: Path | None = None, folder: Path | None = None) -> Application:
+    """The HTTP door over a data folder or a folder in place, for one process that serves."""
+    stack = ExitStack()
+    log = Log(access=settings.log.requests)
+    spool: Spool | None = None
+    if folder is not None:
+        opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
+    else:
+        assert data is not None, "one of the two is served"
+        opened = stack.enter_context(open_archive(data, settings))
+        opened.sweep()
+        spool = opened.spool
+    return Application(
+        opened.origin, spool, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
+    )
+
+
+def _door(settings: config.Settings) -> DoorSettings:
+    return DoorSettings(
+        public_url=settings.server.public_url,
+        trusted_proxies=settings.server.trusted_proxies,
+        cors_origins=settings.server.cors_origins,
+        strict=settings.search.strict,
+        most=settings.search.most,
+        body_bytes=settings.store.body_bytes,
+        instance_bytes=settings.store.instance_bytes,
+        parts=settings.store.parts,
+    )
+
+
+@contextmanager
+def following(folder: Path, settings: config.Settings, report: Callable[[Progress], None]) -> Iterator[None]:
+    """While inside, another process keeps the folder's index up to date; `report` hears of it in a thread."""
+    here, there = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_follow, args=(folder, settings, there), daemon=True)
+    process.start()
+    there.close()
+    listener = threading.Thread(target=_listen, args=(here, report), daemon=True)
+    listener.start()
+    try:
+        yield
+    finally:
+        here.close()
+        process.join(timeout=10)
+        if process.is_alive():
+            process.terminate()
+
+
+def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SQLiteIndex) -> Archive:
+    return Archive(
+        blobs=blobs,
+        index=index,
+        spool=Spool(data / "spool"),
+        aside=Aside(data / "aside"),
+        duplicates=Duplicates(settings.store.duplicates),
+        limits=limits(settings),
+        allow_delete=settings.store.allow_delete,
+    )
+
+
+def _listen(here: Connection, report: Callable[[Progress], None]) -> None:
+    try:
+        while True:
+            report(here.recv())
+    except (EOFError, OSError):
+        return  # one of the two sides has ended
+
+
+def _follow(folder: Path, settings: config.Settings, there: Connection) -> None:
+    """The life of the process that reads a folder: it ends when its parent closes the pipe, or is gone."""
+    import signal  # noqa: PLC0415 - only this process changes its signals
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with open_folder(folder, settings) as opened:
+        opened.follow(
+            functools.partial(_is_open, there), functools.partial(_tell, there), interval=settings.folder.watch_seconds
+        )
+
+
+def _is_open(there: Connection) -> bool:
+    return not there.poll()  # nothing is ever sent this way: what can be read is the end
+
+
+def _tell(there: Connection, progress: Progress) -> None:
+    try:
+        there.send(progress)
+    except OSError:
+        raise SystemExit(0) from None
+
+
+@contextmanager
+def _locked(data: Path, *, exclusive: bool) -> Iterator[None]:
+    """Servers and stores share the folder; a rebuild has it alone."""
+    if not data.is_dir():
+        raise errors.NotFound(f"no such folder: {data}")
+    with (data / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = "somebody uses" if exclusive else "an index is being rebuilt in"
+            raise errors.Unavailable(f"{who} the data folder; try again when that has ended") from None
+        yield
+
+
+def _remove_database(path: Path, *, keep_main: bool = False) -> None:
+    for suffix in ("-wal", "-shm") if keep_main else ("-wal", "-shm", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cache() -> Path:
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "dicomgate"
