@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 Decode = Callable[[bytes], str]
+Charset = tuple[str, str] | Decode
+"""How text becomes characters: a codec and what it does with errors, or, where one codec is not enough, a function."""
+
+ASCII: Charset = ("ascii", "strict")
+"""The default repertoire, and the only one that raises: UnicodeDecodeError for any byte from 80H on."""
 
 _BY_NUMBER = {
     "100": "iso8859_1",
@@ -72,21 +77,15 @@ def guess(raw: bytes) -> str:
 
 
 @lru_cache(maxsize=256)
-def find_decoder(terms: Sequence[str]) -> Decode | None:
-    """How text is decoded under these values; it never raises. None: the default repertoire, plain ASCII."""
+def find_charset(terms: tuple[str, ...]) -> Charset:
+    """How text is read under these values of Specific Character Set; what is not known is guessed."""
     codecs = [find_codec(term) for term in terms]
-    if all(codec == "ascii" for codec in codecs) and not any("2022" in term for term in terms):
-        return None
-    if len(codecs) == 1 and "2022" not in terms[0]:
-        return _single(codecs[0]) if codecs[0] else guess
+    has_extensions = any("2022" in term for term in terms)
+    if not has_extensions and all(codec == "ascii" for codec in codecs):
+        return ASCII
+    if len(codecs) == 1 and not has_extensions:
+        return (codecs[0], "replace") if codecs[0] else guess
     return _extended(codecs[0] or "ascii")
-
-
-def _single(codec: str) -> Decode:
-    def decode(raw: bytes) -> str:
-        return raw.decode(codec, "replace")
-
-    return decode
 
 
 def _extended(initial: str) -> Decode:

@@ -17,6 +17,7 @@ Form = tuple[str, str, int]
 """Tag in hex, value representation, where the length stands (SHORT, LONG, IMPLICIT), with a special case or none."""
 
 Unpack = Callable[[bytes, int], tuple[int]]
+Peek = Callable[[bytes, int], tuple[bytes, int]]
 
 SHORT, LONG, IMPLICIT = 0, 1, 2
 HEAD = 3  # the bits of a form that say where the length stands
@@ -60,16 +61,16 @@ class Encoding:
     is_little: bool
     width: int = field(init=False)
     known: dict[bytes, Form] = field(init=False, default_factory=dict)
-    tools: tuple[int, dict[bytes, Form], Unpack, Unpack, bytes, bytes, bytes] = field(init=False)
-    """What a loop wants at hand: width, known forms, 16 and 32-bit numbers, the tags of items and delimiters."""
+    tools: tuple[Peek, dict[bytes, Form], Unpack, bytes, bytes, bytes] = field(init=False)
+    """What a loop wants at hand: the start of an element with its 16-bit (explicit) or 32-bit (implicit) length, the
+    known forms, 32-bit numbers, and the tags of items and delimiters."""
 
     def __post_init__(self) -> None:
         self.width = 4 if self.is_implicit else 6
         self._fill()
         self.tools = (
-            self.width,
+            struct.Struct(self.order + ("4sI" if self.is_implicit else "6sH")).unpack_from,
             self.known,
-            struct.Struct(self.order + "H").unpack_from,
             struct.Struct(self.order + "I").unpack_from,
             self.tag_bytes("FFFEE000"),
             self.tag_bytes("FFFEE00D"),

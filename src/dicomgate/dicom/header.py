@@ -83,7 +83,7 @@ def _scan(source: Source, span: range, encoding: Encoding, limits: Limits, windo
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """No garbage collection while a header grows: it holds no cycles, and looking for them takes a third of the time."""
+    """No garbage collection while a header grows: it holds no cycles; looking for them takes a third of the time."""
     was_on = gc.isenabled()
     if was_on:
         gc.disable()

@@ -6,7 +6,6 @@ Files without preamble, without group length or with a wrong one, and without an
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 
 from dicomgate import errors
@@ -20,8 +19,11 @@ MAGIC = b"DICM"
 TRANSFER_SYNTAX = "00020010"
 _GROUP = b"\x02\x00"
 _GROUP_LENGTH = "00020000"
-_WINDOW = 64 << 10
-_UNKNOWN_SYNTAX = ""
+_WINDOW = 2 << 10  # nearly always enough
+_LONGEST = 1 << 20
+_MARGIN = 16
+_DECODERS = values.decoders(is_lenient=True)
+_PEEK, _KNOWN, _LONG = forms.EXPLICIT_LITTLE.tools[:3]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +43,24 @@ class Beginning:
 def read_beginning(source: Source) -> Beginning:
     """Read up to the data set. Malformed when there is neither file meta information nor a data set."""
     head = source.read_at(0, _WINDOW)
-    start = _meta_offset(head)
-    meta, offset = _read_meta(head, start, source.size)
-    first = head[offset : offset + 12] if offset + 12 <= len(head) else source.read_at(offset, 12)
-    said = meta.get(TRANSFER_SYNTAX, {}).get("Value", [_UNKNOWN_SYNTAX])[0]
+    meta, offset = _read_meta(head, _meta_offset(head), source.size)
+    if offset + 12 > len(head) and len(head) < source.size:
+        head = source.read_at(0, _LONGEST)
+        meta, offset = _read_meta(head, _meta_offset(head), source.size)
+        if offset > len(head):
+            raise errors.TooLarge(f"file meta information goes on beyond {_LONGEST} bytes")
+    said = _said(meta)
     syntax = syntaxes.find(said)
     if syntax is not None and syntax.is_deflated:
         return Beginning(meta, said, forms.EXPLICIT_LITTLE, is_deflated=True, dataset_offset=offset)
-    encoding = _encoding(syntax, first, source.size - offset)
+    encoding = _encoding(syntax, head[offset : offset + 12], source.size - offset)
     return Beginning(meta, _actual(said, syntax, encoding), encoding, is_deflated=False, dataset_offset=offset)
+
+
+def _said(meta: JSONDataset) -> str:
+    """The transfer syntax that file meta information names, or nothing."""
+    value = meta.get(TRANSFER_SYNTAX, {}).get("Value", [""])[0]
+    return value if isinstance(value, str) else ""
 
 
 def _meta_offset(head: bytes) -> int:
@@ -67,42 +78,38 @@ def _read_meta(head: bytes, start: int, size: int) -> tuple[JSONDataset, int]:
     meta: JSONDataset = {}
     at = start
     promised = None
-    decode = values.decoders(None, is_lenient=True)
-    while head[at : at + 2] == _GROUP and (at != promised or not _is_deflated(meta)):
-        tag, vr, value, length = _element(head, at, size)
-        raw = head[value : value + length]
-        if tag == _GROUP_LENGTH:
-            promised = value + length + int.from_bytes(raw[:4], "little")
-        elif tag not in meta:
-            meta[tag] = decode[vr](raw) if raw else {"vr": vr}
+    data = head + bytes(_MARGIN)
+    while data[at : at + 2] == _GROUP and (at != promised or not _is_deflated(meta)):
+        tag, vr, value, length = _element(data, at, size)
         at = value + length
+        if at > len(head):
+            break
+        raw = data[value:at]
+        if tag == _GROUP_LENGTH:
+            promised = at + int.from_bytes(raw[:4], "little")
+        elif tag not in meta:
+            meta[tag] = _DECODERS[vr](raw) if raw else {"vr": vr}
     return dict(sorted(meta.items())), at
 
 
 def _is_deflated(meta: JSONDataset) -> bool:
-    said = meta.get(TRANSFER_SYNTAX, {}).get("Value", [_UNKNOWN_SYNTAX])[0]
-    syntax = syntaxes.find(said)
+    syntax = syntaxes.find(_said(meta))
     return syntax is not None and syntax.is_deflated
 
 
-def _element(head: bytes, at: int, size: int) -> tuple[str, str, int, int]:
+def _element(data: bytes, at: int, size: int) -> tuple[str, str, int, int]:
     """Tag, VR, where the value lies and its length. File meta information is explicit, but some wrote it implicit."""
-    padded = head[at : at + 12].ljust(12, b"\0")
-    form = forms.EXPLICIT_LITTLE.form(padded, 0, size - at)
-    if form is None:
+    head, length = _PEEK(data, at)
+    form = _KNOWN.get(head) or forms.EXPLICIT_LITTLE.form(data, at, size - at)
+    if form is None or form[1] == "SQ":
         raise errors.Malformed(f"byte {at}: no element of file meta information can be read here")
     tag, vr, kind = form
     where = kind & forms.HEAD
-    length = (
-        struct.unpack_from("<H", padded, 6)[0]
-        if where == forms.SHORT
-        else struct.unpack_from("<I", padded, 8 if where == forms.LONG else 4)[0]
-    )
+    if where != forms.SHORT:
+        (length,) = _LONG(data, at + 8 if where == forms.LONG else at + 4)
     value = at + forms.HEAD_SIZE[where]
-    if value + length > size:
+    if length > size - value:
         raise Truncated(f"byte {at}: {length} bytes of file meta information where {max(size - value, 0)} are left")
-    if value + length > len(head) or vr == "SQ":
-        raise errors.TooLarge(f"byte {at}: file meta information goes on beyond {_WINDOW} bytes")
     return tag, vr, value, length
 
 

@@ -82,10 +82,10 @@ class Scanner:
         pos = 0
 
         encoding = self._encoding
-        width, known, short, long, item_tag, item_end, sequence_end = encoding.tools
-        charset: charsets.Decode | None = None
-        charset_around: charsets.Decode | None = None
-        decode = around = values.decoders(None, is_little=encoding.is_little)
+        peek, known, long, item_tag, item_end, sequence_end = encoding.tools
+        charset = charsets.ASCII
+        charset_around = charset
+        decode = around = values.decoders(charset, is_little=encoding.is_little)
 
         # The data set or item being read. None: between two items of a sequence.
         attributes: JSONDataset | None = {}
@@ -179,7 +179,7 @@ class Scanner:
                         stop_at = end if end < safe else safe
                         if previous is not encoding:
                             encoding = previous
-                            width, known, short, long, item_tag, item_end, sequence_end = encoding.tools
+                            peek, known, long, item_tag, item_end, sequence_end = encoding.tools
                         if len(stack) < groups_depth:
                             groups_depth = 0
                             inside_count = count
@@ -188,7 +188,8 @@ class Scanner:
                             checkpoint = 0
                         continue
 
-                    form = known.get(data[pos : pos + width])
+                    head, length = peek(data, pos)
+                    form = known.get(head)
                     if form is None:
                         if not stack and self._is_padding(data, pos, end, base):
                             pos = end
@@ -203,15 +204,13 @@ class Scanner:
                     if count > checkpoint:
                         checkpoint = self._check(count, most)
                     if kind < 3:
-                        if kind == 0:
-                            start = pos + 8
-                            length = short(data, pos + 6)[0]
-                        elif kind == 1:
+                        if kind == 1:
                             start = pos + 12
                             length = long(data, pos + 8)[0]
                         else:
                             start = pos + 8
-                            length = long(data, pos + 4)[0]
+                            if kind == 2 and not encoding.is_implicit:
+                                length = long(data, pos + 4)[0]
                         stop = start + length
                         if length <= inline and stop <= end:
                             element = decode[vr](data[start:stop]) if length else {"vr": vr}
@@ -223,15 +222,13 @@ class Scanner:
                                 attributes[tag] = element  # type: ignore[index]
                             pos = stop
                             continue
-                    elif kind & 3 == 0:
-                        start = pos + 8
-                        length = short(data, pos + 6)[0]
                     elif kind & 3 == 1:
                         start = pos + 12
                         length = long(data, pos + 8)[0]
                     else:
                         start = pos + 8
-                        length = long(data, pos + 4)[0]
+                        if kind & 3 == 2:
+                            length = long(data, pos + 4)[0]
 
                     # From here on: sequences, delimiters, large values, and elements that need a second look.
                     assert attributes is not None
@@ -330,7 +327,7 @@ class Scanner:
                         pos = start
                         if opens is not encoding:
                             encoding = opens
-                            width, known, short, long, item_tag, item_end, sequence_end = encoding.tools
+                            peek, known, long, item_tag, item_end, sequence_end = encoding.tools
                             around = values.decoders(charset, is_little=encoding.is_little)
             except UnicodeDecodeError:  # text that is not what the character set promises: read it leniently from here
                 self.needs_charset = True
@@ -411,9 +408,9 @@ class Scanner:
             raise errors.TooLarge(f"byte {offset}: a text of {length} bytes, more than {self._limits.text}")
         return self._source.read_at(offset, length)
 
-    def _charset(self, raw: bytes) -> charsets.Decode | None:
+    def _charset(self, raw: bytes) -> charsets.Charset:
         self.needs_charset = True
-        return charsets.find_decoder(tuple(raw.decode("latin-1").strip(values.PAD).split("\\")))
+        return charsets.find_charset(tuple(raw.decode("latin-1").strip(values.PAD).split("\\")))
 
     def _finish(self, attributes: JSONDataset, *, is_sorted: bool) -> JSONDataset:
         """Keys in order (JSON-02), and the character set that the text now has (JSON-10)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,8 +23,6 @@ Decoder = Callable[[bytes], Element]
 PAD = " \0"
 EXACT = 1 << 53
 """Integers up to here survive every JSON reader; beyond it they travel as strings (JSON-15)."""
-DIGITS = 17
-"""What a double can hold; a decimal string with more keeps its text."""
 
 
 def swap(raw: bytes, word: int) -> bytes:
@@ -42,21 +41,23 @@ def inline(raw: bytes, vr: str = "UN") -> Element:
     return {"vr": vr, "InlineBinary": b64encode(raw).decode("ascii")}
 
 
-def _ascii(raw: bytes) -> str:
-    return str(raw, "ascii")
-
-
-def _texts(vr: str, decode: charsets.Decode, pad: Callable[[str], str]) -> Decoder:
+def _texts(vr: str, charset: charsets.Charset, pad: Callable[[str], str]) -> Decoder:
     """Values between backslashes, trimmed; an empty one among several is null (JSON-04)."""
+    codec, errors, decode = _parts(charset)
 
     def decode_texts(raw: bytes) -> Element:
-        text = decode(raw)
+        text = raw.decode(codec, errors) if codec else decode(raw)
         if "\\" in text:
             return {"vr": vr, "Value": [pad(part) or None for part in text.split("\\")]}
         text = pad(text)
         return {"vr": vr, "Value": [text]} if text else {"vr": vr}
 
     return decode_texts
+
+
+def _parts(charset: charsets.Charset) -> tuple[str, str, charsets.Decode]:
+    """Codec, errors and function, of which a decoder calls one or the other: a call less for nearly every text."""
+    return (*charset, charsets.guess) if isinstance(charset, tuple) else ("", "", charset)
 
 
 def _both(text: str) -> str:
@@ -67,11 +68,12 @@ def _right(text: str) -> str:
     return text.rstrip(PAD)
 
 
-def _text(vr: str, decode: charsets.Decode) -> Decoder:
+def _text(vr: str, charset: charsets.Charset) -> Decoder:
     """One text, in which a backslash is a letter like any other."""
+    codec, errors, decode = _parts(charset)
 
     def decode_text(raw: bytes) -> Element:
-        text = decode(raw).rstrip(PAD)
+        text = (raw.decode(codec, errors) if codec else decode(raw)).rstrip(PAD)
         return {"vr": vr, "Value": [text]} if text else {"vr": vr}
 
     return decode_text
@@ -89,9 +91,11 @@ def parse_person_name(text: str) -> dict[str, str] | None:
     return {name: group for name, group in zip(_GROUPS, groups, strict=False) if group} or None
 
 
-def _person_names(decode: charsets.Decode) -> Decoder:
+def _person_names(charset: charsets.Charset) -> Decoder:
+    codec, errors, decode = _parts(charset)
+
     def decode_person_names(raw: bytes) -> Element:
-        text = decode(raw)
+        text = raw.decode(codec, errors) if codec else decode(raw)
         if "\\" in text:
             return {"vr": "PN", "Value": [parse_person_name(part) for part in text.split("\\")]}
         name = parse_person_name(text)
@@ -101,7 +105,7 @@ def _person_names(decode: charsets.Decode) -> Decoder:
 
 
 def parse_decimal(text: str) -> float | str | None:
-    """A DS value as a number; its text when it is none, or has more digits than a double; None when empty."""
+    """A DS value as a number; its text when it is none, or beyond the integers that a double holds; None when empty."""
     text = text.strip(PAD)
     if not text:
         return None
@@ -109,11 +113,10 @@ def parse_decimal(text: str) -> float | str | None:
         number = float(text)
     except ValueError:
         return text
-    is_plain = math.isfinite(number) and "_" not in text
-    return number if is_plain and sum(map(str.isdigit, text.lstrip("+-0."))) <= DIGITS else text
+    return number if -EXACT <= number <= EXACT and "_" not in text else text
 
 
-def parse_integer(text: str) -> int | float | str | None:
+def parse_integer(text: str) -> float | str | None:
     """An IS value as a number; its text when it is none or too large; None when empty."""
     text = text.strip(PAD)
     try:
@@ -123,47 +126,28 @@ def parse_integer(text: str) -> int | float | str | None:
     return number if -EXACT <= number <= EXACT and "_" not in text else text
 
 
-def _numbers(vr: str, decode: charsets.Decode, parse: Callable[[str], float | str | None]) -> Decoder:
+def _numbers(
+    vr: str, charset: charsets.Charset, read: type[float], parse: Callable[[str], float | str | None]
+) -> Decoder:
+    """Numbers written as text: plain ones at once, all others by `parse`."""
+    codec, errors, decode = _parts(charset)
+
     def decode_numbers(raw: bytes) -> Element:
-        numbers = [parse(part) for part in decode(raw).split("\\")]
-        return {"vr": vr} if numbers == [None] else {"vr": vr, "Value": numbers}
+        text = raw.decode(codec, errors) if codec else decode(raw)
+        try:
+            numbers = [read(text)] if "\\" not in text else [read(part) for part in text.split("\\")]
+        except ValueError:
+            numbers = []
+        for number in numbers:
+            if not -EXACT <= number <= EXACT:
+                break
+        else:
+            if numbers and "_" not in text:
+                return {"vr": vr, "Value": numbers}
+        parsed = [parse(part) for part in text.split("\\")]
+        return {"vr": vr} if parsed == [None] else {"vr": vr, "Value": parsed}
 
     return decode_numbers
-
-
-def _decimals(decode: charsets.Decode) -> Decoder:
-    """The usual case first: short plain numbers, read from the bytes without a text in between."""
-    other = _numbers("DS", decode, parse_decimal)
-
-    def decode_decimals(raw: bytes) -> Element:
-        if len(raw) <= DIGITS:
-            parts = raw.split(b"\\")
-        elif max(map(len, parts := raw.split(b"\\"))) > DIGITS:
-            return other(raw)
-        try:
-            numbers = list(map(float, parts))
-        except ValueError:
-            return other(raw)
-        if math.isfinite(sum(numbers)) and b"_" not in raw:
-            return {"vr": "DS", "Value": numbers}
-        return other(raw)
-
-    return decode_decimals
-
-
-def _integers(decode: charsets.Decode) -> Decoder:
-    other = _numbers("IS", decode, parse_integer)
-
-    def decode_integers(raw: bytes) -> Element:
-        if len(raw) > DIGITS or b"_" in raw or b"\\" in raw:
-            return other(raw)
-        try:
-            number = int(raw)
-        except ValueError:
-            return other(raw)
-        return {"vr": "IS", "Value": [number]} if -EXACT <= number <= EXACT else other(raw)
-
-    return decode_integers
 
 
 def _finite(number: float) -> float | str:
@@ -177,19 +161,24 @@ def _exact(number: int) -> int | str:
     return number if -EXACT <= number <= EXACT else str(number)
 
 
-def _binary(vr: str, order: str, letter: str, safe: Callable[[Any], Any] | None = None) -> Decoder:
-    """Numbers of one size; a field that does not divide into them is shown as the bytes it is (UN)."""
+def _binary(vr: str, order: str, letter: str, limit: float, safe: Callable[[Any], Any]) -> Decoder:
+    """Numbers of one size; a field that does not divide into them is shown as the bytes it is (UN).
+
+    Those beyond the limit, and NaN, go through `safe`.
+    """
     one = struct.Struct(order + letter)
-    size = one.size
+    size, unpack = one.size, one.unpack
 
     def decode_binary(raw: bytes) -> Element:
         if len(raw) == size:
-            numbers = list(one.unpack(raw))
+            numbers = [*unpack(raw)]
+            if -limit <= numbers[0] <= limit:
+                return {"vr": vr, "Value": numbers}
         elif len(raw) % size:
             return inline(raw)
         else:
-            numbers = list(struct.unpack(f"{order}{len(raw) // size}{letter}", raw))
-        return {"vr": vr, "Value": list(map(safe, numbers)) if safe else numbers}
+            numbers = [*struct.unpack(f"{order}{len(raw) // size}{letter}", raw)]
+        return {"vr": vr, "Value": [*map(safe, numbers)]}
 
     return decode_binary
 
@@ -214,50 +203,50 @@ def _bytes(vr: str, *, is_little: bool) -> Decoder:
     return decode_bytes
 
 
-_BINARY: tuple[tuple[str, str, Callable[[Any], Any] | None], ...] = (
-    ("US", "H", None),
-    ("SS", "h", None),
-    ("UL", "I", None),
-    ("SL", "i", None),
-    ("UV", "Q", _exact),
-    ("SV", "q", _exact),
-    ("FL", "f", _finite),
-    ("FD", "d", _finite),
+_BINARY: tuple[tuple[str, str, float, Callable[[Any], Any]], ...] = (
+    ("US", "H", EXACT, int),
+    ("SS", "h", EXACT, int),
+    ("UL", "I", EXACT, int),
+    ("SL", "i", EXACT, int),
+    ("UV", "Q", EXACT, _exact),
+    ("SV", "q", EXACT, _exact),
+    ("FL", "f", sys.float_info.max, _finite),
+    ("FD", "d", sys.float_info.max, _finite),
 )
 
 
-def _fixed_repertoire(decode: charsets.Decode) -> dict[str, Decoder]:
+def _fixed_repertoire(charset: charsets.Charset) -> dict[str, Decoder]:
     """Those that are ASCII whatever the character set says."""
     return {
-        **{vr: _texts(vr, decode, _both) for vr in ("AE", "CS")},
-        **{vr: _texts(vr, decode, _right) for vr in ("AS", "DA", "DT", "TM", "UI")},
-        "UR": _text("UR", decode),
-        "DS": _decimals(decode),
-        "IS": _integers(decode),
+        **{vr: _texts(vr, charset, _both) for vr in ("AE", "CS")},
+        **{vr: _texts(vr, charset, _right) for vr in ("AS", "DA", "DT", "TM", "UI")},
+        "UR": _text("UR", charset),
+        "DS": _numbers("DS", charset, float, parse_decimal),
+        "IS": _numbers("IS", charset, int, parse_integer),
     }
 
 
-def _own_repertoire(decode: charsets.Decode) -> dict[str, Decoder]:
+def _own_repertoire(charset: charsets.Charset) -> dict[str, Decoder]:
     """Those that the Specific Character Set governs."""
     return {
-        **{vr: _texts(vr, decode, _both) for vr in ("LO", "SH")},
-        "UC": _texts("UC", decode, _right),
-        **{vr: _text(vr, decode) for vr in ("LT", "ST", "UT")},
-        "PN": _person_names(decode),
+        **{vr: _texts(vr, charset, _both) for vr in ("LO", "SH")},
+        "UC": _texts("UC", charset, _right),
+        **{vr: _text(vr, charset) for vr in ("LT", "ST", "UT")},
+        "PN": _person_names(charset),
     }
 
 
 @lru_cache(maxsize=256)
 def decoders(
-    charset: charsets.Decode | None, *, is_little: bool = True, is_lenient: bool = False
+    charset: charsets.Charset = charsets.ASCII, *, is_little: bool = True, is_lenient: bool = False
 ) -> dict[str, Decoder]:
-    """A decoder for every value representation but SQ. `charset` None: the default repertoire."""
+    """A decoder for every value representation but SQ; the lenient ones never raise."""
     order = "<" if is_little else ">"
-    fixed = charsets.guess if is_lenient else _ascii
+    fixed = charsets.guess if is_lenient else charsets.ASCII
     return {
         **_fixed_repertoire(fixed),
-        **_own_repertoire(charset or fixed),
-        **{vr: _binary(vr, order, letter, safe) for vr, letter, safe in _BINARY},
+        **_own_repertoire(fixed if charset == charsets.ASCII else charset),
+        **{vr: _binary(vr, order, letter, limit, safe) for vr, letter, limit, safe in _BINARY},
         "AT": _tags(order),
         **{vr: _bytes(vr, is_little=is_little) for vr in ("OB", "OD", "OF", "OL", "OV", "OW", "UN")},
     }
