@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -69,6 +70,7 @@ class Offer:
 ANYTHING = Wish(media_type=media_types.ANY, is_multipart=None)
 
 
+@functools.lru_cache(maxsize=256)  # a viewer sends the same header for every frame
 def wishes(
     accept: str | None, accept_query: str | None = None, *, strict: bool = False, is_bulk: bool = False
 ) -> tuple[Wish, ...]:

@@ -59,5 +59,7 @@ def _decode(raw: bytes, number: int) -> str:
 
 
 def _check(text: str, number: int) -> None:
+    if text.isprintable():
+        return
     if any(character < " " or "\x7f" <= character <= "\x9f" or "\ud800" <= character <= "\udfff" for character in text):
         raise errors.Malformed(f"query: parameter {number} holds a control character")

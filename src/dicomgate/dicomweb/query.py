@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -181,10 +182,14 @@ class _Reader:
 
 
 def _matching_keys(resource: Resource) -> frozenset[AttributePath]:
+    fixed = 0 if resource.target is None else int(resource.target.level)
+    return _keys_between(fixed, resource.level)
+
+
+@functools.cache
+def _keys_between(fixed: int, lowest: Level) -> frozenset[AttributePath]:
     """The attributes of the levels that the path does not fix, down to that of the answers (QIDO-04)."""
-    fixed = 0 if resource.target is None else resource.target.level
-    levels = [level for level in Level if fixed < level <= resource.level]
-    return frozenset(path for level in levels for path in attributes.MATCHING_KEYS[level])
+    return frozenset(path for level in Level if fixed < level <= lowest for path in attributes.MATCHING_KEYS[level])
 
 
 def _printable(name: str, otherwise: str) -> str:
