@@ -82,6 +82,10 @@ def test_parts_without_headers_and_without_body(step: int) -> None:
     [
         b"\r\n--",
         b"-B--B\r\n",
+        b"--Bx",
+        b"--B x",
+        b"--B-",
+        b"--B \rx",
         b"x--B--\r\n",
         b"\n--B\r\n",
         b"\r\r\n--Bx",

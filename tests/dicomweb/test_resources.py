@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate import errors
@@ -132,6 +132,7 @@ PLACES = st.builds(
 )
 
 
+@settings(max_examples=50)
 @given(TARGETS, FRAMES, PLACES)
 def test_links_lead_back_to_what_they_name_RET07(target: Target, frames: tuple[int, ...], place: str) -> None:
     root = "https://host/dicomweb"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate import errors
@@ -137,6 +137,7 @@ def test_an_original_is_never_sent_for_a_de_identified_copy_row50_URI07() -> Non
 UIDS = st.from_regex(r"[0-9](\.[0-9]{1,5}){0,8}", fullmatch=True)
 
 
+@settings(max_examples=40)
 @given(UIDS, UIDS, UIDS)
 def test_links_lead_back_to_what_they_name(study: str, series: str, instance: str) -> None:
     target = Target(study, series, instance)

@@ -225,8 +225,6 @@ class Parser:
         kept = self._delimiter[self._unsent :] + self._line
         self._unsent = 0
         self._held = b""
-        if kept.endswith(self._break[:1]):  # a CR that may yet begin the true delimiter
-            kept, self._held = kept[:-1], kept[-1:]
         self._emit(kept, 0, len(kept), events)
 
     def _begin_part(self, line: bytes, events: list[Event]) -> None:

@@ -1,7 +1,7 @@
 """What each resource offers, by what is stored: the tables of PS3.18 §8.7.3 and §10.4.4.
 
 Nothing is decoded here, so what is stored compressed is offered as it is stored; what is stored lossily is then also
-the default (MT-07), and a video always is. Offers stand in the order in which ties are decided.
+the default (MT-07), as every video is. Offers stand in the order in which ties are decided.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _is_default_as_stored(syntax: Syntax | None, *, is_lossy: bool) -> bool:
     """MT-07: where nothing better than the stored picture exists, that is the default."""
     if syntax is None:
         return False
-    return syntax.is_video or syntax.loss is Loss.ALWAYS or (syntax.loss is Loss.MAYBE and is_lossy)
+    return syntax.loss is Loss.ALWAYS or (syntax.loss is Loss.MAYBE and is_lossy)
 
 
 def _in_forms(media_type: str, transfer_syntax: str, *, many: bool, is_default: bool = True) -> Offers:
