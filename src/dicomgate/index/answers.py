@@ -1,0 +1,192 @@
+"""What a search returns of each level: kept ready as JSON, completed by counting (PS3.18 Tables 10.6.3-3 to -5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from dicomgate.dicom import attributes
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.index import columns
+from dicomgate.index.base import JSONDataset
+
+_LARGEST = 1 << 16
+"""Longer attributes of a study or series are not returned by searches; the metadata has them."""
+
+_COUNTED: dict[Level, tuple[str, ...]] = {
+    Level.STUDY: (columns.MODALITIES, columns.STUDY_SERIES, columns.STUDY_INSTANCES),
+    Level.SERIES: (columns.SERIES_INSTANCES,),
+    Level.INSTANCE: (),
+}
+_ELSEWHERE = frozenset({columns.RETRIEVE_URL, columns.AVAILABILITY, columns.TRANSFER_SYNTAX}).union(*_COUNTED.values())
+
+REQUIRED: dict[Level, tuple[str, ...]] = {
+    Level.STUDY: (
+        columns.STUDY_DATE,
+        columns.STUDY_TIME,
+        "00080050",
+        columns.MODALITIES,
+        "00080090",
+        "00100010",
+        columns.PATIENT_ID,
+        "00100030",
+        "00100040",
+        columns.STUDY_UID,
+        "00200010",
+        columns.STUDY_SERIES,
+        columns.STUDY_INSTANCES,
+    ),
+    Level.SERIES: (columns.MODALITY, columns.SERIES_UID, columns.SERIES_NUMBER, columns.SERIES_INSTANCES),
+    Level.INSTANCE: (columns.SOP_CLASS, columns.INSTANCE_UID, columns.INSTANCE_NUMBER),
+}
+"""Present even without a value (type R of the tables)."""
+
+_UID_TAGS = (columns.STUDY_UID, columns.SERIES_UID, columns.INSTANCE_UID)
+_ONLINE = {"vr": "CS", "Value": ["ONLINE"]}
+
+
+@dataclass(frozen=True, slots=True)
+class LevelTexts:
+    """A study's or series' attributes as JSON: those returned unasked, and the others."""
+
+    answer: str
+    more: str
+
+
+def level_texts(target: Target, dataset: JSONDataset) -> LevelTexts:
+    """Take the attributes of a study or series out of an instance's; places are left for what is counted."""
+    level = target.level
+    own = {tag: element for tag, element in dataset.items() if _belongs(tag, level)}
+    unasked: JSONDataset = {tag: own.pop(tag) for tag in attributes.RETURNED[level] if tag in own}
+    unasked |= {tag: _empty(tag) for tag in REQUIRED[level] if tag not in unasked}
+    unasked |= {**_uids(target), columns.AVAILABILITY: _ONLINE}
+    unasked |= dict.fromkeys(_COUNTED[level])
+    more = {tag: bare for tag, element in own.items() if (bare := without_bulk(element)) and _is_small(bare)}
+    return LevelTexts(_text(unasked), _text(more))
+
+
+def study(answer: str, modalities: str, number_of_series: int, number_of_instances: int) -> JSONDataset:
+    """A study's attributes, in tag order."""
+    dataset: JSONDataset = orjson.loads(answer)
+    present = orjson.loads(modalities)
+    dataset[columns.MODALITIES] = {"vr": "CS", "Value": present} if present else {"vr": "CS"}
+    dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
+    dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
+    return dataset
+
+
+def series(answer: str, number_of_instances: int) -> JSONDataset:
+    """A series' attributes, in tag order."""
+    dataset: JSONDataset = orjson.loads(answer)
+    dataset[columns.SERIES_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
+    return dataset
+
+
+def pack_instance(dataset: JSONDataset) -> str:
+    """The values of INSTANCE_ANSWER: null where absent, a value where there is one, else as the element stands."""
+    return orjson.dumps([_pack(tag, dataset.get(tag)) for tag in columns.INSTANCE_ANSWER]).decode()
+
+
+def instance(packed: str, sop_class: str, transfer_syntax: str, target: Target) -> JSONDataset:
+    """An instance's attributes in tag order, with the UIDs that name it."""
+    dataset: JSONDataset = {columns.INSTANCE_NUMBER: {"vr": "IS"}}
+    for tag, value in zip(columns.INSTANCE_ANSWER, orjson.loads(packed), strict=False):
+        if value is not None:
+            dataset[tag] = value if isinstance(value, dict) else {"vr": attributes.vr(tag), "Value": [value]}
+    dataset[columns.SOP_CLASS] = {"vr": "UI", "Value": [sop_class]}
+    dataset[columns.AVAILABILITY] = _ONLINE
+    dataset[columns.TRANSFER_SYNTAX] = {"vr": "UI", "Value": [transfer_syntax]}
+    return merged((dataset, _uids(target)))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a query wants beyond what is returned unasked. `parents`: levels whose attributes come along."""
+
+    level: Level
+    parents: frozenset[Level]
+    tags: dict[Level, frozenset[str]]
+    every: bool
+
+    def needs(self, level: Level) -> bool:
+        """True when rows of this level must be read."""
+        return level in self.parents or bool(self.tags[level])
+
+    def needs_more(self, level: Level) -> bool:
+        """True when attributes are wanted that are not returned unasked."""
+        return self.every or bool(self.tags[level])
+
+    def pick(self, level: Level, dataset: JSONDataset) -> JSONDataset:
+        """Of a data set the attributes of this level that are wanted, without bulk data."""
+        names = [tag for tag in dataset if _belongs(tag, level)] if self.every else self.tags[level] & dataset.keys()
+        return {tag: bare for tag in names if (bare := without_bulk(dataset[tag])) and _is_small(bare)}
+
+
+def wanted(query: Query) -> Wanted:
+    """What a query's answers hold. Attributes of lower levels are never returned (QIDO-10)."""
+    top = query.scope.level if query.scope else 0
+    parents = frozenset(level for level in Level if top < level < query.level)
+    tags = {path[0] for path in query.include} | {match.path[0] for match in query.matches}
+    tags |= {f"{tag[:4]}00{tag[4:6]}" for tag in tags if attributes.is_private(tag)}  # with its creator (QIDO-15)
+    by_level = {
+        level: frozenset(tag for tag in tags - _ELSEWHERE if attributes.level(tag) is level and level <= query.level)
+        - frozenset(attributes.RETURNED[level] if level is query.level or level in parents else ())
+        for level in Level
+    }
+    return Wanted(query.level, parents, by_level, query.include_all)
+
+
+def without_bulk(element: Any) -> Any:
+    """The element without values that are kept as bulk data, at any depth; None if nothing is left of it."""
+    if "BulkDataURI" in element:
+        return None
+    if element.get("vr") != "SQ":
+        return element
+    items = [_item_without_bulk(item) for item in element.get("Value") or ()]
+    return {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+
+
+def _item_without_bulk(item: JSONDataset | None) -> JSONDataset:
+    return {tag: bare for tag, element in (item or {}).items() if (bare := without_bulk(element))}
+
+
+def merged(datasets: Iterable[JSONDataset]) -> JSONDataset:
+    """One data set in tag order; where two know an attribute the later counts."""
+    together: JSONDataset = {}
+    for dataset in datasets:
+        together |= dataset
+    return {tag: together[tag] for tag in sorted(together)}
+
+
+def _uids(target: Target) -> JSONDataset:
+    uids = (target.study, target.series, target.instance)
+    return {tag: {"vr": "UI", "Value": [uid]} for tag, uid in zip(_UID_TAGS, uids, strict=True) if uid is not None}
+
+
+def _belongs(tag: str, level: Level) -> bool:
+    return (attributes.level(tag) is level or tag in attributes.EVERY_LEVEL) and tag not in _ELSEWHERE
+
+
+def _pack(tag: str, element: dict[str, Any] | None) -> Any:
+    if element is None:
+        return None
+    value = element.get("Value")
+    if element.get("vr") == attributes.vr(tag) and isinstance(value, list) and len(value) == 1:
+        return value[0] if isinstance(value[0], (int, float, str)) else element
+    return element
+
+
+def _empty(tag: str) -> dict[str, str]:
+    return {"vr": attributes.vr(tag)}
+
+
+def _is_small(element: Any) -> bool:
+    return len(orjson.dumps(element)) <= _LARGEST
+
+
+def _text(dataset: JSONDataset) -> str:
+    return orjson.dumps({tag: dataset[tag] for tag in sorted(dataset)}).decode()

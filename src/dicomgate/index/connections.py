@@ -1,0 +1,150 @@
+"""Connections to the index's SQLite file: how they are opened, lent and judged when they fail."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dicomgate import errors
+
+BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+_WAIT_SECONDS = 30.0
+_STEPS = 20_000
+"""Between two looks at the clock: under a millisecond of work."""
+
+
+def code(error: sqlite3.Error) -> int:
+    """SQLite's own number for what went wrong, without its refinement; -1 if it has none."""
+    number = getattr(error, "sqlite_errorcode", None)
+    return number & 0xFF if isinstance(number, int) else -1
+
+
+def fault(error: sqlite3.Error) -> errors.Unavailable:
+    """What an error of SQLite means for the caller."""
+    if getattr(error, "sqlite_errorcode", None) in _FULL or code(error) == sqlite3.SQLITE_FULL:
+        return errors.OutOfSpace("no room left on the disk for the index")
+    if code(error) in BUSY:
+        return errors.Unavailable("the index is busy")
+    return errors.Unavailable(f"the index failed ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+
+
+def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
+    """A connection that writes, in WAL mode; with `durable` a commit returns when it is on stable storage (D1)."""
+    connection = _open(path)
+    try:
+        _use_wal(connection)
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute("PRAGMA fullfsync = ON")  # only macOS knows it: there fsync stops at the drive's cache
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA cache_size = -65536")
+    except sqlite3.Error as error:
+        connection.close()
+        raise fault(error) from error
+    return connection
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise fault(error) from error
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Two processes that open a new file at once get in each other's way here, past the busy time-out."""
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if code(error) not in BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def hurry(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    """Do without what takes longer; the transaction goes on."""
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if code(error) != sqlite3.SQLITE_INTERRUPT:
+            raise
+
+
+class Readers:
+    """Connections that only read, lent to one thread at a time."""
+
+    def __init__(self, path: Path, *, seconds: float) -> None:
+        self._path = path
+        self._seconds = seconds
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    @contextlib.contextmanager
+    def snapshot(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+        """A connection on which everything is read from one moment of the index.
+
+        Raises TooLarge when a statement runs past its time, Unavailable when the file cannot be read.
+        """
+        connection = self._take()
+        deadline = time.monotonic() + (seconds or self._seconds)
+        connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        except sqlite3.Error as error:
+            if code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise errors.TooLarge("the search takes too long: narrow it, by a date range for example") from error
+            raise fault(error) from error
+        finally:
+            self._give_back(connection)
+
+    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        """All rows of one statement."""
+        with self.snapshot() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def close(self) -> None:
+        """Close the idle ones now, those lent when they come back."""
+        with self._lock:
+            self._is_closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._is_closed:
+                raise errors.Unavailable("the index was closed")
+            if self._idle:
+                return self._idle.pop()
+        connection = _open(self._path)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        try:
+            connection.set_progress_handler(None, 0)
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            connection.close()
+            return
+        with self._lock:
+            if not self._is_closed:
+                self._idle.append(connection)
+                return
+        connection.close()

@@ -1,0 +1,209 @@
+"""Stored instances as rows, and what is kept of each beyond its row (PS3.18 §10.4).
+
+Read in batches, each of one moment, so that no client however slow holds the index's past open.
+"""
+
+# ruff: noqa: S608 (all that is put together here are our own words; every outside value is a parameter)
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from dicomgate import errors
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.index.base import Counts, Row
+from dicomgate.index.connections import Readers
+from dicomgate.index.metadata import Packer
+
+_BATCH = 256
+_ENOUGH = 4 << 20
+"""Bytes of metadata that one batch may hold before it is handed out."""
+
+_FROM = "FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study"
+_ROW = f"""
+SELECT i.id, i.key, s.uid, e.uid, i.uid, i.sop_class, i.transfer_syntax, i.size, i.digest, i.original_digest,
+       i.checksum, i.received, i.is_lossy, i.frame_count {_FROM}
+"""
+_LISTS: dict[Level, str] = {
+    Level.STUDY: """
+        FROM study s CROSS JOIN series e ON e.study = s.id CROSS JOIN instance i ON i.series = e.id WHERE s.uid = ?
+    """,
+    Level.SERIES: """
+        FROM series e CROSS JOIN study s ON s.id = e.study CROSS JOIN instance i ON i.series = e.id
+        WHERE e.uid = ? AND s.uid = ?
+    """,
+    Level.INSTANCE: """
+        FROM instance i CROSS JOIN series e ON e.id = i.series CROSS JOIN study s ON s.id = e.study
+        WHERE i.uid = ? AND e.uid = ? AND s.uid = ?
+    """,
+}
+"""Level -> where its instances are; the parameters are the target's UIDs, innermost first."""
+
+_ORDER = "ORDER BY e.number, e.uid, i.number, i.uid"
+_METADATA = """
+SELECT i.series, d.metadata FROM instance i JOIN description d ON d.instance = i.id WHERE i.id = ? AND i.key = ?
+"""
+_BESIDE = "JOIN instance i ON i.id = d.instance WHERE d.instance = ? AND i.key = ?"
+
+
+class Rows:
+    """Reading what is stored under a target. Rows are named by number and key, for SQLite may use a number again."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+
+    def locate(self, target: Target) -> Iterator[Row]:
+        """The instances in order; which they are is fixed at the first step."""
+        with self._readers.snapshot() as connection:
+            named = _list(connection, target, "i.id, i.key")
+        for batch in _batches(named):
+            with self._readers.snapshot() as connection:
+                found = _rows(
+                    connection, "WHERE i.id IN (SELECT value FROM json_each(?))", _json(id_ for id_, _ in batch)
+                )
+            by_name = {(row.number, row.key): row for row in found}
+            yield from (by_name[name] for name in batch if name in by_name)
+
+    def find(self, target: Target) -> Row | None:
+        """The row of one instance."""
+        assert target.instance is not None, "one instance is asked for"
+        with self._readers.snapshot() as connection:
+            rows = _rows(connection, "WHERE i.uid = ? AND e.uid = ? AND s.uid = ?", *_uids(target))
+        return rows[0] if rows else None
+
+    def layout(self, row: Row) -> bytes:
+        """NotFound when the row is gone."""
+        return self._beside(f"SELECT d.layout FROM description d {_BESIDE}", (row.number, row.key))
+
+    def frame_chunk(self, row: Row, number: int) -> bytes:
+        """NotFound when there is none."""
+        sql = f"SELECT d.content FROM frame_chunk d {_BESIDE} AND d.number = ?"
+        return self._beside(sql, (row.number, row.key, number))
+
+    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
+        """A version and the JSON texts in order; both of one moment, unless the texts are many."""
+        with self._readers.snapshot() as connection:
+            listed = _list(connection, target, "i.id, i.key, i.size, i.received, i.digest")
+            names = [(row[0], row[1]) for row in listed]
+            texts, position = _texts(connection, names, 0)
+        identity = orjson.dumps([[*row[1:4], row[4].hex()] for row in listed])
+        version = hashlib.sha256(identity).hexdigest()[:32] if listed else ""
+        return version, chain(texts, self._further_texts(names, position))
+
+    def _further_texts(self, names: list[tuple[int, str]], position: int) -> Iterator[bytes]:
+        while position < len(names):
+            with self._readers.snapshot() as connection:
+                texts, position = _texts(connection, names, position)
+            yield from texts
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that a row points at."""
+        sql = "SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?))"
+        return {key for (key,) in self._readers.rows(sql, (_json(keys),))}
+
+    def keys(self) -> Iterator[tuple[str, str, int]]:
+        """Key, digest and size of all, by key, in batches."""
+        last = ""
+        sql = "SELECT key, digest, size FROM instance WHERE key > ? ORDER BY key LIMIT 1000"
+        while batch := self._readers.rows(sql, (last,)):
+            for key, digest, size in batch:
+                yield key, digest.hex(), size
+            last = batch[-1][0]
+
+    def counts(self) -> Counts:
+        """How much is stored."""
+        sql = """
+        SELECT count(*), coalesce(sum(number_of_series), 0), coalesce(sum(number_of_instances), 0),
+               coalesce(sum(size), 0) FROM study
+        """
+        return Counts(*self._readers.rows(sql)[0])
+
+    def was_deleted(self, target: Target) -> bool:
+        """True when a tombstone stands here."""
+        sql = "SELECT 1 FROM tombstone WHERE study = ? AND series = ? AND instance = ?"
+        return bool(self._readers.rows(sql, (target.study, target.series or "", target.instance or "")))
+
+    def _beside(self, sql: str, parameters: tuple[int | str, ...]) -> bytes:
+        rows = self._readers.rows(sql, parameters)
+        if not rows:
+            raise errors.NotFound("the instance was removed, or has no such part")
+        content: bytes = rows[0][0]
+        return content
+
+
+def _list(connection: sqlite3.Connection, target: Target, wanted: str) -> list[Any]:
+    return connection.execute(f"SELECT {wanted} {_LISTS[target.level]} {_ORDER}", _uids(target)).fetchall()
+
+
+def _texts(connection: sqlite3.Connection, names: list[tuple[int, str]], position: int) -> tuple[list[bytes], int]:
+    """The next texts, until there are enough, and where to go on; what was removed meanwhile is left out."""
+    texts: list[bytes] = []
+    series, packer, size = 0, None, 0
+    while position < len(names) and len(texts) < _BATCH and size < _ENOUGH:
+        row = connection.execute(_METADATA, names[position]).fetchone()
+        position += 1
+        if row is None:
+            continue
+        if packer is None or row[0] != series:
+            series, packer = row[0], _packer(connection, row[0])
+        texts.append(packer.unpack(row[1]))
+        size += len(texts[-1])
+    return texts, position
+
+
+def _packer(connection: sqlite3.Connection, series: int) -> Packer:
+    return Packer(connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()[0])
+
+
+def _rows(connection: sqlite3.Connection, where: str, *parameters: str) -> list[Row]:
+    return [
+        Row(
+            number=number,
+            key=key,
+            target=Target(study, series, instance),
+            sop_class=sop_class,
+            transfer_syntax=syntax,
+            size=size,
+            digest=digest.hex(),
+            original_digest=original.hex(),
+            checksum=checksum.hex(),
+            received=received,
+            is_lossy=bool(is_lossy),
+            frame_count=frame_count,
+        )
+        for (
+            number,
+            key,
+            study,
+            series,
+            instance,
+            sop_class,
+            syntax,
+            size,
+            digest,
+            original,
+            checksum,
+            received,
+            is_lossy,
+            frame_count,
+        ) in connection.execute(f"{_ROW} {where}", parameters)
+    ]
+
+
+def _uids(target: Target) -> tuple[str, ...]:
+    return tuple(uid for uid in (target.instance, target.series, target.study) if uid is not None)
+
+
+def _batches(names: Sequence[tuple[int, str]]) -> Iterator[Sequence[tuple[int, str]]]:
+    for start in range(0, len(names), _BATCH):
+        yield names[start : start + _BATCH]
+
+
+def _json(items: Iterable[str | int]) -> str:
+    return orjson.dumps(list(items)).decode()

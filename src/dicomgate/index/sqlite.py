@@ -1,0 +1,144 @@
+"""The index in one SQLite file: many readers, one writing thread per process, any number of processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.uids import Target
+from dicomgate.index import connections, files, schema, search
+from dicomgate.index.base import Added, Change, ChangeKind, Counts, Entry, FileRecord, FileState, Found, Judge, Row
+from dicomgate.index.changes import Changes
+from dicomgate.index.rows import Rows
+from dicomgate.index.writer import Writer
+
+_CHANGES = "SELECT number, time, kind, study, series, instance FROM journal WHERE number > ? ORDER BY number LIMIT ?"
+_GROUP = 256
+
+
+class SqliteIndex:
+    """An Index. Safe for threads; every process makes its own, after forking."""
+
+    def __init__(self, path: Path, *, durable: bool = True, most: int = 10_000, seconds: float = 20.0) -> None:
+        """Open, and make or migrate the tables.
+
+        `durable` False is for what can be read again from a folder: a power cut may lose the last commits, never
+        damages. `most` answers to one search, `seconds` for one statement (T17). Raises Conflict for a file of a
+        newer dicomgate or another program, Unavailable when it cannot be opened.
+        """
+        schema.prepare(path)
+        self._most = most
+        self._readers = connections.Readers(path, seconds=seconds)
+        self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
+        self._rows = Rows(self._readers)
+
+    def close(self) -> None:
+        """Finish what waits and let go of the file."""
+        self._writer.close()
+        self._readers.close()
+
+    # Reading.
+
+    def find(self, query: Query) -> Found:
+        """One page. TooLarge when it takes too long, Malformed for matching that an attribute's VR does not have."""
+        with self._readers.snapshot() as connection:
+            return search.find(connection, query, most=self._most)
+
+    def locate(self, target: Target) -> Iterator[Row]:
+        """The instances of a target, in order."""
+        return self._rows.locate(target)
+
+    def find_row(self, target: Target) -> Row | None:
+        """The row of one instance."""
+        return self._rows.find(target)
+
+    def layout(self, row: Row) -> bytes:
+        """Where the values and frames of an instance lie. Raises NotFound."""
+        return self._rows.layout(row)
+
+    def frame_chunk(self, row: Row, number: int) -> bytes:
+        """A table of frame positions. Raises NotFound."""
+        return self._rows.frame_chunk(row, number)
+
+    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
+        """A version that changes with the answer, and each instance's JSON text."""
+        return self._rows.metadata(target)
+
+    def was_deleted(self, target: Target) -> bool:
+        """True when it was removed on request and not stored again."""
+        return self._rows.was_deleted(target)
+
+    def known_keys(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that a row points at."""
+        return self._rows.known_keys(keys)
+
+    def keys(self) -> Iterator[tuple[str, str, int]]:
+        """Key, digest and size of every stored instance."""
+        return self._rows.keys()
+
+    def counts(self) -> Counts:
+        """How much is stored."""
+        return self._rows.counts()
+
+    def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
+        """The journal's next lines."""
+        return [
+            Change(number, time, ChangeKind(kind), Target(study, series, instance))
+            for number, time, kind, study, series, instance in self._readers.rows(_CHANGES, (after, limit))
+        ]
+
+    # Writing.
+
+    def add(self, entry: Entry, judge: Judge) -> Added:
+        """Add one instance; durable on return."""
+        return self._writer.do(lambda changes: changes.add(entry, judge))
+
+    def add_many(self, entries: Sequence[Entry], judge: Judge) -> list[Added]:
+        """Add instances in one transaction."""
+        deed = lambda changes: [changes.add(entry, judge) for entry in entries]  # noqa: E731
+        return self._writer.do(deed, weight=max(1, len(entries)))
+
+    def remove(self, target: Target) -> int:
+        """Remove from view; how many instances."""
+        return self._writer.do(lambda changes: changes.remove(target), weight=_GROUP)
+
+    def garbage(self, limit: int = 1000) -> list[str]:
+        """Keys whose bytes may go."""
+        return [key for (key,) in self._readers.rows("SELECT key FROM garbage ORDER BY key LIMIT ?", (limit,))]
+
+    def forget_garbage(self, keys: Iterable[str]) -> None:
+        """Their bytes are gone."""
+        rows = [(key,) for key in keys]
+        self._on_connection("DELETE FROM garbage WHERE key = ?", rows)
+
+    # A folder's files.
+
+    def known_files(self) -> dict[str, FileRecord]:
+        """Every file seen."""
+        return files.known(self._readers)
+
+    def record_files(self, records: Sequence[FileRecord]) -> None:
+        """Remember these files."""
+        self._writer.do(lambda changes: files.record(changes, records))
+
+    def forget_files(self, paths: Iterable[str]) -> list[str]:
+        """Forget these files and what was indexed from them; which duplicates are to be read again."""
+        listed = list(paths)
+        return self._writer.do(lambda changes: files.forget(changes, listed), weight=_GROUP)
+
+    def problems(self) -> Iterator[FileRecord]:
+        """The unreadable files."""
+        return files.problems(self._readers)
+
+    def file_counts(self) -> dict[FileState, int]:
+        """How many files are in each state."""
+        return files.counts(self._readers)
+
+    def _on_connection(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        def deed(changes: Changes) -> None:
+            changes.connection.executemany(sql, rows)
+
+        self._writer.do(deed)
