@@ -26,7 +26,7 @@ SEQUENCE = 1 << 2  # items follow
 UNKNOWN_KIND = 2 << 2  # explicit UN: may hold what Implicit VR Little Endian would (PS3.5 §6.2.2 note 2)
 CHARSET = 3 << 2  # Specific Character Set
 PIXELS = 4 << 2  # always bulk data
-DROPPED = 5 << 2  # group lengths and padding are no part of the model (JSON-02)
+DROPPED = 5 << 2  # group lengths, padding and stray file meta information are no part of the model (JSON-02)
 AMBIGUOUS = 6 << 2  # US or SS or OW: other elements tell
 ITEM_END = 7 << 2
 SEQUENCE_END = 8 << 2
@@ -130,11 +130,14 @@ class Encoding:
         """
         vr = data[at + 4 : at + 6]
         number = struct.Struct(self.order + "I").unpack_from
+        could_be_long = data[at + 6 : at + 8] == b"\0\0" and number(data, at + 8)[0] <= left - 12
         if vr.isalpha() and vr.isupper():
-            if data[at + 6 : at + 8] == b"\0\0" and number(data, at + 8)[0] <= left - 12:
+            if could_be_long:
                 return _odd(tag, LONG)
         elif (length := number(data, at + 4)[0]) <= left - 8 or length == UNDEFINED:
             return implicit_form(tag)
+        elif could_be_long and attributes.vr(tag) in LONG_VRS:
+            return _odd(tag, LONG)
         (length,) = struct.unpack_from(self.order + "H", data, at + 6)
         return _odd(tag, SHORT) if length <= left - 8 else None
 
@@ -147,7 +150,7 @@ _PADDING = "00000000"
 def _special(tag: str) -> int:
     if tag in _SPECIAL:
         return _SPECIAL[tag]
-    return DROPPED if tag.endswith("0000") else 0
+    return DROPPED if tag.endswith("0000") or tag.startswith("0002") else 0
 
 
 def implicit_form(tag: str) -> Form:

@@ -26,7 +26,8 @@ __all__ = ["DEFAULT", "FrameTable", "Header", "JSONDataset", "Limits", "Place", 
 class Header:
     """What a file holds, but for its large values. `bulk` tells where those lie, in the order of the data set.
 
-    Offsets count from the start of the file; of the inflated data set where `is_deflated`.
+    Offsets count from the start of the file; of the inflated data set where `is_deflated`. `opens_unknown`: values of
+    UN elements that are sequences elsewhere were read as such.
     """
 
     meta: JSONDataset
@@ -40,6 +41,7 @@ class Header:
     frames: FrameTable | None
     target: Target | None
     sop_class: str | None
+    opens_unknown: bool = True
 
 
 def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW) -> Header:
@@ -66,6 +68,7 @@ def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW
         frames=frames.build(content, attributes, scanner, syntaxes.find(beginning.transfer_syntax), limits),
         target=target,
         sop_class=_uid(attributes, "00080016"),
+        opens_unknown=scanner.opens_unknown,
     )
 
 

@@ -64,10 +64,15 @@ def _said(meta: JSONDataset) -> str:
 
 
 def _meta_offset(head: bytes) -> int:
-    """Where file meta information begins, or the data set where there is none."""
-    if head[PREAMBLE : PREAMBLE + 4] == MAGIC:
-        return PREAMBLE + 4
-    return 4 if head[:4] == MAGIC else 0
+    """Where file meta information begins, or the data set where there is none.
+
+    The letters alone do not tell: in a file without preamble they may be part of a value.
+    """
+    after = PREAMBLE + len(MAGIC)
+    if head[PREAMBLE:after] == MAGIC:
+        is_value = head[after : after + 2] != _GROUP and forms.is_explicit(head[:12], forms.EXPLICIT_LITTLE)
+        return 0 if is_value else after
+    return len(MAGIC) if head.startswith(MAGIC) else 0
 
 
 def _read_meta(head: bytes, start: int, size: int) -> tuple[JSONDataset, int]:

@@ -59,7 +59,7 @@ class Scanner:
         self._least = 2 * limits.inline + 4 * _MARGIN
         self._window = window
         self._later_window = window if window < FIRST_WINDOW else _WINDOW
-        self._opens_unknown = opens_unknown
+        self.opens_unknown = opens_unknown
         self._deadline = time.monotonic() + limits.seconds
         self.left_out: list[tuple[values.Element, str]] = []
         """The elements whose values became bulk data, and their paths; they still want their URIs."""
@@ -259,7 +259,7 @@ class Scanner:
                         vr = self._decide(tag, vr, length, attributes, stack)
                         if special == forms.UNKNOWN_KIND and (
                             is_undefined
-                            or (vr == "SQ" and self._opens_unknown and data[start : start + 4] == _ITEM_LITTLE)
+                            or (vr == "SQ" and self.opens_unknown and data[start : start + 4] == _ITEM_LITTLE)
                         ):
                             opens = forms.IMPLICIT_LITTLE
                             self.has_opened_unknown = self.has_opened_unknown or not is_undefined

@@ -1,0 +1,272 @@
+"""A file again in Explicit VR Little Endian, as a stream (PS3.5 §A.2, PS3.10 §7).
+
+What may not travel over the web as it is (Implicit VR, Big Endian: PS3.18 §8.7.3.4) is rewritten element by element:
+the same values in the same order, sequences and items with undefined length, group lengths left out.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from dicomgate import errors
+from dicomgate.dicom import attributes as dictionary
+from dicomgate.dicom import bulk, encapsulation, forms, frames, syntaxes, values
+from dicomgate.dicom.forms import Encoding
+from dicomgate.dicom.header import Header
+from dicomgate.dicom.inflate import InflatedSource
+from dicomgate.dicom.limits import DEFAULT
+from dicomgate.dicom.source import Source
+
+IMPLEMENTATION_UID = "2.25.1937386016555815360700978324152824658"
+IMPLEMENTATION_NAME = "DICOMGATE"
+
+_STEP = 1 << 20
+_BATCH = 64 << 10
+_WINDOW = 64 << 10
+_MARGIN = 16
+_LONGEST_SHORT = 65534
+_ITEM = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
+_ITEM_END = b"\xfe\xff\x0d\xe0\0\0\0\0"
+_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
+_SIZE = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "AT": 4, "FD": 8, "SV": 8, "UV": 8}
+_PADDED_WITH_NUL = frozenset({"UI", "OB", "UN", "OW", "OL", "OF", "OD", "OV"})
+_ALWAYS_OPEN = 1e12  # a clock that never runs out: the header was read within its time
+
+
+def rewrite(source: Source, header: Header) -> Iterator[bytes]:
+    """The whole PS3.10 file in Explicit VR Little Endian, in chunks of at most 1 MiB.
+
+    NotAcceptable when its pixel data is compressed.
+    """
+    if isinstance(header.frames, frames.FragmentFrames):
+        raise errors.NotAcceptable("compressed pixel data cannot be rewritten in Explicit VR Little Endian")
+    return _batched(_pieces(source, header))
+
+
+def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Small pieces joined, large ones as they come."""
+    batch = bytearray()
+    for piece in pieces:
+        if len(batch) + len(piece) > _STEP:
+            yield bytes(batch)
+            batch.clear()
+        batch += piece
+        if len(batch) >= _BATCH:
+            yield bytes(batch)
+            batch.clear()
+    if batch:
+        yield bytes(batch)
+
+
+def _pieces(source: Source, header: Header) -> Iterator[bytes]:
+    yield _beginning(header)
+    if header.is_deflated:
+        content: Source = InflatedSource(source, header.dataset_offset)
+        span = range(content.size)
+    else:
+        content, span = source, range(header.dataset_offset, source.size)
+    yield from _Rewriter(content, span, header).pieces()
+
+
+def _beginning(header: Header) -> bytes:
+    """Preamble and file meta information of our own, for it is we who wrote the file (PS3.10 §7.1)."""
+    elements = [(0x0001, "OB", b"\0\1")]
+    texts = (
+        (0x0002, "UI", header.sop_class or ""),
+        (0x0003, "UI", (header.target and header.target.instance) or ""),
+        (0x0010, "UI", syntaxes.EXPLICIT_LITTLE),
+        (0x0012, "UI", IMPLEMENTATION_UID),
+        (0x0013, "SH", IMPLEMENTATION_NAME),
+    )
+    elements += [(element, vr, text.encode("ascii")) for element, vr, text in texts if text]
+    group = b"".join(
+        _head(f"0002{element:04X}", vr, len(value) + len(value) % 2) + _padded(value, vr)
+        for element, vr, value in elements
+    )
+    return bytes(128) + b"DICM" + _head("00020000", "UL", 4) + struct.pack("<I", len(group)) + group
+
+
+def _head(tag: str, vr: str, length: int) -> bytes:
+    """Tag, VR and length; UN where the length does not fit the VR's own form (PS3.5 §6.2.2 note 5)."""
+    group, element = int(tag[:4], 16), int(tag[4:], 16)
+    if vr in forms.LONG_VRS or length > _LONGEST_SHORT:
+        name = vr if vr in forms.LONG_VRS else "UN"
+        return struct.pack("<HH2sHI", group, element, name.encode(), 0, length)
+    return struct.pack("<HH2sH", group, element, vr.encode(), length)
+
+
+def _padded(value: bytes, vr: str) -> bytes:
+    return value if len(value) % 2 == 0 else value + _pad(vr)
+
+
+def _pad(vr: str) -> bytes:
+    return b"\0" if vr in _PADDED_WITH_NUL else b" "
+
+
+@dataclass(slots=True, eq=False)
+class _Level:
+    """A data set or item, or a sequence, that is being rewritten."""
+
+    end: int
+    encoding: Encoding
+    is_sequence: bool = False
+    is_open: bool = False  # of undefined length
+    is_signed: bool = False  # Pixel Representation, for the choice between US and SS
+    is_silent: bool = False  # below an element that came twice: the first counts
+    seen: set[str] = field(default_factory=set)
+
+
+class _Rewriter:
+    """Goes through a data set that the scanner has read before, and reads it as that did."""
+
+    def __init__(self, source: Source, span: range, header: Header) -> None:
+        self._source = source
+        self._header = header
+        self._at = span.start
+        self._stack = [_Level(span.stop, header.encoding)]
+        self._window = b""
+        self._base = span.start
+
+    def pieces(self) -> Iterator[bytes]:
+        """The data set in small pieces; no value is held whole."""
+        while self._stack:
+            level = self._stack[-1]
+            if self._at >= level.end:
+                yield self._close()
+            elif level.is_sequence:
+                yield self._item(level)
+            elif len(self._stack) == 1 and not self._source.read_at(self._at, 4).strip(b"\0"):
+                self._at = level.end  # padding, as the scanner has seen
+            else:
+                yield from self._element(level)
+
+    def _look(self, encoding: Encoding) -> tuple[forms.Form, int, int]:
+        """The element here: its form, where its value begins and how long it is."""
+        if self._at + 2 * _MARGIN > self._base + len(self._window):  # the last ones are not of the source
+            self._base = self._at
+            self._window = self._source.read_at(self._at, _WINDOW) + bytes(_MARGIN)
+        pos = self._at - self._base
+        head, length = encoding.tools[0](self._window, pos)
+        form = encoding.known.get(head) or encoding.form(self._window, pos, self._stack[-1].end - self._at)
+        if form is None:
+            raise errors.Malformed(f"byte {self._at}: no element can be read here")
+        where = form[2] & forms.HEAD
+        if where == forms.LONG:
+            (length,) = encoding.tools[2](self._window, pos + 8)
+        elif where == forms.IMPLICIT:
+            (length,) = encoding.tools[2](self._window, pos + 4)
+        return form, self._at + forms.HEAD_SIZE[where], length
+
+    def _close(self) -> bytes:
+        """Leave a level."""
+        level = self._stack.pop()
+        if not self._stack or level.is_silent:
+            return b""
+        return _SEQUENCE_END if level.is_sequence else _ITEM_END
+
+    def _item(self, level: _Level) -> bytes:
+        """What stands between two items: the next one, a delimiter, or one too many."""
+        (tag, _, kind), start, length = self._look(level.encoding)
+        self._at = start
+        special = kind & ~forms.HEAD
+        if special == forms.STRAY and tag == "FFFEE000":
+            is_open = length == forms.UNDEFINED
+            around = self._stack[-2]
+            self._stack.append(
+                _Level(
+                    level.end if is_open else start + length,
+                    level.encoding,
+                    is_open=is_open,
+                    is_signed=around.is_signed,
+                    is_silent=level.is_silent,
+                )
+            )
+            return b"" if level.is_silent else _ITEM
+        if special == forms.SEQUENCE_END and level.is_open:
+            return self._close()
+        return b""
+
+    def _element(self, level: _Level) -> Iterator[bytes]:
+        form, start, length = self._look(level.encoding)
+        tag, vr, kind = form
+        special = kind & ~forms.HEAD
+        if special >= forms.ITEM_END:
+            yield self._delimiter(level, special, start)
+            return
+        stop = start + length
+        if special == forms.DROPPED:
+            self._at = stop
+            return
+        is_silent = level.is_silent or tag in level.seen
+        level.seen.add(tag)
+        choice = dictionary.choice(tag)
+        if special in {forms.AMBIGUOUS, forms.UNKNOWN_KIND} and choice in forms.SEVERAL:
+            vr = forms.choose(choice, length=length, is_signed=level.is_signed)
+        opens = self._opens(level, form, vr, start, length)
+        if opens is not None:
+            yield b"" if is_silent else _head(tag, "SQ", forms.UNDEFINED)
+            is_open = length == forms.UNDEFINED
+            end = level.end if is_open else stop
+            self._stack.append(_Level(end, opens, is_sequence=True, is_open=is_open, is_silent=is_silent))
+            self._at = start
+            return
+        if special == forms.UNKNOWN_KIND and vr == "SQ":
+            vr = "UN"
+        if length == forms.UNDEFINED:
+            stop = self._fragments_end(level, start)
+            if not is_silent:
+                yield _head(tag, vr, forms.UNDEFINED)
+                yield from self._bytes(range(start, stop), 1)
+            self._at = stop
+            return
+        if not is_silent:
+            yield from self._value(level, tag, vr, range(start, stop), is_little=special == forms.UNKNOWN_KIND)
+        self._at = stop
+
+    def _opens(self, level: _Level, form: forms.Form, vr: str, start: int, length: int) -> Encoding | None:
+        """The encoding of the items of a sequence; None for what is none."""
+        special = form[2] & ~forms.HEAD
+        if special == forms.SEQUENCE:
+            return level.encoding
+        if length == forms.UNDEFINED:
+            return forms.IMPLICIT_LITTLE if special == forms.UNKNOWN_KIND or (vr == "UN" and not special) else None
+        is_hidden = special == forms.UNKNOWN_KIND and vr == "SQ" and self._header.opens_unknown
+        if is_hidden and self._source.read_at(start, 4) == _ITEM[:4]:
+            return forms.IMPLICIT_LITTLE
+        return None
+
+    def _delimiter(self, level: _Level, special: int, start: int) -> bytes:
+        """A delimiter among elements ends the item if that is open, even if it is not its own; else it is skipped."""
+        is_open = len(self._stack) > 1 and level.is_open
+        if special == forms.ITEM_END or not is_open:
+            self._at = start
+        return self._close() if is_open else b""
+
+    def _fragments_end(self, level: _Level, start: int) -> int:
+        return encapsulation.read_fragments(
+            self._source, start, level.end, order=level.encoding.order, limits=DEFAULT, deadline=_ALWAYS_OPEN
+        ).end
+
+    def _value(self, level: _Level, tag: str, vr: str, span: range, *, is_little: bool) -> Iterator[bytes]:
+        length = len(span)
+        if length % _SIZE.get(vr, 1):
+            vr, is_little = "UN", True  # not what it says it is; the bytes go out as they are
+        if tag == "00280103":
+            level.is_signed = self._source.read_at(span.start, 2).strip(b"\0") == b"\1"
+        word = 1 if is_little or level.encoding.is_little else self._word(tag, vr)
+        yield _head(tag, vr, length + length % 2)
+        yield from self._bytes(span, word)
+        if length % 2:
+            yield _pad(vr)
+
+    def _word(self, tag: str, vr: str) -> int:
+        if len(self._stack) == 1:
+            return frames.word(self._header.attributes, tag, vr)
+        return bulk.WORD.get(vr, 1)
+
+    def _bytes(self, span: range, word: int) -> Iterator[bytes]:
+        """Some bytes of the source, little endian, in steps."""
+        for at in range(span.start, span.stop, _STEP):
+            yield values.swap(self._source.read_at(at, min(_STEP, span.stop - at)), word)
