@@ -22,7 +22,7 @@ from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.dicom import header
-from dicomgate.index.sqlite import SQLiteIndex
+from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.server import run
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
@@ -53,7 +53,7 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
         raise errors.NotFound(f"no archive in {data}")
     data.mkdir(parents=True, exist_ok=True)
     with _locked(data, exclusive=False):
-        index = SQLiteIndex(data / INDEX)
+        index = SqliteIndex(data / INDEX, most=settings.search.most)
         blobs = LocalBlobs(data / "blobs")
         try:
             yield _archive(data, settings, blobs, index)
@@ -67,7 +67,7 @@ def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], Non
     fresh, old = data / "index.rebuilt.sqlite", data / INDEX
     with _locked(data, exclusive=True):
         _remove_database(fresh)
-        index, blobs = SQLiteIndex(fresh), LocalBlobs(data / "blobs")
+        index, blobs = SqliteIndex(fresh), LocalBlobs(data / "blobs")
         try:
             yield from _archive(data, settings, blobs, index).reindex(index, progress)
         finally:
@@ -86,7 +86,7 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
     root = folder.resolve()
     home = _cache() / "folders" / hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
     home.mkdir(parents=True, exist_ok=True)
-    index = SQLiteIndex(home / INDEX, durable=False)
+    index = SqliteIndex(home / INDEX, durable=False, most=settings.search.most)
     try:
         yield Folder(root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings))
     finally:
@@ -117,7 +117,6 @@ def serve(
                 trusted_proxies=section.trusted_proxies,
             ),
             stop_seconds=section.stop_seconds,
-            log_requests=settings.log.requests,
         ),
         on_ready=announce,
     )
@@ -171,7 +170,7 @@ def following(folder: Path, settings: config.Settings, report: Callable[[Progres
             process.terminate()
 
 
-def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SQLiteIndex) -> Archive:
+def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SqliteIndex) -> Archive:
     return Archive(
         blobs=blobs,
         index=index,

@@ -20,7 +20,7 @@ Each door has one table from these to its own numbers (server/errors.py, cli/mai
 from __future__ import annotations
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - not all of them are errors
     """Something outside dicomgate is wrong; the message says what was seen and what was expected."""
 
     def __init__(self, message: str, *, see: tuple[str, ...] = ()) -> None:

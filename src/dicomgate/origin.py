@@ -1,5 +1,7 @@
-"""The joint: what an origin of DICOM objects can do. Doors speak to any origin through this, so a server, a gateway
-and a relay are pairings of a door with an origin, not three programs."""
+"""The joint: what an origin of DICOM objects can do.
+
+Doors speak to any origin through this, so a server, a gateway and a relay are pairings, not three programs.
+"""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_vanished_files_leave_the_index_and_a_duplicate_takes_over(root) -> None
 
 def test_problems_are_counted_and_named(root) -> None:
     (root / "notes.txt").write_text("not an image")
-    (root / "cut.dcm").write_bytes(instances.make()[:700])
+    (root / "cut.dcm").write_bytes(instances.make()[:705])
     (root / "good.dcm").write_bytes(instances.make())
     with assembly.open_folder(root, config.Settings()) as folder:
         scan(folder)
@@ -88,7 +88,7 @@ def test_problems_are_counted_and_named(root) -> None:
 
 def test_a_file_that_was_cut_while_it_was_copied_is_read_again_when_whole(root) -> None:
     content = instances.make()
-    (root / "a.dcm").write_bytes(content[:700])
+    (root / "a.dcm").write_bytes(content[:705])
     with assembly.open_folder(root, config.Settings()) as folder:
         scan(folder)
         assert folder.counts().instances == 0

@@ -166,7 +166,7 @@ class Folder:
             read,
             key=seen.path,
             size=seen.size,
-            digest=f"{seen.size}-{seen.mtime_ns}",
+            digest="",
             checksum="",
             received=seen.mtime_ns / 1e9,
         )

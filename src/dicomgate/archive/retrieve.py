@@ -43,7 +43,7 @@ class StoredInstance:
             transfer_syntax=row.transfer_syntax,
             size=row.size,
             digest=row.digest,
-            version=row.digest,
+            version=row.digest or f"{row.size:x}-{row.received:.6f}",
             is_lossy=row.is_lossy,
             frame_count=row.frame_count,
         )

@@ -1,4 +1,4 @@
-"""What became of one offered instance: the words and codes that STOW-RS and C-STORE share (PS3.18 Annex I, PS3.4 B.2.3)."""
+"""What became of one offered instance: words and codes that STOW-RS and C-STORE share (PS3.18 I, PS3.4 B.2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfer syntaxes: how each encodes a data set and its pixel data (PS3.5 §10, PS3.6 Annex A). One table, read everywhere."""
+"""Transfer syntaxes: how each encodes a data set and its pixel data (PS3.5 §10, PS3.6 Annex A); one table."""
 
 from __future__ import annotations
 

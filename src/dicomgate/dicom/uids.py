@@ -22,14 +22,14 @@ class Level(enum.IntEnum):
 
 
 def is_uid(text: str) -> bool:
-    """True for 1 to 64 digits and dots without an empty component; leading zeros are tolerated, old devices write them."""
+    """True for 1 to 64 digits and dots without an empty component; leading zeros occur and are tolerated."""
     return len(text) <= LONGEST and _UID.fullmatch(text) is not None
 
 
 def parse_uid(text: str, *, what: str = "UID") -> str:
     """The UID itself; Malformed if the text is none. The text is not repeated: it may be anything."""
     if not is_uid(text):
-        raise errors.Malformed(f"{what}: expected 1 to 64 digits and dots, saw {len(text)} other characters")
+        raise errors.Malformed(f"{what}: expected 1 to 64 digits and dots, saw {len(text)} characters that are none")
     return text
 
 

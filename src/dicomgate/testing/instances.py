@@ -8,6 +8,7 @@ from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate, encapsulate_extended
+from pydicom.uid import UID
 
 from dicomgate.dicom import syntaxes, uids
 from dicomgate.dicom.uids import Target
@@ -37,7 +38,7 @@ def make(
     encapsulated; without them there is one frame that counts up. `attributes` are set by keyword, last.
     """
     dataset = _describe(target or new_target(), rows, columns)
-    content = list(frames) if frames is not None else [_counting(rows * columns)]
+    content = list(frames) if frames is not None else [counting(rows * columns)]
     if len(content) > 1:
         dataset.NumberOfFrames = len(content)
     _set_pixels(dataset, content, syntax, has_offset_table=has_offset_table, is_extended=is_extended)
@@ -49,7 +50,7 @@ def make(
 def write(dataset: Dataset, syntax: str) -> bytes:
     """The data set as a PS3.10 file."""
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
     facts = syntaxes.TABLE[syntax]
@@ -60,7 +61,8 @@ def write(dataset: Dataset, syntax: str) -> bytes:
     return file.getvalue()
 
 
-def _counting(words: int) -> bytes:
+def counting(words: int) -> bytes:
+    """So many 16-bit words that count up, little endian."""
     return b"".join((number % 4096).to_bytes(2, "little") for number in range(words))
 
 
