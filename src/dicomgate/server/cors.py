@@ -59,7 +59,8 @@ def is_loopback(origin: str) -> bool:
         host, _ = parts.hostname, parts.port
     except ValueError:
         return False
-    if parts.scheme not in {"http", "https"} or host is None or f"{parts.scheme}://{parts.netloc}" != origin:
+    is_origin = parts.scheme in {"http", "https"} and f"{parts.scheme}://{parts.netloc}" == origin
+    if not is_origin or host is None or "@" in parts.netloc:
         return False
     return host == "localhost" or host.endswith(".localhost") or _is_loopback_address(host)
 

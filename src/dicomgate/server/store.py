@@ -128,8 +128,11 @@ async def _read_single(chunks: AsyncIterator[bytes], intake: Intake) -> None:
 
 def _refusal(part_type: str | None) -> Refused | None:
     """Why a part of this type is not taken; a part that does not say is taken for what was announced."""
-    if part_type is None or media_types.parse(part_type).type == media_types.DICOM:
-        return None
+    try:
+        if part_type is None or media_types.parse(part_type).type == media_types.DICOM:
+            return None
+    except errors.Malformed as fault:
+        return Refused(Reason.WRONG_PART_TYPE, fault.message)
     return Refused(Reason.WRONG_PART_TYPE, f"expected {media_types.DICOM}")
 
 
