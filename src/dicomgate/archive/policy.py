@@ -40,6 +40,9 @@ def examine(header: Header, study: str | None) -> Refused | None:
         text = value(header.attributes, tag)
         if text is None:
             return Refused(Reason.MISSING_UID, f"{name} has no value", header.target, sop_class)
+        count = len(header.attributes[tag]["Value"])
+        if count > 1:
+            return Refused(Reason.MALFORMED_UID, f"{name} has {count} values", header.target, None)
         if not uids.is_uid(text):
             return Refused(Reason.MALFORMED_UID, f"{name} has {len(text)} characters", header.target, None)
     assert header.target is not None, "all UIDs are well-formed"
