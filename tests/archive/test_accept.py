@@ -112,6 +112,7 @@ def test_wrong_study_in_the_address_STOW_15(store) -> None:
         ({"StudyInstanceUID": "1." + "2" * 68}, Reason.MALFORMED_UID),
         ({"SeriesInstanceUID": "../../etc/passwd"}, Reason.MALFORMED_UID),
         ({"SeriesInstanceUID": "1..2"}, Reason.MALFORMED_UID),
+        ({"SeriesInstanceUID": ["1.2", "1.3"]}, Reason.MALFORMED_UID),
         ({"SeriesInstanceUID": ["1.2.3", "1.2.4"]}, Reason.MALFORMED_UID),
     ],
 )

@@ -45,7 +45,8 @@ def examine(header: Header, study: str | None) -> Refused | None:
             return Refused(Reason.MALFORMED_UID, f"{name} has {count} values", header.target, None)
         if not uids.is_uid(text):
             return Refused(Reason.MALFORMED_UID, f"{name} has {len(text)} characters", header.target, None)
-    assert header.target is not None, "all UIDs are well-formed"
+    if header.target is None:
+        return Refused(Reason.MALFORMED_UID, "expected one value of each UID, saw several", None, sop_class)
     if syntaxes.find(header.transfer_syntax) is None:
         return Refused(Reason.SYNTAX_NOT_SUPPORTED, "", header.target, sop_class)
     if study is not None and header.target.study != study:
