@@ -109,7 +109,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A page of answers. `remaining` counts the matches after it, exactly up to `COUNTED`, then "at least so many"."""
+    """A page of answers.
+
+    `remaining` counts the matches after it; of very many it may say fewer, never none. Data sets share elements with
+    each other and with the index: new attributes may be set on them, elements are not to be changed.
+    """
 
     datasets: list[JSONDataset]
     remaining: int

@@ -76,7 +76,7 @@ def prepare(level: Level, asked: Sequence[Asked]) -> Search:
     """Sort out which conditions can be a beginning."""
     if any(isinstance(one, Uids) for one in asked):
         return Search(level, tuple(asked))
-    beginnings = tuple(one for one in asked if isinstance(one, (Moments, Valued)))
+    beginnings = tuple(one for one in asked if isinstance(one, (Moments, Valued, Numbers)))
     if len(beginnings) == 1 and _is_ordered(beginnings[0]):
         return Search(level, tuple(asked))
     return Search(level, tuple(asked), beginnings)
@@ -107,9 +107,12 @@ def page(search: Search, plan: Plan, limit: int, offset: int) -> SQL:
     return SQL(f"SELECT {ids} FROM ") + _body(search, plan) + tail
 
 
-def count(search: Search, plan: Plan, most: int) -> SQL:
-    """How many rows match, up to a bound."""
-    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + _body(search, plan) + SQL(" LIMIT ?)", (most,))
+def count(search: Search, plan: Plan) -> SQL:
+    """How many rows match."""
+    begin = plan.begin
+    if plan.in_order and isinstance(begin, Valued) and search.asked == (begin,) and search.level is begin.level:
+        return SQL("SELECT count(*) FROM (") + _named(begin) + SQL(")")  # each value stands for one row: no joins
+    return SQL("SELECT count(*) FROM ") + _body(search, plan)
 
 
 def _is_ordered(asked: Asked) -> bool:
@@ -135,7 +138,7 @@ def _tables(search: Search, plan: Plan) -> tuple[tuple[SQL, SQL], Asked | None]:
         tie = SQL(f"d.value = {_VALUE_ID}", (test.column, test.exact))
         chain = [f"{table} d", f"{_TABLE[begin.level]} {_ALIAS[begin.level]} ON {_ALIAS[begin.level]}.id = d.{owner}"]
         return (SQL(" CROSS JOIN ".join(chain + _rest(begin.level, search.level))), tie), begin
-    level = begin.level if isinstance(begin, (Uids, Valued)) else Level.STUDY
+    level = begin.level if isinstance(begin, (Uids, Valued, Numbers)) else Level.STUDY
     chain = [f"{_TABLE[level]} {_ALIAS[level]}", *_rest(level, search.level)]
     if not isinstance(begin, Valued):
         return (SQL(" CROSS JOIN ".join(chain)), _filter(begin) if begin else SQL("")), begin
@@ -202,6 +205,9 @@ def _named(asked: Asked) -> SQL:
     """The identities that a condition names."""
     if isinstance(asked, Moments):
         return SQL("SELECT s.id FROM study s WHERE ") + _filter(asked)
+    if isinstance(asked, Numbers):
+        alias = _ALIAS[asked.level]
+        return SQL(f"SELECT {alias}.id FROM {_TABLE[asked.level]} {alias} WHERE ") + _filter(asked)
     assert isinstance(asked, Valued)
     table, owner = _VALUES[asked.level]
     trigrams = asked.tests[0].trigrams

@@ -73,7 +73,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def hurry(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """Do without what takes longer; the transaction goes on."""
+    """Do without what takes longer; the transaction goes on, without a time limit."""
     deadline = time.monotonic() + seconds
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
     try:
@@ -81,6 +81,8 @@ def hurry(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if code(error) != sqlite3.SQLITE_INTERRUPT:
             raise
+    finally:
+        connection.set_progress_handler(None, 0)
 
 
 class Readers:
@@ -133,6 +135,7 @@ class Readers:
                 return self._idle.pop()
         connection = _open(self._path)
         connection.execute("PRAGMA query_only = ON")
+        connection.execute("PRAGMA automatic_index = OFF")  # it would read a whole table for an index it throws away
         return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:

@@ -14,10 +14,10 @@ from dicomgate.index import answers, compile, conditions, connections  # noqa: A
 from dicomgate.index.base import Found, JSONDataset
 from dicomgate.index.metadata import Packer
 
-COUNTED = 1000
-"""Matches after a page are counted exactly up to here, and further as long as it costs next to nothing."""
+COUNTED = 500
+"""Matches after a page are counted exactly up to here, and beyond it if a moment is enough."""
 
-_MOMENT = 0.05
+_MOMENT = 0.01
 _FURTHEST = 1 << 40
 
 _STUDIES = """
@@ -49,21 +49,13 @@ def find(connection: sqlite3.Connection, query: Query, *, most: int) -> Found:
     if search.is_empty or not limit:
         return Found(datasets=[], remaining=0)
     plan = compile.choose(search, [_number(connection, probe) for probe in compile.probes(search)])
-    rows = _rows(connection, compile.page(search, plan, limit + 1, offset))
-    remaining = 0
-    if len(rows) > limit:
-        remaining = _count(connection, search, plan, offset + limit) - offset - limit
-    return Found(datasets=_datasets(connection, query, rows[:limit]), remaining=remaining)
-
-
-def _count(connection: sqlite3.Connection, search: compile.Search, plan: compile.Plan, seen: int) -> int:
-    """How many match: all of them, if they can be counted in a moment."""
-    bound = seen + COUNTED
-    counted = _number(connection, compile.count(search, plan, bound))
-    if counted == bound:
+    rows = _rows(connection, compile.page(search, plan, limit + COUNTED, offset))
+    datasets = _datasets(connection, query, rows[:limit])
+    remaining = max(0, len(rows) - limit)
+    if remaining == COUNTED:
         with connections.hurry(connection, _MOMENT):
-            counted = _number(connection, compile.count(search, plan, _FURTHEST))
-    return counted
+            remaining = _number(connection, compile.count(search, plan)) - offset - limit
+    return Found(datasets=datasets, remaining=remaining)
 
 
 def _rows(connection: sqlite3.Connection, sql: compile.SQL) -> list[Any]:

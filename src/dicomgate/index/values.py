@@ -17,6 +17,9 @@ _ANY_AT_END = re.compile(r"(?:\^+\*+)+$")
 NAMELESS = "^"
 """What an empty name folds to."""
 _DAY = 86_400_000_000
+NUMBERLESS = 1 << 62
+"""Sorts behind every number, and is none that can be asked for."""
+
 END = "~"
 """Sorts behind every digit."""
 
@@ -106,11 +109,10 @@ def texts(element: dict[str, Any] | None) -> list[str]:
     return [text for text in map(clean, found) if text]
 
 
-def number(element: dict[str, Any] | None) -> int | None:
-    """The first value as a whole number, if it is one that a database holds."""
-    for text in texts(element)[:1]:
-        return parse_number(text)
-    return None
+def number(element: dict[str, Any] | None) -> int:
+    """The first value as a whole number; NUMBERLESS if it is none."""
+    found = [parse_number(text) for text in texts(element)[:1]]
+    return NUMBERLESS if not found or found[0] is None else found[0]
 
 
 def parse_number(text: str) -> int | None:

@@ -21,11 +21,12 @@ CREATE TABLE study (
 -- The order of every answer: newest first.
 CREATE UNIQUE INDEX study_order ON study (moment DESC, uid);
 
+-- Without a number, series and instances come last: "number" is then values.NUMBERLESS.
 CREATE TABLE series (
     id                  INTEGER PRIMARY KEY,
     uid                 TEXT NOT NULL UNIQUE,
     study               INTEGER NOT NULL REFERENCES study (id),
-    number              INTEGER,
+    number              INTEGER NOT NULL,
     source              TEXT NOT NULL,
     modality            TEXT NOT NULL,
     number_of_instances INTEGER NOT NULL,
@@ -33,14 +34,15 @@ CREATE TABLE series (
     more                TEXT NOT NULL
 );
 
-CREATE INDEX series_order ON series (study, number, uid);
+CREATE UNIQUE INDEX series_order ON series (study, number, uid);
+CREATE INDEX series_number ON series (number);
 
 -- Narrow, for it is read by the thousand. "answer" is a JSON array with the values of columns.INSTANCE_ANSWER.
 CREATE TABLE instance (
     id              INTEGER PRIMARY KEY,
     uid             TEXT NOT NULL UNIQUE,
     series          INTEGER NOT NULL REFERENCES series (id),
-    number          INTEGER,
+    number          INTEGER NOT NULL,
     key             TEXT NOT NULL UNIQUE,
     sop_class       TEXT NOT NULL,
     transfer_syntax TEXT NOT NULL,
@@ -54,7 +56,8 @@ CREATE TABLE instance (
     answer          TEXT NOT NULL
 );
 
-CREATE INDEX instance_order ON instance (series, number, uid);
+CREATE UNIQUE INDEX instance_order ON instance (series, number, uid);
+CREATE INDEX instance_number ON instance (number);
 
 -- What is known of an instance beyond its row: the layout first, for it is read without the metadata.
 -- "metadata" is compressed with the series' dictionary.
