@@ -269,7 +269,7 @@ class FolderBook(Protocol):
         ...
 
     def problems(self) -> Iterator[FileRecord]:
-        """The unreadable files, by path."""
+        """The files that are not served, whatever the reason, by path."""
         ...
 
     def file_counts(self) -> dict[FileState, int]:

@@ -40,8 +40,8 @@ def known(readers: Readers) -> dict[str, FileRecord]:
 
 
 def problems(readers: Readers) -> Iterator[FileRecord]:
-    """The unreadable files."""
-    return _pages(readers, "path > ? AND state = ?", (FileState.UNREADABLE.value,))
+    """The files that are not served."""
+    return _pages(readers, "path > ? AND state <> ?", (FileState.INDEXED.value,))
 
 
 def counts(readers: Readers) -> dict[FileState, int]:

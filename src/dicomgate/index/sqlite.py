@@ -130,7 +130,7 @@ class SqliteIndex:
         return self._writer.do(lambda changes: files.forget(changes, listed), weight=_GROUP)
 
     def problems(self) -> Iterator[FileRecord]:
-        """The unreadable files."""
+        """The files that are not served."""
         return files.problems(self._readers)
 
     def file_counts(self) -> dict[FileState, int]:
