@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -230,7 +231,7 @@ def test_large_instance_goes_through_the_spool_and_leaves_nothing_there(
     content = os.urandom(MIB) * 30 + b"/"
     reply = post(serve_made(made), body_of(b"/1", content, b"/2"))
     assert (reply.status, stored(reply)) == (200, 3)
-    assert sorted(made.accepted, key=len)[-1] == content
+    assert max(made.accepted, key=len) == content
     assert spooled(spool_folder) == []
 
 
@@ -365,7 +366,7 @@ def test_memory_under_way_is_bounded(serve_made: Callable[..., Served]) -> None:
         line.say(format_request("POST", STUDIES, {"Content-Type": RELATED, "Content-Length": str(len(body))}))
         line.socket.settimeout(0.5)
         sent = 0
-        with pytest.raises(TimeoutError):
+        with contextlib.suppress(TimeoutError):
             while sent < len(body):
                 sent += line.socket.send(body[sent : sent + MIB])
         assert sent < 40 * MIB

@@ -50,7 +50,8 @@ def _write_array(datasets: Iterable[JSONDataset], resource: Resource, root: str)
     start = b"["
     for dataset in datasets:
         link = _link(dataset, resource, root)
-        yield start + orjson.dumps({**dataset, _RETRIEVE_URL: {"vr": "UR", "Value": [link]}} if link else dataset)
+        linked = {**dataset, _RETRIEVE_URL: {"vr": "UR", "Value": [link]}} if link else dataset
+        yield start + orjson.dumps(linked, option=orjson.OPT_SORT_KEYS)  # JSON-02: the link comes among the others
         start = b","
     yield b"]"
 
