@@ -108,6 +108,12 @@ def test_always_there_V10_QIDO_12(service: Service, three) -> None:
     assert instance["00083002"]["Value"]
 
 
+def test_attributes_come_in_the_order_of_their_tags_JSON_02(service: Service, three) -> None:
+    for level in ("/studies", "/series", "/instances"):
+        for row in ask(service, level):
+            assert list(row) == sorted(row)
+
+
 def test_retrieve_url_is_absolute_and_resolves_V10_V12(service: Service, three) -> None:
     target = three[1]
     for path, expected in (
