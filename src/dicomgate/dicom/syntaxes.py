@@ -39,6 +39,11 @@ def _compressed(uid: str, name: str, media_type: str, loss: Loss = Loss.NEVER, *
     return Syntax(uid, name, is_encapsulated=True, is_video=video, loss=loss, media_type=media_type)
 
 
+def _referenced(uid: str, name: str, *, is_deflated: bool = False) -> Syntax:
+    """The pixels are elsewhere, at an address in the data set (PS3.5 §A.6)."""
+    return Syntax(uid, name, is_encapsulated=True, is_deflated=is_deflated, loss=Loss.MAYBE)
+
+
 _BASE = "1.2.840.10008.1.2"
 
 TABLE: dict[str, Syntax] = {
@@ -51,7 +56,26 @@ TABLE: dict[str, Syntax] = {
         Syntax(EXPLICIT_BIG, "Explicit VR Big Endian", is_big_endian=True),
         _compressed(f"{_BASE}.4.50", "JPEG Baseline (Process 1)", "image/jpeg", Loss.ALWAYS),
         _compressed(f"{_BASE}.4.51", "JPEG Extended (Process 2 and 4)", "image/jpeg", Loss.ALWAYS),
+        *(
+            _compressed(f"{_BASE}.4.{number}", f"JPEG {name}, retired", "image/jpeg", Loss.ALWAYS)
+            for number, name in (
+                (52, "Extended (Process 3 and 5)"),
+                (53, "Spectral Selection (Process 6 and 8)"),
+                (54, "Spectral Selection (Process 7 and 9)"),
+                (55, "Full Progression (Process 10 and 12)"),
+                (56, "Full Progression (Process 11 and 13)"),
+                (59, "Extended, Hierarchical (Process 16 and 18)"),
+                (60, "Extended, Hierarchical (Process 17 and 19)"),
+                (61, "Spectral Selection, Hierarchical (Process 20 and 22)"),
+                (62, "Spectral Selection, Hierarchical (Process 21 and 23)"),
+                (63, "Full Progression, Hierarchical (Process 24 and 26)"),
+                (64, "Full Progression, Hierarchical (Process 25 and 27)"),
+            )
+        ),
         _compressed(f"{_BASE}.4.57", "JPEG Lossless (Process 14)", "image/jpeg"),
+        _compressed(f"{_BASE}.4.58", "JPEG Lossless (Process 15), retired", "image/jpeg"),
+        _compressed(f"{_BASE}.4.65", "JPEG Lossless, Hierarchical (Process 28), retired", "image/jpeg"),
+        _compressed(f"{_BASE}.4.66", "JPEG Lossless, Hierarchical (Process 29), retired", "image/jpeg"),
         _compressed(f"{_BASE}.4.70", "JPEG Lossless (Process 14, Selection Value 1)", "image/jpeg"),
         _compressed(f"{_BASE}.4.80", "JPEG-LS Lossless", "image/jls"),
         _compressed(f"{_BASE}.4.81", "JPEG-LS Near-Lossless", "image/jls", Loss.ALWAYS),
@@ -59,8 +83,10 @@ TABLE: dict[str, Syntax] = {
         _compressed(f"{_BASE}.4.91", "JPEG 2000", "image/jp2", Loss.MAYBE),
         _compressed(f"{_BASE}.4.92", "JPEG 2000 Multi-component Lossless", "image/jpx"),
         _compressed(f"{_BASE}.4.93", "JPEG 2000 Multi-component", "image/jpx", Loss.MAYBE),
-        _compressed(f"{_BASE}.4.94", "JPIP Referenced", "application/octet-stream", Loss.MAYBE),
-        _compressed(f"{_BASE}.4.95", "JPIP Referenced Deflate", "application/octet-stream", Loss.MAYBE),
+        _referenced(f"{_BASE}.4.94", "JPIP Referenced"),
+        _referenced(f"{_BASE}.4.95", "JPIP Referenced Deflate", is_deflated=True),
+        _referenced(f"{_BASE}.4.204", "JPIP HTJ2K Referenced"),
+        _referenced(f"{_BASE}.4.205", "JPIP HTJ2K Referenced Deflate", is_deflated=True),
         _compressed(f"{_BASE}.4.201", "HTJ2K Lossless", "image/jphc"),
         _compressed(f"{_BASE}.4.202", "HTJ2K Lossless RPCL", "image/jphc"),
         _compressed(f"{_BASE}.4.203", "HTJ2K", "image/jphc", Loss.MAYBE),
@@ -68,6 +94,7 @@ TABLE: dict[str, Syntax] = {
         _compressed(f"{_BASE}.4.111", "JPEG XL JPEG Recompression", "image/jxl", Loss.ALWAYS),
         _compressed(f"{_BASE}.4.112", "JPEG XL", "image/jxl", Loss.MAYBE),
         _compressed(f"{_BASE}.5", "RLE Lossless", "image/dicom-rle"),
+        _compressed(f"{_BASE}.8.1", "Deflated Image Frame Compression", "application/octet-stream"),
         *(
             _compressed(f"{_BASE}.4.{number}{suffix}", name + tail, media_type, Loss.ALWAYS, video=True)
             for number, name, media_type in (
@@ -86,6 +113,12 @@ TABLE: dict[str, Syntax] = {
         ),
     )
 }
+
+
+def available(uid: str) -> str:
+    """In which syntax an instance stored so is offered: Explicit VR Little Endian unless encapsulated (§8.7.3)."""
+    syntax = TABLE.get(uid)
+    return uid if syntax is None or syntax.is_encapsulated else EXPLICIT_LITTLE
 
 
 def find(uid: str) -> Syntax | None:
