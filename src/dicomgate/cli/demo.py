@@ -41,12 +41,15 @@ def demo(*, data: Path | None, config_file: Path | None, **serving: Any) -> None
 
 def load(data: Path, settings: Settings) -> None:
     """Fill a data folder with the samples; those it has already stay as they are."""
-    from dicomgate import assembly
+    from dicomgate import assembly, errors
     from dicomgate.cli import local, output
+    from dicomgate.dicom.outcomes import Refused
     from dicomgate.samples import packaged
 
     with assembly.open_archive(data, settings) as archive, output.progress("Making samples", None) as step:
-        for _ in local.keep_contents(archive, _phantoms()):
+        for outcome in local.keep_contents(archive, _phantoms()):
+            if isinstance(outcome, Refused):
+                raise errors.Unavailable(f"a sample could not be stored: {outcome.message}")
             step()
         for _ in local.keep_all(archive, packaged.find()):
             step()

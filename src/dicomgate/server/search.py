@@ -49,11 +49,17 @@ def _warning(request: Request, text: str) -> Header:
 def _write_array(datasets: Iterable[JSONDataset], resource: Resource, root: str) -> Iterator[bytes]:
     start = b"["
     for dataset in datasets:
-        link = _link(dataset, resource, root)
-        linked = {**dataset, _RETRIEVE_URL: {"vr": "UR", "Value": [link]}} if link else dataset
-        yield start + orjson.dumps(linked, option=orjson.OPT_SORT_KEYS)  # JSON-02: the link comes among the others
+        yield start + orjson.dumps(_linked(dataset, resource, root))
         start = b","
     yield b"]"
+
+
+def _linked(dataset: JSONDataset, resource: Resource, root: str) -> JSONDataset:
+    """The match with its link among the others, in the order of tags (JSON-02)."""
+    link = _link(dataset, resource, root)
+    if link is None:
+        return dataset
+    return dict(sorted({**dataset, _RETRIEVE_URL: {"vr": "UR", "Value": [link]}}.items()))
 
 
 def _link(dataset: JSONDataset, resource: Resource, root: str) -> str | None:
