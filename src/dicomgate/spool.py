@@ -6,6 +6,7 @@ Nothing here is durable: an arrival becomes durable when the archive puts it amo
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import uuid
@@ -110,8 +111,7 @@ class Arrival:
         self._waiting = 0
         if self._file is None:
             content = self._cleared(content)
-            self._path = self._directory / f"{os.getpid()}-{uuid.uuid4().hex}"
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._path, self._file = _make_locked(self._directory)
         elif self._original:
             self._original.update(content)
         self._hash.update(content)
@@ -141,21 +141,29 @@ class Spool:
 
     def sweep(self) -> int:
         """Remove what processes that no longer run have left; how many files that was."""
-        swept = 0
-        for path in self.directory.iterdir():
-            if not _is_running(path.name.partition("-")[0]):
-                path.unlink(missing_ok=True)
-                swept += 1
-        return swept
+        return sum(_remove_if_abandoned(path) for path in self.directory.iterdir())
 
 
-def _is_running(process: str) -> bool:
-    if not process.isdecimal():
-        return False
+def _make_locked(directory: Path) -> tuple[Path, int]:
+    """A new file, locked as long as its maker lives and has it open.
+
+    A process's number in its name would say less: it may be given again, mean another process in another container, or
+    belong to one that is dead and not yet waited for.
+    """
+    while True:
+        path = directory / uuid.uuid4().hex
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file).st_nlink:
+            return path, file
+        os.close(file)  # a sweep came between making and locking
+
+
+def _remove_if_abandoned(path: Path) -> bool:
     try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False  # at work, or gone meanwhile
     return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,37 @@ def test_what_is_no_dicom_file_is_left_as_it_is(tmp_path: Path) -> None:
     arrival.finish()
     assert content_of(arrival) == b"MZ" + bytes(300)
     assert arrival.original_digest == ""
+
+
+_DIES = """
+import os, pathlib, sys
+from dicomgate.spool import Spool
+arrival = Spool(pathlib.Path(sys.argv[1]), in_memory=10).arrival()
+arrival.write(bytes(100))
+print("spilled", flush=True)
+sys.stdin.read() if len(sys.argv) > 2 else os._exit(1)
+"""
+
+
+def test_a_sweep_takes_what_the_dead_left_and_nothing_of_the_living(tmp_path: Path) -> None:
+    """D5. A dead process that nobody waited for still has its number: that must not protect what it left."""
+    spool = Spool(tmp_path, in_memory=10)
+    ours = spool.arrival()
+    ours.write(bytes(100))
+    command = [sys.executable, "-c", _DIES, str(tmp_path)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as dead,
+        subprocess.Popen([*command, "stays"], stdout=subprocess.PIPE, stdin=subprocess.PIPE) as living,
+    ):
+        assert dead.stdout is not None
+        assert living.stdout is not None
+        assert dead.stdout.read() == b"spilled\n"  # to its end: the process is gone, and not waited for
+        assert living.stdout.readline() == b"spilled\n"
+        assert len(list(tmp_path.iterdir())) == 3
+        assert spool.sweep() == 1
+        assert len(list(tmp_path.iterdir())) == 2
+    ours.finish()
+    assert content_of(ours) == bytes(100)
+    ours.discard()
+    assert spool.sweep() == 1
+    assert list(tmp_path.iterdir()) == []
