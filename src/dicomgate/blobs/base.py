@@ -45,8 +45,8 @@ class BlobStore(Protocol):
     def put(self, key: str, content: bytes | Path) -> None:
         """Store under a new key; when this returns, the bytes are on stable storage. A file is moved, not copied.
 
-        Until `settle` or `delete` the store counts the key as under way: if this process dies, a sweep asks whether
-        anybody knows it. When put raises, nothing is left under the key, and the file given is left or gone.
+        From here until `settle` or `delete` the key is under way: if this process dies, a sweep asks whether anybody
+        knows it. When put raises, nothing is left under the key, and the file given is left or gone.
         Raises OutOfSpace, or Unavailable (which after a failed sync stays until the process is restarted).
         """
         ...

@@ -51,10 +51,7 @@ class LocalBlobs:
             self._make_durable_directory(path)
 
     def new_key(self) -> str:
-        """A key nobody else has; under way until put fails, or until it is settled or deleted.
-
-        Raises OutOfSpace and Unavailable.
-        """
+        """A key nobody else has. Raises OutOfSpace and Unavailable."""
         self._refuse_if_broken()
         with self._lock:
             try:
@@ -62,17 +59,18 @@ class LocalBlobs:
             except OSError as error:
                 raise self._fault(error) from error
             self._moment = max(self._moment + 1, time.time_ns())
-            key = f"{self._moment:016x}-{run.name}"
-            run.begin(key)
-            return key
+            run.made += 1
+            return f"{self._moment:016x}-{run.name}"
 
     def put(self, key: str, content: bytes | Path) -> None:
-        """Store under a new key, durably. Raises OutOfSpace, and Unavailable: after a failed sync, for good (D3)."""
+        """Store under a new key, durably; it is under way until it is settled or deleted, or until this raises.
+
+        Raises OutOfSpace, and Unavailable: after a failed sync, for good (D3).
+        """
         path = self._path(key)
-        run = self._runs[path.parent.name]  # a key under way is of a run of ours
         aside = path.with_name(path.name + _ASIDE)
         try:
-            self._refuse_if_broken()
+            run = self._begin(key)
             if isinstance(content, Path):
                 self._sync_file(content)
                 self._disk.rename(content, path)
@@ -205,8 +203,6 @@ class LocalBlobs:
     # Runs.
 
     def _run_to_write(self) -> runs.Run:
-        if self._is_closed:
-            raise errors.Unavailable("the store was closed")
         run = self._current
         if run is None or run.made >= self._files_per_run:
             fresh = runs.Run(self._disk, self._root)
@@ -215,6 +211,17 @@ class LocalBlobs:
                 run.is_full = True
                 self._leave_if_over(run)
         return self._current  # type: ignore[return-value]  # set in the branch above, or before
+
+    def _begin(self, key: str) -> runs.Run:
+        self._refuse_if_broken()
+        name = self._path(key).parent.name
+        with self._lock:
+            run = self._runs.get(name)
+            if run is None:  # it was left while nothing was under way in it
+                run = self._runs[name] = runs.Run(self._disk, self._root, name)
+                run.is_full = True
+            run.begin(key)
+            return run
 
     def _leave_if_over(self, run: runs.Run) -> None:
         if run.is_over:
@@ -263,6 +270,8 @@ class LocalBlobs:
     # Faults.
 
     def _refuse_if_broken(self) -> None:
+        if self._is_closed:
+            raise errors.Unavailable("the store was closed")
         if self._broken:
             raise errors.Unavailable(f"nothing is stored until a restart: {self._broken}")
 

@@ -66,9 +66,12 @@ class SharedSync:
 class Run:
     """One directory that this process writes into. Its methods are called under the store's lock, but for `sync`."""
 
-    def __init__(self, disk: Disk, root: Path) -> None:
-        """Mark it, make it, and make both durable, in this order: no directory is ever without its marker."""
-        self.name = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(3)}"
+    def __init__(self, disk: Disk, root: Path, name: str = "") -> None:
+        """Mark it, make it, and make both durable, in this order: no directory is written into without a marker.
+
+        `name`: one of ours that was left, or whose making is not known to have succeeded.
+        """
+        self.name = name or f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(3)}"
         self.path = root / self.name
         self.made = 0
         self.is_full = False
@@ -78,7 +81,8 @@ class Run:
         self._lock = _lock_new_marker(disk, self._marker)
         try:
             disk.sync_directory(self._marker.parent)
-            disk.make_directory(self.path)
+            with contextlib.suppress(FileExistsError):
+                disk.make_directory(self.path)
             disk.sync_directory(root)
             self._directory = disk.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
@@ -93,7 +97,6 @@ class Run:
     def begin(self, key: str) -> None:
         """The key is under way from now on."""
         self._under_way.add(key)
-        self.made += 1
 
     def settle(self, key: str) -> None:
         """The key is known to the index, or nothing is left under it."""
@@ -107,6 +110,8 @@ class Run:
     def _give_up(self) -> None:
         try:
             with contextlib.suppress(FileNotFoundError):
+                if any(self.path.iterdir()):
+                    return
                 self._disk.remove_directory(self.path)
             self._disk.unlink(self._marker)
         except OSError:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from dicomgate.dicom import attributes
+from dicomgate.dicom import attributes, syntaxes
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import columns
@@ -112,7 +112,7 @@ def instance(packed: str, sop_class: str, transfer_syntax: str, target: Target) 
             dataset[tag] = value if isinstance(value, dict) else {"vr": attributes.vr(tag), "Value": [value]}
     dataset[columns.SOP_CLASS] = {"vr": "UI", "Value": [sop_class]}
     dataset[columns.AVAILABILITY] = _ONLINE
-    dataset[columns.TRANSFER_SYNTAX] = {"vr": "UI", "Value": [transfer_syntax]}
+    dataset[columns.TRANSFER_SYNTAX] = {"vr": "UI", "Value": [syntaxes.available(transfer_syntax)]}
     return merged((dataset, _uids(target)))
 
 

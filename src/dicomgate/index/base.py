@@ -33,7 +33,6 @@ class Entry:
     size: int
     digest: str  # SHA-256 of the stored bytes in hex; empty where nobody counted
     original_digest: str = ""  # of the bytes as sent, where they were changed on the way in
-    checksum: str = ""  # XXH3-128 of the stored bytes in hex: the quick check on every full read
     key: str
     received: float  # seconds since 1970
     attributes: JSONDataset
@@ -59,7 +58,7 @@ class Surroundings:
     """What is stored around an offered instance, as the transaction that will add it sees it."""
 
     instance: Known | None  # the same SOP Instance UID
-    series_study: str | None  # the study that holds the offered Series Instance UID
+    series_study: str | None  # the study that holds the offered Series Instance UID; the offered study if it does
     study_patient: str | None  # Patient ID of the offered Study Instance UID: "" without one, None if it is new
 
 
@@ -101,7 +100,6 @@ class Row:
     size: int
     digest: str
     original_digest: str
-    checksum: str
     received: float
     is_lossy: bool
     frame_count: int

@@ -31,16 +31,16 @@ SELECT id, uid, moment, source, patient, modalities, number_of_series, number_of
 FROM study WHERE uid = ?
 """
 _SERIES = """
-SELECT e.id, e.uid, s.uid, e.source, e.modality, e.number_of_instances
-FROM series e JOIN study s ON s.id = e.study WHERE e.uid = ?
+SELECT id, source, modality, number_of_instances FROM series WHERE uid = ? AND study = ?
 """
+_SERIES_STUDY = "SELECT s.uid FROM series e JOIN study s ON s.id = e.study WHERE e.uid = ? LIMIT 1"
 _KNOWN = """
 SELECT i.id, i.uid, e.uid, s.uid, i.digest, i.original_digest, i.key, i.size
 FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study
 """
 _INSERT_STUDY = "INSERT INTO study VALUES (NULL, ?, ?, ?, ?, '[]', 0, 0, 0, ?, ?)"
 _INSERT_SERIES = "INSERT INTO series VALUES (NULL, ?, ?, ?, ?, ?, 0, ?, ?)"
-_INSERT_INSTANCE = "INSERT INTO instance VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT_INSTANCE = "INSERT INTO instance VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UPDATE_STUDY = """
 UPDATE study SET modalities = ?, number_of_series = ?, number_of_instances = ?, size = ? WHERE id = ?
 """
@@ -103,7 +103,7 @@ class Changes:
         self._connection = connection
         self._execute = connection.execute
         self._studies: dict[str, _Study] = {}
-        self._series: dict[str, _Series] = {}
+        self._series: dict[tuple[int, str], _Series] = {}
         self._values = ValueTables(connection)
         self._journal: list[tuple[float, str, str, str, str]] = []
         self._now = time.time()
@@ -120,17 +120,16 @@ class Changes:
         """Add one instance as the judge decides."""
         stored = self._find_stored(entry.target)
         known = Known(stored.target, stored.digest, stored.original_digest, stored.key) if stored else None
-        series, study = self._find_series(str(entry.target.series)), self._find_study(entry.target.study)
-        surroundings = Surroundings(known, series.study.uid if series else None, study.patient if study else None)
+        study = self._find_study(entry.target.study)
+        surroundings = Surroundings(known, self._series_study(entry.target), study.patient if study else None)
         verdict = judge(surroundings, entry)
         if isinstance(verdict, Refused) or verdict in (Verdict.SAME, Verdict.KEEP_OLD):
             return Added(verdict, known)
         assert (verdict is Verdict.REPLACE) == (stored is not None), "the judge mistook what is stored"
-        assert series is None or series.study.uid == entry.target.study, "a series belongs to one study"
         kind = ChangeKind.STORED
         if stored is not None:
             kind = ChangeKind.REPLACED
-            self._drop([stored], is_garbage=True)
+            self._drop([stored], is_garbage=stored.key != entry.key)  # a file in place replaces itself
         self._insert(entry)
         self._note(kind, entry.target)
         return Added(verdict, known)
@@ -191,14 +190,23 @@ class Changes:
             self._studies[uid] = study
         return study
 
-    def _find_series(self, uid: str) -> _Series | None:
-        series = self._series.get(uid)
-        if series is None and (row := self._execute(_SERIES, (uid,)).fetchone()):
-            study = self._find_study(row[2])
-            assert study is not None
-            series = self._series[uid] = _Series(row[0], row[1], study, *row[3:])
+    def _find_series(self, target: Target) -> _Series | None:
+        study, uid = self._find_study(target.study), str(target.series)
+        if study is None:
+            return None
+        series = self._series.get((study.id, uid))
+        if series is None and (row := self._execute(_SERIES, (uid, study.id)).fetchone()):
+            id_, source, modality, instances = row
+            series = _Series(id_, uid, study, source, modality, instances)
             series.classes = self._values.texts(Level.SERIES, series.id, _CLASS)
+            self._series[study.id, uid] = series
         return series
+
+    def _series_study(self, target: Target) -> str | None:
+        if self._find_series(target) is not None:
+            return target.study
+        row = self._execute(_SERIES_STUDY, (target.series,)).fetchone()
+        return row[0] if row else None
 
     def _packer(self, series: _Series) -> Packer:
         if series.packer is None:
@@ -210,7 +218,7 @@ class Changes:
 
     def _insert(self, entry: Entry) -> None:
         study = self._find_study(entry.target.study) or self._insert_study(entry)
-        series = self._find_series(str(entry.target.series)) or self._insert_series(entry, study)
+        series = self._find_series(entry.target) or self._insert_series(entry, study)
         if entry.key < study.source:
             self._take_study(study, entry.key, entry.attributes)
         if entry.key < series.source:
@@ -242,7 +250,7 @@ class Changes:
         number = values.number(dataset.get(columns.SERIES_NUMBER))
         parameters = (uid, study.id, number, entry.key, modality, texts.answer, texts.more)
         series = _Series(_id(self._execute(_INSERT_SERIES, parameters)), uid, study, entry.key, modality, 0)
-        self._series[uid] = series
+        self._series[study.id, uid] = series
         dictionary = make_dictionary(entry.metadata)
         self._execute("INSERT INTO dictionary VALUES (?, ?)", (series.id, dictionary))
         self._values.add(Level.SERIES, series.id, study.moment, columns.level_values(Level.SERIES, dataset))
@@ -257,7 +265,7 @@ class Changes:
 
     def _insert_instance(self, entry: Entry, series: _Series) -> None:
         number = values.number(entry.attributes.get(columns.INSTANCE_NUMBER))
-        digests = [bytes.fromhex(text) for text in (entry.digest, entry.original_digest, entry.checksum)]
+        digests = [bytes.fromhex(text) for text in (entry.digest, entry.original_digest)]
         identity = (entry.target.instance, series.id, number, entry.key)
         kind = (entry.sop_class, entry.transfer_syntax, entry.size, *digests, entry.received)
         rest = (int(entry.is_lossy), entry.frame_count, answers.pack_instance(entry.attributes))
@@ -323,7 +331,7 @@ class Changes:
         if is_garbage:
             self._connection.executemany("INSERT OR IGNORE INTO garbage VALUES (?)", [(one.key,) for one in stored])
         for one in stored:
-            series = self._find_series(str(one.target.series))
+            series = self._find_series(one.target)
             assert series is not None
             study = series.study
             series.instances -= 1

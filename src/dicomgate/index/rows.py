@@ -28,7 +28,7 @@ _ENOUGH = 4 << 20
 _FROM = "FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study"
 _ROW = f"""
 SELECT i.id, i.key, s.uid, e.uid, i.uid, i.sop_class, i.transfer_syntax, i.size, i.digest, i.original_digest,
-       i.checksum, i.received, i.is_lossy, i.frame_count {_FROM}
+       i.received, i.is_lossy, i.frame_count {_FROM}
 """
 _LISTS: dict[Level, str] = {
     Level.STUDY: """
@@ -172,7 +172,6 @@ def _rows(connection: sqlite3.Connection, where: str, *parameters: str) -> list[
             size=size,
             digest=digest.hex(),
             original_digest=original.hex(),
-            checksum=checksum.hex(),
             received=received,
             is_lossy=bool(is_lossy),
             frame_count=frame_count,
@@ -188,7 +187,6 @@ def _rows(connection: sqlite3.Connection, where: str, *parameters: str) -> list[
             size,
             digest,
             original,
-            checksum,
             received,
             is_lossy,
             frame_count,

@@ -21,17 +21,19 @@ CREATE TABLE study (
 -- The order of every answer: newest first.
 CREATE UNIQUE INDEX study_order ON study (moment DESC, uid);
 
+-- Folders read in place hold series of one UID in several studies: each is a series of its study.
 -- Without a number, series and instances come last: "number" is then values.NUMBERLESS.
 CREATE TABLE series (
     id                  INTEGER PRIMARY KEY,
-    uid                 TEXT NOT NULL UNIQUE,
+    uid                 TEXT NOT NULL,
     study               INTEGER NOT NULL REFERENCES study (id),
     number              INTEGER NOT NULL,
     source              TEXT NOT NULL,
     modality            TEXT NOT NULL,
     number_of_instances INTEGER NOT NULL,
     answer              TEXT NOT NULL,
-    more                TEXT NOT NULL
+    more                TEXT NOT NULL,
+    UNIQUE (uid, study)
 );
 
 CREATE UNIQUE INDEX series_order ON series (study, number, uid);
@@ -49,7 +51,6 @@ CREATE TABLE instance (
     size            INTEGER NOT NULL,
     digest          BLOB NOT NULL,
     original_digest BLOB NOT NULL,
-    checksum        BLOB NOT NULL,
     received        REAL NOT NULL,
     is_lossy        INTEGER NOT NULL,
     frame_count     INTEGER NOT NULL,
