@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -10,9 +12,9 @@ from typing import Any
 
 from bench import data
 from dicomgate import assembly, config
-from dicomgate.archive import policy
+from dicomgate.archive import describe, policy
 from dicomgate.archive.policy import Duplicates
-from dicomgate.dicom import header, jsonmodel, syntaxes
+from dicomgate.dicom import header, jsonmodel
 from dicomgate.dicom.source import BytesSource
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Entry, Index
@@ -78,8 +80,7 @@ def long_target() -> Target:
 
 
 def _attributes() -> dict[str, Any]:
-    content = BytesSource(data.ct().instance(1, 1, 1))
-    return header.read(content).attributes
+    return _first().attributes
 
 
 def _study(number: int) -> dict[str, Any]:
@@ -108,17 +109,19 @@ def _uids(target: Target, number: int) -> dict[str, Any]:
 
 
 def _entry(attributes: dict[str, Any], target: Target, number: int) -> Entry:
-    return Entry(
+    return dataclasses.replace(
+        _first(),
         target=target,
-        sop_class=data.CT,
-        transfer_syntax=syntaxes.EXPLICIT_LITTLE,
-        size=data.ct().size,
         digest=f"{number:064x}",
-        checksum=f"{number:032x}",
         key=f"{time.time_ns():016x}-{_RUN}",
-        received=time.time(),
         attributes=attributes,
         metadata=jsonmodel.format_dataset(attributes),
-        layout=b'{"bulk":{"7FE00010":[4578,524288,"OW"]},"frames":{"kind":"native","count":1,"offset":4578}}',
-        frame_count=1,
     )
+
+
+@functools.cache
+def _first() -> Entry:
+    """What the archive says of a slice that arrives."""
+    content = data.ct().instance(1, 1, 1)
+    seen = header.read(BytesSource(content))
+    return describe.describe(seen, key="", size=len(content), digest="0" * 64, checksum="0" * 32)

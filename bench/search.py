@@ -26,7 +26,7 @@ from dicomgate.index.base import Index
 
 STUDIES = 100
 _MODALITIES = "00080061"
-_FROM, _TO = "20190101", "20211231"
+_FROM, _TO = "20160101", "20231231"
 _HUNDRED = Query(
     level=Level.STUDY,
     matches=(Match((_MODALITIES,), OneOf(("CT",))), Match(("00080020",), Between(_FROM, _TO))),
@@ -46,9 +46,9 @@ WHERE e.uid = ? ORDER BY i.number, i.uid
 """
 _DICTIONARY_SQL = "SELECT content FROM dictionary WHERE series = (SELECT id FROM series WHERE uid = ?)"
 _KINDS = {
-    "a UID": f"StudyInstanceUID={data.study_uid(1500)}",
+    "a UID": f"StudyInstanceUID={data.study_uid(1100)}",
     "a list of 100 UIDs": "StudyInstanceUID=" + ",".join(data.study_uid(number) for number in range(1000, 1100)),
-    "accession number": "AccessionNumber=ACC00001234",
+    "accession number": "AccessionNumber=ACC00001100",
     "patient ID": "PatientID=PAT0000400",
     "a name from its start": "PatientName=weav*",
     "a name from its middle": "PatientName=*eave*",
@@ -138,7 +138,7 @@ def _over_http(bench: Bench, server: Server, folder: Path) -> Iterator[Figure]:
 
 def _beside_nginx(bench: Bench, server: Server) -> Iterator[Figure]:
     """The same bytes from a file."""
-    one = Requests(paths=[f"/studies?StudyInstanceUID={data.study_uid(1500)}"], accept=_JSON)
+    one = Requests(paths=[f"/studies?StudyInstanceUID={data.study_uid(1100)}"], accept=_JSON)
     hundred = Requests(paths=[_PATH], accept=_JSON)
     wishes = (
         ("one study", one, 300, Target(cpu=5)),
