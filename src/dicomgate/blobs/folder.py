@@ -64,7 +64,7 @@ class FolderBlobs:
                 path = f"{directory}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     inner.append(f"{path}/")
-                elif entry.is_file():
+                elif _is_file(entry):
                     yield format_key(path)
             waiting += reversed(inner)
 
@@ -96,3 +96,10 @@ class FolderBlobs:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False

@@ -69,8 +69,8 @@ class LocalBlobs:
         """
         path = self._path(key)
         aside = path.with_name(path.name + _ASIDE)
+        run = self._begin(key)
         try:
-            run = self._begin(key)
             if isinstance(content, Path):
                 self._sync_file(content)
                 self._disk.rename(content, path)
@@ -81,9 +81,6 @@ class LocalBlobs:
         except OSError as error:
             self._abandon(key, aside, path)
             raise self._fault(error) from error
-        except errors.Unavailable:
-            self._abandon(key, aside, path)
-            raise
 
     def settle(self, key: str) -> None:
         """The index points at the key now. A key of another process, or settled before, is no fault."""
@@ -217,11 +214,19 @@ class LocalBlobs:
         name = self._path(key).parent.name
         with self._lock:
             run = self._runs.get(name)
-            if run is None:  # it was left while nothing was under way in it
-                run = self._runs[name] = runs.Run(self._disk, self._root, name)
-                run.is_full = True
+            if run is None:
+                run = self._runs[name] = self._resumed(name)
             run.begin(key)
             return run
+
+    def _resumed(self, name: str) -> runs.Run:
+        """A run again that was left while nothing was under way in it."""
+        try:
+            run = runs.Run(self._disk, self._root, name)
+        except OSError as error:
+            raise self._fault(error) from error
+        run.is_full = True
+        return run
 
     def _leave_if_over(self, run: runs.Run) -> None:
         if run.is_over:
