@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -31,6 +31,7 @@ from dicomgate.server.settings import Settings as DoorSettings
 from dicomgate.spool import Spool
 
 INDEX = "index.sqlite"
+_FRESH = "index.rebuilt.sqlite"
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -48,32 +49,44 @@ def limits(settings: config.Settings) -> header.Limits:
 
 @contextmanager
 def open_archive(data: Path, settings: config.Settings, *, create: bool = True) -> Iterator[Archive]:
-    """The archive in a data folder, which is made if it is missing. Unavailable while it is being rebuilt."""
+    """The archive in a data folder, which is made if it is missing.
+
+    Unavailable while it is being rebuilt, and when its index is missing: an empty one would take what is stored for
+    left-overs.
+    """
     if not create and not (data / INDEX).exists():
         raise errors.NotFound(f"no archive in {data}")
-    data.mkdir(parents=True, exist_ok=True)
+    _make_directory(data)
     with _locked(data, exclusive=False):
-        index = SqliteIndex(data / INDEX, most=settings.search.most)
+        if (data / _FRESH).exists():
+            _remove_database(data / _FRESH)  # of a rebuild that was killed
         blobs = LocalBlobs(data / "blobs")
         try:
-            yield _archive(data, settings, blobs, index)
+            if next(blobs.keys(), None) is not None and not (data / INDEX).exists():
+                raise errors.Unavailable(
+                    f'the index of {data} is missing; build it from the stored files: "dicomgate admin reindex {data}"'
+                )
+            with closing(SqliteIndex(data / INDEX, most=settings.search.most)) as index:
+                yield _archive(data, settings, blobs, index)
         finally:
-            index.close()
             blobs.close()
 
 
 def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
-    """Build the index again from the blobs alone and put it in place. Unavailable while a server uses the folder."""
-    fresh, old = data / "index.rebuilt.sqlite", data / INDEX
+    """Build the index again from the blobs alone and put it in place. Unavailable while a server uses the folder.
+
+    Killed at any moment, it leaves the old index whole, or no index, or the new one.
+    """
+    fresh, old = data / _FRESH, data / INDEX
     with _locked(data, exclusive=True):
+        _close_old_index(data, settings)
         _remove_database(fresh)
-        index, blobs = SqliteIndex(fresh), LocalBlobs(data / "blobs")
-        try:
+        with closing(LocalBlobs(data / "blobs")) as blobs, closing(SqliteIndex(fresh)) as index:
             yield from _archive(data, settings, blobs, index).reindex(index, progress)
-        finally:
-            index.close()
-            blobs.close()
-        _remove_database(old, keep_main=True)
+        if _has_log(fresh):
+            raise errors.Unavailable("the new index could not be finished; the one there was stays")
+        if _has_log(old):
+            _remove_database(old)
         fresh.replace(old)
         _sync_directory(data)
 
@@ -226,9 +239,44 @@ def _locked(data: Path, *, exclusive: bool) -> Iterator[None]:
         yield
 
 
-def _remove_database(path: Path, *, keep_main: bool = False) -> None:
-    for suffix in ("-wal", "-shm") if keep_main else ("-wal", "-shm", ""):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+def _close_old_index(data: Path, settings: config.Settings) -> None:
+    """Clear what the old index has given up, so that it does not come back, and merge the index's log into its file.
+
+    One that cannot be read keeps its log.
+    """
+    if (data / INDEX).exists():
+        with (
+            suppress(errors.Fault),
+            closing(LocalBlobs(data / "blobs")) as blobs,
+            closing(SqliteIndex(data / INDEX)) as index,
+        ):
+            _archive(data, settings, blobs, index).sweep()
+
+
+def _has_log(database: Path) -> bool:
+    log = _log(database)
+    return log.exists() and log.stat().st_size > 0
+
+
+def _log(database: Path) -> Path:
+    return database.with_name(database.name + "-wal")
+
+
+def _remove_database(database: Path) -> None:
+    """The file first, and surely: without its log it would answer, but not with everything."""
+    database.unlink(missing_ok=True)
+    _sync_directory(database.parent)
+    _log(database).unlink(missing_ok=True)
+    database.with_name(database.name + "-shm").unlink(missing_ok=True)
+
+
+def _make_directory(directory: Path) -> None:
+    """Make a directory, durably, and those above it."""
+    if directory.is_dir():
+        return
+    _make_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -1,0 +1,59 @@
+"""D1, D2, D4, D5, D7, D8: a real server is killed at random points under load; nothing that it answered is untrue."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+from crash_check import check_all, check_folder, check_touched, verify
+from crash_client import Client
+from crash_ledger import Ledger
+from crash_load import Load
+from crash_server import Server
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize(("workers", "rounds"), [(1, 75), (2, 35)])
+def test_nothing_acknowledged_is_lost_by_kills_under_load(
+    here: Path, chance: Random, workers: int, rounds: int
+) -> None:
+    data, ledger = here / "data", Ledger()
+    load = Load(ledger, chance)
+    starts: list[float] = []
+    with Server(data, workers=workers) as server:
+        for number in range(rounds):
+            if number % 6 == 5:  # killed while it starts, and sweeps
+                server.spawn()
+                time.sleep(chance.uniform(0.1, 1.0))
+                server.kill()
+            server.start()
+            starts.append(server.start_seconds)
+            with Client(server.port) as client:
+                check_touched(client, ledger, _some(ledger, chance))
+            check_folder(data)
+            assert len(list((data / "blobs" / "open").iterdir())) <= workers, "markers of the dead pile up"
+            load.begin(server.port)
+            load.go_on(chance.uniform(0.01, 0.6))
+            server.kill()
+            load.end(by_itself=True)
+        server.start()
+        with Client(server.port) as client:
+            check_touched(client, ledger)
+            check_all(client, ledger)
+        kept = check_folder(data)
+        assert server.stop() == 0
+    verify(data)
+    assert not server.bugs()
+    early, late = statistics.median(starts[:8]), statistics.median(starts[-8:])
+    print(f"{rounds} kills, {workers} workers: {dict(ledger.tally)}; {kept} kept; starts {early:.2f} s -> {late:.2f} s")
+    assert late < 2 * early + 1, "starting takes longer and longer"
+    assert ledger.tally["stored"] > rounds
+    assert ledger.tally["no answer"] > rounds // 2, "the kills hit nothing under way"
+
+
+def _some(ledger: Ledger, chance: Random) -> list[str]:
+    studies = ledger.studies()
+    return chance.sample(studies, min(3, len(studies)))
