@@ -306,6 +306,27 @@ def test_each_instance_of_a_study_gets_its_own_syntax_under_one_type_RET04_V4() 
         negotiation.choose_each(negotiation.wishes("multipart/related; type=application/dicom"), each[1:2])
 
 
+DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
+
+
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", 'multipart/related; type="*/*"', "application/octet-stream;transfer-syntax=*"]
+)
+def test_bulk_data_without_a_type_of_its_own_is_sent_to_who_takes_anything_FRM07(accept: str | None) -> None:
+    """A compressed syntax that no media type names: stored bytes for any type, but never as if they were native."""
+    assert frames(accept, DEFLATED_FRAMES).endswith(OCTETS + DEFLATED_FRAMES)
+    with pytest.raises(errors.NotAcceptable):
+        frames("application/octet-stream", DEFLATED_FRAMES)
+
+
+@pytest.mark.parametrize("stored", [JLS, J2K, DEFLATED_FRAMES])
+def test_collected_bulk_data_goes_to_who_takes_anything_and_files_do_not_FRM07(stored: str) -> None:
+    offered = offers.collected_bulk_offers(stored, is_lossy=False, has_frames=True)
+    assert said(negotiation.choose(negotiation.wishes("*/*"), offered)) == f"multipart {OCTETS}{stored}"
+    with pytest.raises(errors.NotAcceptable):  # MT-07: the default is uncompressed
+        instance("*/*", stored)
+
+
 def test_bulk_data_without_pixels_is_octets_FRM04() -> None:
     assert said(negotiation.choose(negotiation.wishes("*/*"), offers.bulk_offers())) == f"multipart {OCTETS}{EXPLICIT}"
     collected = offers.collected_bulk_offers(JLS, is_lossy=False, has_frames=False)

@@ -36,7 +36,8 @@ class Wish:
 class Offer:
     """One representation that can be had.
 
-    `is_default`: what a wish without a transfer syntax gets; `is_stored`: what `transfer-syntax=*` gets.
+    `is_default`: what a wish without a transfer syntax gets; `is_stored`: what `transfer-syntax=*` gets; `is_only`:
+    bulk data has no other form here, so a wish for anything at all gets it (FRM-07).
     """
 
     media_type: str
@@ -44,6 +45,7 @@ class Offer:
     transfer_syntax: str | None = None
     is_default: bool = True
     is_stored: bool = True
+    is_only: bool = False
 
     @property
     def content_type(self) -> str:
@@ -223,7 +225,7 @@ def _fit_syntax(wish: Wish, offer: Offer) -> int | None:
     if offer.transfer_syntax is None:
         return 0
     if wish.transfer_syntax is None:
-        return 0 if offer.is_default else None
+        return 0 if offer.is_default or (offer.is_only and wish.media_type == media_types.ANY) else None
     if wish.transfer_syntax == AS_STORED:
         return 1 if offer.is_stored else None
     is_named = wish.transfer_syntax == offer.transfer_syntax and offer.can_be_named

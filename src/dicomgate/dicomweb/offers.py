@@ -7,6 +7,7 @@ the default (MT-07), as every video is. Offers stand in the order in which ties 
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 from dicomgate.dicom import syntaxes
 from dicomgate.dicom.syntaxes import Loss, Syntax
@@ -51,7 +52,8 @@ def instance_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: bool, m
         for form in forms
         for uid, is_default, is_stored in files
     )
-    return dicom + collected_bulk_offers(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames)
+    bulk = collected_bulk_offers(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames)
+    return dicom + tuple(replace(offer, is_only=False) for offer in bulk)
 
 
 @functools.lru_cache(maxsize=256)
@@ -64,7 +66,7 @@ def frame_offers(transfer_syntax: str, *, is_lossy: bool, many: bool) -> Offers:
     is_default = _is_default_as_stored(syntax, is_lossy=is_lossy)
     octets = _in_forms(media_types.OCTET_STREAM, transfer_syntax, many=many, is_default=is_default)
     if media_type == media_types.OCTET_STREAM:
-        return octets
+        return tuple(replace(offer, is_only=True) for offer in octets)
     return _in_forms(media_type, transfer_syntax, many=many) + octets
 
 
@@ -91,6 +93,7 @@ def collected_bulk_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: b
             is_multipart=True,
             transfer_syntax=transfer_syntax,
             is_default=is_default,
+            is_only=True,
         ),
     )
 
