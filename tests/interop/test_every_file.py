@@ -20,6 +20,7 @@ from interop_corpus import DATA, Layer, Sample, batches, lay_out, needs_data, re
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import UID
+from requests import HTTPError
 
 from dicomgate.dicom import uids
 from dicomgate.testing import processes
@@ -31,6 +32,7 @@ PREAMBLE = 128
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")
 STORED = {"Accept": "application/dicom; transfer-syntax=*"}
+BYTES = {"Accept": "application/octet-stream; transfer-syntax=*"}
 
 
 def is_storable(sample: Sample) -> bool:
@@ -100,9 +102,12 @@ def store(client: DICOMwebClient, batch: list[Sample]) -> None:
         url = client._get_studies_url(_store())
         answers.append(client._http_post_multipart_application_dicom(url, others))
     stored = {item.ReferencedSOPInstanceUID for answer in answers for item in answer.get("ReferencedSOPSequence", ())}
-    failed = [answer for answer in answers if "FailedSOPSequence" in answer or "OtherFailuresSequence" in answer]
-    assert not failed, failed
-    assert stored == {sample.target.instance for sample in batch}
+    failed = [item for answer in answers for item in answer.get("FailedSOPSequence", ())]
+    failed += [item for answer in answers for item in answer.get("OtherFailuresSequence", ())]
+    names = {sample.target.instance: sample.name for sample in batch}
+    said = [f"{names.get(one.get('ReferencedSOPInstanceUID'))}: {one.FailureReason:04X}" for one in failed]
+    assert not said, said
+    assert stored == set(names)
 
 
 def _store() -> Any:
@@ -136,8 +141,6 @@ def test_nothing_is_left_out(archives: list[Archive]) -> None:
 
 def test_what_is_no_instance_of_a_study_is_refused_with_a_reason(archives: list[Archive]) -> None:
     """Those without one of the four UIDs (DICOMDIR, palettes, queries, bare pictures) or with one that is none (T9)."""
-    from requests import HTTPError
-
     client = archives[0].client
     url = client._get_studies_url(_store())
     before = client.search_for_studies(fields=["NumberOfStudyRelatedInstances"])
@@ -252,8 +255,8 @@ def test_studies_come_back_whole_to_the_client(archives: list[Archive]) -> None:
     for archive in archives:
         for study, wanted in archive.layer.studies().items():
             samples = [sample for samples in wanted.values() for sample in samples]
-            if len(samples) > 60:
-                continue  # the bytes of each are compared above
+            if len(samples) > 60 or not all(has_header(sample) for sample in samples):
+                continue  # the bytes of each are compared above; the client reads no file without header
             received = archive.client.retrieve_study(study, media_types=(("application/dicom", "*"),))
             assert {str(dataset.SOPInstanceUID) for dataset in received} == {one.target.instance for one in samples}
             target = samples[0].target
@@ -265,6 +268,10 @@ def test_studies_come_back_whole_to_the_client(archives: list[Archive]) -> None:
             )
 
 
+def has_header(sample: Sample) -> bool:
+    return sample.content()[PREAMBLE : PREAMBLE + 4] == b"DICM"
+
+
 def test_frames_of_each_are_those_that_pydicom_finds(archives: list[Archive]) -> None:
     """FRM-01, FRM-02, FRM-07, MT-11, MT-13: native frames little endian and unpadded, codestreams joined and bare."""
     wrong, checked = [], 0
@@ -274,7 +281,11 @@ def test_frames_of_each_are_those_that_pydicom_finds(archives: list[Archive]) ->
         target = (sample.target.study, sample.target.series, sample.target.instance)
         for start in range(0, len(wanted), 200):
             numbers = list(range(start + 1, min(start + 200, len(wanted)) + 1))
-            got = archive.client.retrieve_instance_frames(*target, numbers)
+            try:
+                got = archive.client.retrieve_instance_frames(*target, numbers)
+            except HTTPError as refusal:
+                wrong.append(f"{sample.name}: {refusal.response.text}")
+                break
             if [bytes(frame) for frame in got] != wanted[start : start + 200]:
                 wrong.append(f"{sample.name} {numbers[0]}-{numbers[-1]}")
             checked += len(numbers)
@@ -328,7 +339,7 @@ def test_each_link_in_metadata_leads_to_its_value(archives: list[Archive]) -> No
                     is_one_each = path == "7FE00010" and len(parts) > 1
                     assert len(parts) == (frames if is_one_each else 1), uri
                     if not is_one_each:
-                        single = archive.get(uri.removeprefix(archive.server.root), {"Accept": "*/*"})
+                        single = archive.get(uri.removeprefix(archive.server.root), BYTES)
                         assert bytes(parts[0]) == single
                     count += 1
     assert count > 1400
