@@ -50,9 +50,7 @@ def test_paths_mix_tags_and_keywords_GEN_05(text, path):
     assert attributes.parse_path(text) == path
 
 
-@given(
-    st.lists(st.sampled_from(["00101002", "00400275", "00091010"]), max_size=5), st.sampled_from(KEYWORDS)
-)
+@given(st.lists(st.sampled_from(["00101002", "00400275", "00091010"]), max_size=5), st.sampled_from(KEYWORDS))
 def test_format_and_parse_are_inverse(sequences, keyword):
     last = attributes.find_tag(keyword)
     if last is not None:

@@ -150,7 +150,7 @@ _PADDING = "00000000"
 def _special(tag: str) -> int:
     if tag in _SPECIAL:
         return _SPECIAL[tag]
-    return DROPPED if tag.endswith("0000") or tag.startswith("0002") else 0
+    return DROPPED if tag.endswith("0000") or tag.startswith(("0002", "FFFE")) else 0
 
 
 def implicit_form(tag: str) -> Form:

@@ -11,6 +11,7 @@ import itertools
 import struct
 import sys
 from array import array
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -66,7 +67,7 @@ class Kind(enum.StrEnum):
     UNKNOWN = "unknown"  # nothing tells; no frame can be had
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FragmentFrames:
     """Compressed frames. Frame n has the fragments from `firsts[n - 1]` to before `firsts[n]`, as far as known."""
 
@@ -270,7 +271,7 @@ def _compressed(
     if syntax is not None and syntax.is_video:
         return _table(Kind.STREAM, count, fragments, array("Q", (0, len(fragments))))
     firsts = (
-        _extended_table(source, places, fragments, count)
+        _extended_table(source, attributes, places, fragments, count)
         or _basic_table(source, fragments, count)
         or _by_number(fragments, count, syntax)
         or _by_markers(source, fragments, count)
@@ -284,31 +285,32 @@ def _table(kind: Kind, count: int, fragments: Fragments, firsts: array[int]) -> 
     return FragmentFrames(kind=kind, count=count, starts=fragments.starts, lengths=fragments.lengths, firsts=firsts)
 
 
-def _extended_table(source: Source, places: dict[str, Place], fragments: Fragments, count: int) -> array[int] | None:
+def _extended_table(
+    source: Source, attributes: JSONDataset, places: dict[str, Place], fragments: Fragments, count: int
+) -> array[int] | None:
     """Bounds by Extended Offset Table (7FE0,0001), and the codestreams' true lengths by (7FE0,0002)."""
-    offsets = _read_numbers(source, places, "7FE00001", count)
-    if offsets is None:
-        return None
-    firsts = _bounds(offsets, fragments)
-    lengths = _read_numbers(source, places, "7FE00002", count)
+    tables = []
+    for tag in ("7FE00001", "7FE00002"):
+        raw = _table_bytes(source, attributes.get(tag, {}), places.get(tag), 8 * count)
+        tables.append(_numbers(raw, "Q") if len(raw) == 8 * count else None)
+    offsets, lengths = tables
+    firsts = _bounds(offsets, fragments) if offsets is not None else None
     if firsts is not None and lengths is not None and len(fragments) == count:
         _trim(fragments, lengths)
     return firsts
 
 
-def _trim(fragments: Fragments, lengths: Sequence[int]) -> None:
-    """Leave the pad byte away where the table says that there is one; believe it in nothing else."""
-    for number, length in enumerate(lengths):
-        if length == fragments.lengths[number] - 1:
-            fragments.lengths[number] = length
+def _table_bytes(source: Source, element: values.Element, place: Place | None, most: int) -> bytes:
+    """The bytes of a value, whether it is bulk data or not."""
+    if place is None:
+        return b64decode(element.get("InlineBinary", ""))
+    return source.read_at(place.offset, place.length) if place.length <= most else b""
 
 
-def _read_numbers(source: Source, places: dict[str, Place], tag: str, count: int) -> array[int] | None:
-    """The 64-bit numbers of a table, if it has one for each frame."""
-    place = places.get(tag)
-    if place is None or place.length != 8 * count:
-        return None
-    return _numbers(source.read_at(place.offset, place.length), "Q")
+def _trim(fragments: Fragments, lengths: array[int]) -> None:
+    """Leave the pad bytes away that the table tells of, if it can be true of every fragment."""
+    if all(have - 1 <= length <= have for have, length in zip(fragments.lengths, lengths, strict=True)):
+        fragments.lengths = lengths
 
 
 def _basic_table(source: Source, fragments: Fragments, count: int) -> array[int] | None:

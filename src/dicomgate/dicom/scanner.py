@@ -252,7 +252,9 @@ class Scanner:
                             end = items_end
                             stop_at = _BETWEEN_ITEMS
                         continue
-                    if special == forms.DROPPED and not is_undefined:
+                    if special == forms.DROPPED:
+                        if is_undefined:
+                            raise errors.Malformed(f"byte {base + pos}: an undefined length where none is allowed")
                         pos = stop
                         continue
                     if special in {forms.AMBIGUOUS, forms.UNKNOWN_KIND}:
@@ -271,19 +273,8 @@ class Scanner:
                     if opens is not None and length:
                         if len(stack) >= limits.depth:
                             raise errors.TooLarge(f"byte {base + pos}: sequences nested more than {limits.depth} deep")
-                        stack.append(
-                            (
-                                *(attributes, last, is_sorted, end + base, is_open, key, sequence, items),
-                                *(items_end + base, items_open, charset, charset_around, decode, around, encoding),
-                            )
-                        )
-                        if not groups_depth and tag in _FUNCTIONAL_GROUPS and len(stack) == 1:
-                            groups_depth = 1
-                            outside = (count, item_count)
-                            count = checkpoint = inside_count
-                            most = limits.enhanced_elements
-                        items = []
-                        sequence = element = {"vr": "SQ", "Value": items}
+                        opened: list[JSONDataset] = []
+                        element = {"vr": "SQ", "Value": opened}
                     elif opens is not None:
                         element = {"vr": "SQ"}
                     elif is_undefined or special == forms.PIXELS or (length > inline and vr in bulk.ALLOWED):
@@ -305,6 +296,7 @@ class Scanner:
                             element = {"vr": vr}
                         elif special == forms.UNKNOWN_KIND:
                             element = values.decoders(charset, is_lenient=True)[vr](raw)
+                            self.needs_charset = self.needs_charset or (vr in values.TEXTS and not raw.isascii())
                         else:
                             element = decode[vr](raw)
 
@@ -316,7 +308,20 @@ class Scanner:
                         attributes[tag] = element
                     pos = stop
                     if opens is not None and length:
+                        stack.append(
+                            (
+                                *(attributes, last, is_sorted, end + base, is_open, key, sequence, items),
+                                *(items_end + base, items_open, charset, charset_around, decode, around, encoding),
+                            )
+                        )
+                        if not groups_depth and tag in _FUNCTIONAL_GROUPS and len(stack) == 1:
+                            groups_depth = 1
+                            outside = (count, item_count)
+                            count = checkpoint = inside_count
+                            most = limits.enhanced_elements
                         key = tag
+                        sequence = element
+                        items = opened
                         items_open = is_undefined
                         items_end = end if is_undefined else stop
                         end = items_end

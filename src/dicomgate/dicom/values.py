@@ -21,6 +21,8 @@ Element = dict[str, Any]
 Decoder = Callable[[bytes], Element]
 
 PAD = " \0"
+TEXTS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
+"""The value representations that the Specific Character Set governs (PS3.5 §6.1.2.3)."""
 EXACT = 1 << 53
 """Integers up to here survive every JSON reader; beyond it they travel as strings (JSON-15)."""
 
