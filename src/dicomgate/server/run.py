@@ -220,7 +220,8 @@ class _Supervisor:
         self._workers: list[_Worker] = []
         self._quick_deaths = 0
         self._stops = 0
-        self._wake_up, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._wake_up, self._wake = os.pipe()  # not pipe2, which macOS lacks
+        os.set_blocking(self._wake, False)
 
     def run(self) -> None:
         """Until a signal says stop. WorkersFailed when workers die again and again."""
