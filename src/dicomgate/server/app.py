@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from dicomgate import errors
@@ -23,6 +22,7 @@ from dicomgate.server.page import SECURITY, Page
 from dicomgate.server.requests import Door, Request
 from dicomgate.server.settings import Settings
 from dicomgate.server.store import StoreService
+from dicomgate.server.threads import Threads
 from dicomgate.server.urls import Addresses
 from dicomgate.spool import Spool
 
@@ -62,8 +62,8 @@ class Application:
         self._page = Page()
         self._check_ready = check_ready
         self._on_close = on_close
-        self._reading = ThreadPoolExecutor(self._settings.reading_threads, "reading")
-        self._storing = ThreadPoolExecutor(self._settings.storing_threads, "storing")
+        self._reading = Threads(self._settings.reading_threads, "reading")
+        self._storing = Threads(self._settings.storing_threads, "storing")
         self._store: StoreService | None = None
         if origin.store is not None:
             assert spool is not None, "what is stored arrives in a spool"
@@ -105,8 +105,8 @@ class Application:
 
     def close(self) -> None:
         """Wait for deeds under way and let go of threads and of the origin."""
-        self._storing.shutdown()
-        self._reading.shutdown()
+        self._storing.close()
+        self._reading.close()
         self._on_close()
 
     async def _serve(self, exchange: Exchange) -> None:
@@ -161,7 +161,7 @@ class Application:
             answer = health.is_alive()
         elif path == "/readyz":
             exchange.kind = "health"
-            answer = await asyncio.get_running_loop().run_in_executor(self._reading, health.is_ready, self._check_ready)
+            answer = await self._reading.do(health.is_ready, self._check_ready)
         else:
             exchange.kind = "page"
             found = self._page.find(exchange.request)
@@ -175,13 +175,12 @@ class Application:
 
     async def _read(self, exchange: Exchange, deed: Callable[..., Answer], *about: Resource) -> None:
         """Do a deed and the first step of its body in one visit to a thread; send; go on if there is more."""
-        loop = asyncio.get_running_loop()
-        answer, body, first = await loop.run_in_executor(self._reading, _begin, deed, exchange.request, *about)
+        answer, body, first = await self._reading.do(_begin, deed, exchange.request, *about)
         try:
             await self._send(exchange, answer, body, first)
         finally:
             if not body.is_closed:
-                self._reading.submit(body.close)
+                self._reading.do(body.close)
 
     async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[bytes | memoryview]) -> None:
         has_body = answer.status not in {204, 304}

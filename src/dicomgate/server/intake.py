@@ -9,12 +9,12 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import Final
 
 from dicomgate import errors
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused
 from dicomgate.server.logs import Log
+from dicomgate.server.threads import Threads
 from dicomgate.spool import Arrival, Spool
 
 _STEP: Final = 2 << 20
@@ -51,11 +51,11 @@ class Intake:
     """The instances of one request, in the order of its parts."""
 
     def __init__(
-        self, accept: Accept, spool: Spool, executor: Executor, budget: Budget, *, window: int, instance_bytes: int
+        self, accept: Accept, spool: Spool, threads: Threads, budget: Budget, *, window: int, instance_bytes: int
     ) -> None:
         self._accept = accept
         self._spool = spool
-        self._executor = executor
+        self._threads = threads
         self._budget = budget
         self._window = window
         self._instance_bytes = instance_bytes
@@ -66,7 +66,7 @@ class Intake:
     def begin(self, refusal: Refused | None = None) -> None:
         """A part starts; with a refusal its bytes are passed over."""
         assert self._part is None, "one part at a time"
-        self._part = _Part(self._spool.arrival(), self._executor, refusal)
+        self._part = _Part(self._spool.arrival(), self._threads, refusal)
 
     async def write(self, data: bytes | memoryview) -> None:
         """The next bytes of the part."""
@@ -110,11 +110,11 @@ class Intake:
 class _Part:
     """One arrival: bytes gather here, and a thread takes them in big steps, one step at a time."""
 
-    def __init__(self, arrival: Arrival, executor: Executor, refusal: Refused | None) -> None:
+    def __init__(self, arrival: Arrival, threads: Threads, refusal: Refused | None) -> None:
         self.size = 0
         self._refusal = refusal
         self._arrival = arrival
-        self._executor = executor
+        self._threads = threads
         self._gathered: list[bytes | memoryview] = []
         self._gathered_size = 0
         self._writing: asyncio.Future[None] | None = None
@@ -151,8 +151,7 @@ class _Part:
         if self._refusal is not None:
             self._arrival.discard()
             return self._refusal
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, _judge, self._arrival, self._gathered, accept)
+        return await self._threads.do(_judge, self._arrival, self._gathered, accept)
 
     async def discard(self) -> None:
         """Leave nothing of it."""
@@ -174,7 +173,7 @@ class _Part:
         arrival: Arrival,
         data: list[bytes | memoryview],
     ) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().run_in_executor(self._executor, deed, arrival, data)
+        return self._threads.do(deed, arrival, data)
 
 
 def _write(arrival: Arrival, gathered: list[bytes | memoryview]) -> None:

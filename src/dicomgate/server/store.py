@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Executor
 from typing import Final
 
 from dicomgate import errors
@@ -24,6 +23,7 @@ from dicomgate.server.exchange import Exchange, field
 from dicomgate.server.intake import Budget, Intake
 from dicomgate.server.requests import Request
 from dicomgate.server.settings import Settings
+from dicomgate.server.threads import Threads
 from dicomgate.spool import Spool
 
 _TAKEN: Final = ('multipart/related; type="application/dicom"', media_types.DICOM)
@@ -32,10 +32,10 @@ _TAKEN: Final = ('multipart/related; type="application/dicom"', media_types.DICO
 class StoreService:
     """Takes what is posted to the studies, or to one study."""
 
-    def __init__(self, origin: Store, spool: Spool, executor: Executor, settings: Settings) -> None:
+    def __init__(self, origin: Store, spool: Spool, threads: Threads, settings: Settings) -> None:
         self._origin = origin
         self._spool = spool
-        self._executor = executor
+        self._threads = threads
         self._settings = settings
         self._budget = Budget(settings.store_memory)
 
@@ -65,7 +65,7 @@ class StoreService:
         return Intake(
             functools.partial(self._origin.accept, study=study),
             self._spool,
-            self._executor,
+            self._threads,
             self._budget,
             window=self._settings.store_window,
             instance_bytes=self._settings.instance_bytes,

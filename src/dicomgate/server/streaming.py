@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from dicomgate.server.answers import Body
+from dicomgate.server.threads import Threads
 
 if TYPE_CHECKING:
     from dicomgate.server.exchange import Exchange
 
 
-async def send_rest(exchange: Exchange, body: Body, first: list[bytes | memoryview], executor: Executor) -> None:
+async def send_rest(exchange: Exchange, body: Body, first: list[bytes | memoryview], threads: Threads) -> None:
     """Send pieces, then make and send more, until the end or until the caller has gone."""
     loop = asyncio.get_running_loop()
     gone = loop.create_task(_wait_for_leaving(exchange))
@@ -29,7 +29,7 @@ async def send_rest(exchange: Exchange, body: Body, first: list[bytes | memoryvi
                 return
             if gone.done():
                 return
-            pieces = await loop.run_in_executor(executor, body.step)
+            pieces = await threads.do(body.step)
     finally:
         gone.cancel()
 
