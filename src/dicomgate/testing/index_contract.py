@@ -1,0 +1,11 @@
+"""What every Index must do: inherit, say how to open one, run with pytest."""
+
+from __future__ import annotations
+
+from dicomgate.testing.index_answers_contract import AnswersContract
+from dicomgate.testing.index_keeping_contract import KeepingContract
+from dicomgate.testing.index_matching_contract import MatchingContract
+
+
+class IndexContract(KeepingContract, MatchingContract, AnswersContract):
+    """All of it. Subclasses give `open_index`; indexes opened on one place share what they hold, as processes do."""
