@@ -90,7 +90,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; its exit code. What goes wrong is one line on standard error."""
     try:
         code = dicomgate.main(args=arguments, prog_name="dicomgate", standalone_mode=False)
-        sys.stdout.flush()
     except errors.Fault as fault:
         _say(fault.message)
         return next(code for kind, code in EXITS if isinstance(fault, kind))
@@ -99,10 +98,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return USAGE
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
-        return STOPPED
-    except BrokenPipeError:
-        # Whoever read our output has gone; keep the interpreter from stumbling over it once more.
-        sys.stdout = None
         return STOPPED
     except OSError as fault:
         _say(f"{fault.filename}: {fault.strerror}" if fault.filename else str(fault.strerror))

@@ -9,17 +9,20 @@ export async function search(path, parameters, signal) {
   return answer.status === 204 ? [] : answer.json();
 }
 
-/** Bytes in native encoding, or null when the server can only give compressed ones (406). */
+const NATIVE = /^1\.2\.840\.10008\.1\.2(\.1(\.99)?)?$/;
+
+/** Bytes in native encoding, or null when the server can only give compressed ones. */
 export async function bytes(address, signal) {
   const answer = await fetch(address, { headers: { Accept: "application/octet-stream" }, signal });
   if (answer.status === 406) return null;
   if (!answer.ok) throw new Error(await complaint(answer));
-  return answer.arrayBuffer();
+  const [, syntax] = /transfer-syntax="?([0-9.]+)/.exec(answer.headers.get("Content-Type") ?? "") ?? [];
+  return syntax && !NATIVE.test(syntax) ? null : answer.arrayBuffer();
 }
 
 async function complaint(answer) {
   const text = (answer.headers.get("Content-Type") ?? "").includes("json") ? (await answer.json()).detail : "";
-  return `The server answered ${answer.status}. ${text ?? ""}`.trim();
+  return `The server answered ${answer.status}${text ? `: ${text}` : "."}`;
 }
 
 export const values = (dataset, tag) => dataset?.[tag]?.Value ?? [];

@@ -1,7 +1,7 @@
 // The page: a list of studies, the series of one, the pictures of one of those. Whatever a data set says is shown as text.
 
 import { ROOT, date, first, personName, search, text, values } from "./dicomweb.js";
-import { describe, drawColour, drawShades, obstacle, shades, windowOf } from "./picture.js";
+import { describe, drawColour, drawShades, hasPicture, obstacle, shades, windowOf } from "./picture.js";
 import { Stack } from "./stack.js";
 
 const MOST = 200;
@@ -150,16 +150,26 @@ async function show(wanted) {
   const entry = shown.frames[place];
   try {
     entry.about ??= await describe(entry.dataset, shown.signal);
-    const problem = obstacle(entry.dataset, entry.about);
-    const content = problem ? null : await shown.content(asked);
+    const isThere = hasPicture(entry.dataset, entry.about);
+    const content = isThere ? await shown.content(asked) : null;
     if (shown !== stack || asked !== place) return; // the user has gone on
-    canvas.hidden = !content;
-    if (content) draw(entry, content);
-    else caption.textContent = "";
-    say(content ? "" : problem ?? `This picture is stored compressed (transfer syntax ${text(entry.dataset, "00083002")}) and cannot be shown yet in the page. Every DICOMweb viewer can fetch it.`);
+    const problem = content ? obstacle(entry.about, content) : isThere ? compressed(entry.dataset) : "There is no picture in this instance.";
+    if (!problem) draw(entry, content);
+    blank(problem);
   } catch (fault) {
-    if (shown === stack && !shown.signal.aborted) say(String(fault.message));
+    if (shown === stack && !shown.signal.aborted) blank(String(fault.message));
   }
+}
+
+/** A sentence in the place of the picture; none lets it be seen. */
+function blank(sentence) {
+  canvas.hidden = Boolean(sentence);
+  if (sentence) caption.textContent = "";
+  say(sentence);
+}
+
+function compressed(dataset) {
+  return `This picture is stored compressed (transfer syntax ${text(dataset, "00083002")}) and cannot be shown in the page yet. DICOMweb viewers can fetch and show it.`;
 }
 
 function draw({ dataset, frame, about }, content) {

@@ -2,6 +2,8 @@
 
 import { binary, first, ofFrame, text } from "./dicomweb.js";
 
+const KINDS = new Set(["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"]);
+
 /** What stays the same for all frames of an instance. */
 export async function describe(dataset, signal) {
   const kind = text(dataset, "00280004");
@@ -15,14 +17,20 @@ export async function describe(dataset, signal) {
   return about;
 }
 
-/** Why an instance has no picture that this page can show; null when it has one. */
-export function obstacle(dataset, about) {
-  if (!about.rows || !about.columns) return "There is no picture in this instance.";
+/** True when an instance holds pixel data of whatever kind. */
+export function hasPicture(dataset, about) {
+  return about.rows > 0 && about.columns > 0 && ["7FE00010", "7FE00008", "7FE00009"].some((tag) => tag in dataset);
+}
+
+/** Why native content cannot be drawn; empty when it can. */
+export function obstacle(about, content) {
   if (about.kind === "PALETTE COLOR" && !about.palette) return "The palette of this picture is of a kind that cannot be shown yet.";
-  if (!["MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "YBR_FULL", "YBR_FULL_422"].includes(about.kind) || ![1, 8, 16, 32].includes(about.allocated)) {
+  if (!KINDS.has(about.kind) || ![1, 8, 16, 32].includes(about.allocated)) {
     return `Pictures in ${about.kind || "this kind"} with ${about.allocated} bits cannot be shown yet.`;
   }
-  return null;
+  const samples = about.kind === "YBR_FULL_422" ? 2 : about.samples;
+  const needed = (about.rows * about.columns * samples * about.allocated) / 8;
+  return content.byteLength < needed ? "This picture is shorter than its header says." : "";
 }
 
 async function palette(dataset, signal) {

@@ -2,6 +2,7 @@
 
 import { ROOT, bytes, first, ofFrame, values } from "./dicomweb.js";
 
+const MOST_FRAMES = 100_000;
 const MOST_KEPT = 256 * 1024 * 1024;
 
 /** The frames of a series from its metadata, in space if the slices tell where they are, else by instance number. */
@@ -9,7 +10,13 @@ export function framesOf(metadata) {
   const placed = metadata.map((dataset) => ({ dataset, height: height(dataset), number: Number(first(dataset, "00200013") ?? 0) }));
   const inSpace = placed.every(({ height: known }) => known !== null);
   placed.sort((one, other) => (inSpace && one.height - other.height) || one.number - other.number);
-  return placed.flatMap(({ dataset }) => Array.from({ length: Number(first(dataset, "00280008") ?? 1) }, (_, place) => ({ dataset, frame: place + 1 })));
+  return placed.flatMap(({ dataset }) => Array.from({ length: frameCount(dataset) }, (_, place) => ({ dataset, frame: place + 1 })));
+}
+
+/** What Number of Frames says, if that is believable. */
+function frameCount(dataset) {
+  const count = Math.trunc(Number(first(dataset, "00280008") ?? 1));
+  return count >= 1 ? Math.min(count, MOST_FRAMES) : 1;
 }
 
 /** How far a slice lies along the normal of its plane. */
@@ -37,7 +44,7 @@ export class Stack {
   /** Milliseconds between frames when the instance is a clip, else 0. */
   get pause() {
     const { dataset } = this.frames[0] ?? {};
-    return this.frames.length > 1 && Number(first(dataset, "00280008") ?? 1) > 1 ? Number(ofFrame(dataset, 1, "00181063")[0] ?? 100) : 0;
+    return dataset && frameCount(dataset) > 1 ? Number(ofFrame(dataset, 1, "00181063")[0] ?? 100) : 0;
   }
 
   /** The bytes of a frame; null when only compressed ones can be had. The next ones are fetched ahead. */
