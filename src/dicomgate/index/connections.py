@@ -101,11 +101,16 @@ class Readers:
 
         Raises TooLarge when a statement runs past its time, Unavailable when the file cannot be read.
         """
+        with self._lent(seconds) as connection:
+            connection.execute("BEGIN")
+            yield connection
+
+    @contextlib.contextmanager
+    def _lent(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
         connection = self._take()
         deadline = time.monotonic() + (seconds or self._seconds)
         connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
         try:
-            connection.execute("BEGIN")
             yield connection
         except sqlite3.Error as error:
             if code(error) == sqlite3.SQLITE_INTERRUPT:
@@ -115,8 +120,8 @@ class Readers:
             self._give_back(connection)
 
     def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
-        """All rows of one statement."""
-        with self.snapshot() as connection:
+        """All rows of one statement, which is a moment by itself."""
+        with self._lent() as connection:
             return connection.execute(sql, parameters).fetchall()
 
     def close(self) -> None:

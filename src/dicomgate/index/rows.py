@@ -24,12 +24,15 @@ from dicomgate.index.metadata import Packer
 _BATCH = 256
 _ENOUGH = 4 << 20
 """Bytes of metadata that one batch may hold before it is handed out."""
+_MANY = 1024
+"""Instances of it."""
 
 _FROM = "FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study"
 _ROW = f"""
 SELECT i.id, i.key, s.uid, e.uid, i.uid, i.sop_class, i.transfer_syntax, i.size, i.digest, i.original_digest,
        i.received, i.is_lossy, i.frame_count {_FROM}
 """
+_ROWS = f"{_ROW} WHERE i.id IN (SELECT value FROM json_each(?))"
 _LISTS: dict[Level, str] = {
     Level.STUDY: """
         FROM study s CROSS JOIN series e ON e.study = s.id CROSS JOIN instance i ON i.series = e.id WHERE s.uid = ?
@@ -47,8 +50,10 @@ _LISTS: dict[Level, str] = {
 
 _ORDER = "ORDER BY e.number, e.uid, i.number, i.uid"
 _METADATA = """
-SELECT i.series, d.metadata FROM instance i JOIN description d ON d.instance = i.id WHERE i.id = ? AND i.key = ?
+SELECT n.key, i.key, i.series, d.metadata FROM json_each(?) n
+CROSS JOIN instance i ON i.id = n.value CROSS JOIN description d ON d.instance = i.id
 """
+"""In the order of the array: CROSS JOIN walks it from the outside in."""
 _BESIDE = "JOIN instance i ON i.id = d.instance WHERE d.instance = ? AND i.key = ?"
 
 
@@ -60,22 +65,24 @@ class Rows:
 
     def locate(self, target: Target) -> Iterator[Row]:
         """The instances in order; which they are is fixed at the first step."""
+        if target.level is Level.INSTANCE:
+            row = self.find(target)
+            if row is not None:
+                yield row
+            return
         with self._readers.snapshot() as connection:
             named = _list(connection, target, "i.id, i.key")
         for batch in _batches(named):
             with self._readers.snapshot() as connection:
-                found = _rows(
-                    connection, "WHERE i.id IN (SELECT value FROM json_each(?))", _json(id_ for id_, _ in batch)
-                )
+                found = [_row(each) for each in connection.execute(_ROWS, (_json(id_ for id_, _ in batch),))]
             by_name = {(row.number, row.key): row for row in found}
             yield from (by_name[name] for name in batch if name in by_name)
 
     def find(self, target: Target) -> Row | None:
         """The row of one instance."""
         assert target.instance is not None, "one instance is asked for"
-        with self._readers.snapshot() as connection:
-            rows = _rows(connection, "WHERE i.uid = ? AND e.uid = ? AND s.uid = ?", *_uids(target))
-        return rows[0] if rows else None
+        rows = self._readers.rows(f"{_ROW} WHERE i.uid = ? AND e.uid = ? AND s.uid = ?", _uids(target))
+        return _row(rows[0]) if rows else None
 
     def layout(self, row: Row) -> bytes:
         """NotFound when the row is gone."""
@@ -145,15 +152,20 @@ def _texts(connection: sqlite3.Connection, names: list[tuple[int, str]], positio
     """The next texts, until there are enough, and where to go on; what was removed meanwhile is left out."""
     texts: list[bytes] = []
     series, packer, size = 0, None, 0
-    while position < len(names) and len(texts) < _BATCH and size < _ENOUGH:
-        row = connection.execute(_METADATA, names[position]).fetchone()
-        position += 1
-        if row is None:
-            continue
-        if packer is None or row[0] != series:
-            series, packer = row[0], _packer(connection, row[0])
-        texts.append(packer.unpack(row[1]))
-        size += len(texts[-1])
+    while position < len(names) and size < _ENOUGH and len(texts) < _MANY:
+        batch = names[position : position + _BATCH]
+        for place, key, its_series, packed in connection.execute(_METADATA, (_json(id_ for id_, _ in batch),)):
+            if key != batch[place][1]:
+                continue
+            if packer is None or its_series != series:
+                series, packer = its_series, _packer(connection, its_series)
+            texts.append(packer.unpack(packed))
+            size += len(texts[-1])
+            if size >= _ENOUGH:
+                position += place + 1
+                break
+        else:
+            position += len(batch)
     return texts, position
 
 
@@ -161,37 +173,22 @@ def _packer(connection: sqlite3.Connection, series: int) -> Packer:
     return Packer(connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()[0])
 
 
-def _rows(connection: sqlite3.Connection, where: str, *parameters: str) -> list[Row]:
-    return [
-        Row(
-            number=number,
-            key=key,
-            target=Target(study, series, instance),
-            sop_class=sop_class,
-            transfer_syntax=syntax,
-            size=size,
-            digest=digest.hex(),
-            original_digest=original.hex(),
-            received=received,
-            is_lossy=bool(is_lossy),
-            frame_count=frame_count,
-        )
-        for (
-            number,
-            key,
-            study,
-            series,
-            instance,
-            sop_class,
-            syntax,
-            size,
-            digest,
-            original,
-            received,
-            is_lossy,
-            frame_count,
-        ) in connection.execute(f"{_ROW} {where}", parameters)
-    ]
+def _row(columns: Sequence[Any]) -> Row:
+    number, key, study, series, instance, sop_class, syntax, size, *digests, received, is_lossy, frame_count = columns
+    digest, original_digest = (digest.hex() for digest in digests)
+    return Row(
+        number=number,
+        key=key,
+        target=Target(study, series, instance),
+        sop_class=sop_class,
+        transfer_syntax=syntax,
+        size=size,
+        digest=digest,
+        original_digest=original_digest,
+        received=received,
+        is_lossy=bool(is_lossy),
+        frame_count=frame_count,
+    )
 
 
 def _uids(target: Target) -> tuple[str, ...]:
