@@ -14,6 +14,7 @@ STEP: Final = 1 << 20
 """Bytes read in one visit to a thread."""
 PIECE: Final = 256 << 10
 """Bytes sent at once; larger ones cost copies in the socket's buffers."""
+_SMALL: Final = 32 << 10
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,25 +61,35 @@ class Body:
 
 
 def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview], bool]:
-    """Pieces of at most `PIECE` bytes from chunks of any size until `limit`; and whether the chunks came to an end."""
+    """Pieces of at most `PIECE` bytes from chunks of any size until `limit`; and whether the chunks came to an end.
+
+    Small chunks are joined; larger ones pass as they are or in slices, for copying them costs more than sending.
+    """
     pieces: list[bytes | memoryview] = []
     small: list[bytes] = []
     waiting = taken = 0
     is_done = True
     for chunk in chunks:
         taken += len(chunk)
-        if waiting and waiting + len(chunk) > PIECE:
-            pieces.append(b"".join(small))
-            small, waiting = [], 0
-        if len(chunk) > PIECE:
-            view = memoryview(chunk)
-            pieces.extend(view[start : start + PIECE] for start in range(0, len(view), PIECE))
-        else:
+        if len(chunk) < _SMALL and waiting + len(chunk) <= PIECE:
             small.append(chunk)
             waiting += len(chunk)
+        else:
+            if waiting:
+                pieces.append(b"".join(small))
+                small, waiting = [], 0
+            pieces += _slices(chunk)
         if taken >= limit:
             is_done = False
             break
     if waiting:
         pieces.append(b"".join(small))
     return pieces, is_done
+
+
+def _slices(chunk: bytes) -> list[bytes | memoryview]:
+    count = -(-len(chunk) // PIECE)
+    if count <= 1:
+        return [chunk] if chunk else []
+    view, size = memoryview(chunk), -(-len(chunk) // count)
+    return [view[start : start + size] for start in range(0, len(view), size)]

@@ -23,6 +23,7 @@ from dicomgate.server.settings import ConnectionLimits
 
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 8 << 20
+_SHORT: Final = 8 << 10
 _LONGEST_URL: Final = 32 << 10
 
 
@@ -67,23 +68,45 @@ class _Phase(enum.Enum):
 
 
 class _Socket:
-    """The transport, but closing waits a moment for a caller who is still sending, so that the answer reaches him."""
+    """The transport, with two habits of its own.
+
+    What is short waits for the rest of this turn of the loop, so that the head and the body of a small answer leave
+    together. And closing waits a moment for a caller who is still sending, so that the answer reaches him.
+    """
 
     def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
         self._transport = transport
         self._connection = connection
         self._is_closing = False
-        self.write = transport.write
+        self._waiting: list[bytes] = []
+        self._call_soon = connection.loop.call_soon
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
         self.get_extra_info = transport.get_extra_info
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.abort = transport.abort
 
+    def write(self, data: bytes) -> None:
+        if len(data) < _SHORT:
+            if not self._waiting:
+                self._call_soon(self._send_waiting)
+            self._waiting.append(data)
+        elif self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._transport.writelines((*waiting, data))
+        else:
+            self._transport.write(data)
+
+    def _send_waiting(self) -> None:
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+
     def is_closing(self) -> bool:
         return self._is_closing or self._transport.is_closing()
 
     def close(self) -> None:
+        self._send_waiting()
         if self._is_closing or not self._connection.is_being_sent_to or not self._transport.can_write_eof():
             self._transport.close()
             return

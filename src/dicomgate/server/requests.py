@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -27,7 +26,9 @@ class Door:
 
 
 class Request:
-    """One request, without its body."""
+    """One request, without its body. What is asked of it more than once is kept: every small answer passes here."""
+
+    __slots__ = ("_pairs", "_path", "_root", "_scope", "door", "method", "query_string", "raw_path")
 
     def __init__(self, door: Door, scope: MutableMapping[str, Any]) -> None:
         self.door = door
@@ -35,27 +36,38 @@ class Request:
         self.raw_path: bytes = scope["raw_path"]
         self.query_string: bytes = scope["query_string"]
         self._scope = scope
+        self._root: str | None = None
+        self._path: str | None = None
+        self._pairs: parameters.Pairs | None = None
 
     def header(self, name: bytes) -> str | None:
         """A field's value; several of one name are joined as RFC 9110 §5.3 has it. None when it is not there."""
         values = [value for key, value in self._scope["headers"] if key == name]
-        return b", ".join(values).decode("latin-1") if values else None
+        if not values:
+            return None
+        return (values[0] if len(values) == 1 else b", ".join(values)).decode("latin-1")
 
-    @functools.cached_property
+    @property
     def root(self) -> str:
         """The address of the DICOMweb services, for links: absolute, without a slash at the end (V12)."""
-        return self.door.addresses.base(self._scope) + self.door.settings.root
+        if self._root is None:
+            self._root = self.door.addresses.base(self._scope) + self.door.settings.root
+        return self._root
 
-    @functools.cached_property
+    @property
     def path(self) -> str:
         """The path, decoded. Malformed when it is not UTF-8 under its percent signs."""
-        return decode(self.raw_path, what="path")
+        if self._path is None:
+            self._path = decode(self.raw_path, what="path")
+        return self._path
 
-    @functools.cached_property
-    def pairs(self) -> list[tuple[str, str]]:
+    @property
+    def pairs(self) -> parameters.Pairs:
         """The query's names and values in order, decoded (GEN-04). Malformed when they cannot be (T17)."""
-        check_percent_signs(self.query_string, what="query")
-        return parameters.parse(self.query_string)
+        if self._pairs is None:
+            check_percent_signs(self.query_string, what="query")
+            self._pairs = parameters.parse(self.query_string)
+        return self._pairs
 
     @property
     def peer(self) -> str:
