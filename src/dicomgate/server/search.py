@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from dicomgate.dicom.uids import Target
+from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import media_types, negotiation, offers, query, resources, warning
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import JSONDataset
@@ -18,7 +18,9 @@ from dicomgate.server.exchange import field
 from dicomgate.server.requests import Request
 
 _RETRIEVE_URL: Final = "00081190"
-_UIDS: Final = ("0020000D", "0020000E", "00080018")
+_STUDY: Final = "0020000D"
+_SERIES: Final = "0020000E"
+_INSTANCE: Final = "00080018"
 _JSON: Final[Header] = field("content-type", media_types.DICOM_JSON)
 
 
@@ -55,25 +57,27 @@ def _write_array(datasets: Iterable[JSONDataset], resource: Resource, root: str)
 
 
 def _linked(dataset: JSONDataset, resource: Resource, root: str) -> JSONDataset:
-    """The match with its link among the others, in the order of tags (JSON-02)."""
-    link = _link(dataset, resource, root)
-    if link is None:
+    """The match with the address to retrieve it, among the others in the order of tags (JSON-02)."""
+    target = _target(dataset, resource)
+    if target is None:
         return dataset
-    return dict(sorted({**dataset, _RETRIEVE_URL: {"vr": "UR", "Value": [link]}}.items()))
+    link = {"vr": "UR", "Value": [resources.link(root, target)]}
+    return dict(sorted((*dataset.items(), (_RETRIEVE_URL, link))))
 
 
-def _link(dataset: JSONDataset, resource: Resource, root: str) -> str | None:
-    """Where the match can be retrieved; None if a UID of it is missing."""
-    fixed = (resource.target.study, resource.target.series) if resource.target else ()
-    uids = [_uid(dataset, tag) for tag in _UIDS[: resource.level]]
-    uids = [uid or known for uid, known in itertools.zip_longest(uids, fixed)][: resource.level]
-    if not all(uids):
-        return None
-    study, series, instance = (*uids, None, None)[:3]
-    assert study is not None, "looked at above"
-    return resources.link(root, Target(study, series, instance))
+def _target(dataset: JSONDataset, resource: Resource) -> Target | None:
+    """What was matched: the UIDs of the match, or those that the address fixes. None if one is missing."""
+    fixed, level = resource.target, resource.level
+    study = _uid(dataset, _STUDY) or (fixed.study if fixed else None)
+    if study is None or level is Level.STUDY:
+        return Target(study) if study else None
+    series = _uid(dataset, _SERIES) or (fixed.series if fixed else None)
+    instance = _uid(dataset, _INSTANCE) if level is Level.INSTANCE else None
+    is_whole = series and (instance or level is Level.SERIES)
+    return Target(study, series, instance) if is_whole else None
 
 
 def _uid(dataset: JSONDataset, tag: str) -> str | None:
-    values = dataset.get(tag, {}).get("Value")
+    element = dataset.get(tag)
+    values = element.get("Value") if element else None
     return values[0] if values else None
