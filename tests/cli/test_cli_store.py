@@ -1,10 +1,11 @@
 """`dicomgate store` and `admin` on real data folders and a real server: outcomes, resuming, exit codes."""
 
+import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from dicomgate.cli import main
 from dicomgate.samples import phantoms
+from dicomgate.testing import processes
 
 
 @pytest.fixture(autouse=True)
@@ -102,107 +104,89 @@ def test_the_index_can_be_built_again(tmp_path, scans, capfd):
     assert outcomes(run("store", "archive", "scans", capfd=capfd)[1]) == ["foreign"] + ["known"] * 5
 
 
-class Running:
-    """A real server in a process of its own."""
-
-    def __init__(self, *arguments):
-        words = [sys.executable, "-m", "dicomgate", *map(str, arguments), "--port", "0"]
-        self.process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-        self.root = ""
-        self.said = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            if line.startswith("DICOMweb"):
-                self.root = line.split()[1]
-                return
-        pytest.fail("".join(self.said))
-
-    def get(self, path):
-        with urllib.request.urlopen(self.root + path, timeout=30) as answer:
-            return json.load(answer) if answer.status == 200 else []
-
-    def stop(self, number=signal.SIGINT):
-        self.process.send_signal(number)
-        self.process.communicate(timeout=30)
-        return self.process.returncode
-
-
 @pytest.fixture
-def start():
-    running = []
+def serve(tmp_path):
+    """Starts real servers, one at a time."""
 
-    def start_one(*arguments):
-        running.append(Running(*arguments))
-        return running[-1]
+    @contextlib.contextmanager
+    def serving(data, *arguments, **how):
+        with processes.running(*arguments, data=tmp_path / data, log=tmp_path / "log", **how) as server:
+            yield server
 
-    yield start_one
-    for one in running:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.communicate()
+    return serving
 
 
-def test_to_a_server_and_on_after_a_stop(tmp_path, scans, capfd, start):
-    server = start("serve", "--data", "archive")
-    code, lines, _ = run("store", server.root, scans / "deep" / "MR-1.dcm", capfd=capfd)
-    assert (code, outcomes(lines)) == (0, ["stored"])
-    code, lines, _ = run("store", server.root, "scans", capfd=capfd)
-    assert code == 0
-    assert outcomes(lines) == ["foreign", "known"] + ["stored"] * 4
-    assert outcomes(run("store", server.root, "scans", capfd=capfd)[1]) == ["foreign"] + ["known"] * 5
-    assert outcomes(run("store", server.root, "scans", "--again", capfd=capfd)[1]) == ["foreign"] + ["stored"] * 5
-    assert len(server.get("/studies")) == 3
-    assert server.stop() == 0
+def found(server, path="/studies"):
+    reply = server.ask("GET", "/dicomweb" + path)
+    return json.loads(reply.body) if reply.status == 200 else []
+
+
+def test_to_a_server_and_on_after_a_stop(scans, capfd, serve):
+    with serve("archive") as server:
+        code, lines, _ = run("store", server.root, scans / "deep" / "MR-1.dcm", capfd=capfd)
+        assert (code, outcomes(lines)) == (0, ["stored"])
+        code, lines, _ = run("store", server.root, "scans", capfd=capfd)
+        assert code == 0
+        assert outcomes(lines) == ["foreign", "known"] + ["stored"] * 4
+        assert outcomes(run("store", server.root, "scans", capfd=capfd)[1]) == ["foreign"] + ["known"] * 5
+        assert outcomes(run("store", server.root, "scans", "--again", capfd=capfd)[1]) == ["foreign"] + ["stored"] * 5
+        assert len(found(server)) == 3
     assert run("store", server.root, "scans", capfd=capfd)[0] == main.NOT_REACHABLE
 
 
-def test_an_emptied_server_gets_everything_again(tmp_path, scans, capfd, start):
-    server = start("serve", "--data", "archive", "--allow-delete")
-    run("store", server.root, "scans", capfd=capfd)
-    for study in server.get("/studies"):
-        uid = study["0020000D"]["Value"][0]
-        urllib.request.urlopen(
-            urllib.request.Request(f"{server.root}/studies/{uid}", method="DELETE"), timeout=30
-        ).close()
-    assert outcomes(run("store", server.root, "scans", capfd=capfd)[1]) == ["foreign"] + ["stored"] * 5
-    assert server.stop(signal.SIGTERM) == 0
+def test_an_emptied_server_gets_everything_again(scans, capfd, serve):
+    with serve("archive", "--allow-delete") as server:
+        run("store", server.root, "scans", capfd=capfd)
+        for study in found(server):
+            assert server.ask("DELETE", f"/dicomweb/studies/{study['0020000D']['Value'][0]}").status == 204
+        assert outcomes(run("store", server.root, "scans", capfd=capfd)[1]) == ["foreign"] + ["stored"] * 5
 
 
-def test_a_folder_in_place_answers_and_takes_nothing(tmp_path, scans, capfd, start):
-    before = {path: path.stat() for path in scans.rglob("*")}
-    server = start("serve", "scans")
-    for line in server.process.stderr:
-        if "instances" in line:
-            break
-    assert "5 instances, 3 series, 3 studies" in line
-    assert len(server.get("/studies")) == 3
-    code, _, said = run("store", server.root, "scans", capfd=capfd)
-    assert code == main.NOT_REACHABLE
-    assert "does not offer this service" in said
-    assert server.stop() == 0
+def test_a_folder_in_place_answers_and_takes_nothing(scans, capfd, serve):
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in scans.rglob("*")}
+    with serve("scans", is_folder=True) as server:
+        while b"5 instances, 3 series, 3 studies" not in server.log.read_bytes():
+            assert server.is_alive
+            time.sleep(0.05)
+        assert len(found(server)) == 3
+        code, _, said = run("store", server.root, "scans", capfd=capfd)
+        assert code == main.NOT_REACHABLE
+        assert "does not offer this service" in said
     code, lines, _ = run("serve", "scans", "--problems", capfd=capfd)
     assert (code, lines) == (0, [{"file": "notes.txt", "state": "foreign", "why": "not a DICOM file"}])
-    assert {path: path.stat() for path in scans.rglob("*")} == before | {
-        path: path.stat() for path in before if path.stat().st_atime_ns != before[path].st_atime_ns
-    }
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in scans.rglob("*")} == before
 
 
-def test_a_port_that_is_taken_is_one_line(tmp_path, start, capfd):
-    server = start("serve", "--data", "archive")
-    port = server.root.rsplit(":")[-1].split("/")[0]
-    code, _, said = run("serve", "--data", "archive", "--port", port, capfd=capfd)
+def test_a_port_that_is_taken_is_one_line(capfd, serve):
+    with serve("archive") as server:
+        code, _, said = run("serve", "--data", "archive", "--port", server.port, capfd=capfd)
     assert code == main.OUR_FAULT
     assert said.startswith("dicomgate: cannot listen")
-    assert os.path.isdir("archive")
+
+
+def test_a_reader_that_goes_away_does_not_stop_the_work(scans):
+    words = [sys.executable, "-m", "dicomgate", "store", "archive", "scans"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 0
+    assert said == "5 stored, 1 not DICOM\n"
 
 
 @pytest.mark.slow
-def test_the_demonstration_shows_every_sample(tmp_path, start):
-    server = start("demo", "--data", "demo")
-    studies = server.get("/studies?includefield=StudyDescription")
-    assert len(studies) > 30
-    (hanako,) = server.get("/studies?PatientID=DEMO-2")
+def test_the_demonstration_shows_every_sample(tmp_path):
+    words = [sys.executable, "-m", "dicomgate", "demo", "--data", "demo", "--port", "0"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        said = [process.stderr.readline() for _ in range(7)]
+        try:
+            address = next(line for line in said if line.startswith("DICOMweb")).split()[1]
+            (curl,) = (line.split("curl ")[1].strip() for line in said if "curl" in line)
+            assert curl == f"'{address}/studies?PatientID=DEMO-2'"
+            with urllib.request.urlopen(curl.strip("'"), timeout=30) as answer:
+                (hanako,) = json.load(answer)
+            with urllib.request.urlopen(f"{address}/studies", timeout=30) as answer:
+                assert len(json.load(answer)) > 30
+        finally:
+            process.send_signal(signal.SIGINT)
     assert hanako["00100010"]["Value"][0]["Ideographic"] == "佐倉^花子"
-    advice = "".join(server.process.stderr.readline() for _ in range(2))
-    assert f"curl '{server.root}/studies?PatientID=DEMO-2'" in advice
-    assert server.stop() == 0
+    assert process.returncode == 0
