@@ -62,8 +62,7 @@ def test_every_resource_of_the_studies_service_RET01_QIDO01(path: str, expected:
         "/series/3.4",
         f"{E}/frames/1",
         f"{ONE}/frames",
-        f"{ONE}/frames/1/rendered",
-        f"{ONE}/rendered",
+        f"{ONE}/frames/1/pictures",
         f"{S}/bulkdata/7FE00010",
         f"{ONE}/bulkdata/7FE0001",
         f"{ONE}/bulkdata/7FE0001G",
@@ -77,6 +76,15 @@ def test_every_resource_of_the_studies_service_RET01_QIDO01(path: str, expected:
 def test_other_shapes_are_not_found(path: str) -> None:
     with pytest.raises(errors.NotFound):
         resources.parse(path)
+
+
+@pytest.mark.parametrize(
+    "path", [f"{S}/rendered", f"{E}/thumbnail", f"{ONE}/rendered", f"{ONE}/frames/1,2/rendered", f"{ONE}/thumbnail"]
+)
+def test_pictures_are_not_acceptable_and_what_is_offered_is_named(path: str) -> None:
+    with pytest.raises(errors.NotAcceptable, match="not made here") as caught:
+        resources.parse(path)
+    assert "application/dicom" in caught.value.see
 
 
 @pytest.mark.parametrize("uid", ["x", "..", "1..2", ".", "1a", "1" * 65, "1.2 ", "1.2\0", "１.２", "*"])

@@ -66,7 +66,8 @@ _BELOW = {"metadata": Kind.METADATA, "bulkdata": Kind.BULKDATA, "pixeldata": Kin
 def parse(path: str) -> Resource:
     """The resource of a decoded path below the service's root; one trailing slash is let pass.
 
-    NotFound when no resource has that shape, Malformed when a UID or a list of frames breaks its grammar.
+    NotFound when no resource has that shape, Malformed when a UID or a list of frames breaks its grammar, NotAcceptable
+    for pictures, which are not made here.
     """
     segments = path.removeprefix("/").removesuffix("/").split("/")
     if len(segments) == 1 and segments[0] in _COLLECTIONS:
@@ -83,6 +84,11 @@ def parse(path: str) -> Resource:
             return Resource(kind=Kind.FRAMES, level=target.level, target=target, frames=parse_frames(numbers))
         case ["bulkdata", *place] if target.level is Level.INSTANCE:
             return Resource(kind=Kind.BULKDATA, level=target.level, target=target, bulk=_parse_bulk(place))
+        case ["rendered" | "thumbnail"]:
+            raise _no_pictures()
+        case ["frames", numbers, "rendered" | "thumbnail"] if target.level is Level.INSTANCE:
+            parse_frames(numbers)
+            raise _no_pictures()
     raise _no_such()
 
 
@@ -170,6 +176,13 @@ def _parse_bulk(place: list[str]) -> str:
     if not all(item.isascii() and item.isdigit() and item[0] != "0" and len(item) <= 10 for item in items):
         raise errors.NotFound("bulk data: no value is named so")
     return "/".join(part for pair in zip(tags, [*items, ""], strict=True) for part in pair if part)
+
+
+def _no_pictures() -> errors.NotAcceptable:
+    return errors.NotAcceptable(
+        "rendered pictures and thumbnails are not made here; ask for /frames, or for the instance itself",
+        see=("application/octet-stream", "application/dicom"),
+    )
 
 
 def _no_such() -> errors.NotFound:
