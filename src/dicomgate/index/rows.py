@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -24,8 +24,8 @@ from dicomgate.index.metadata import Packer
 _BATCH = 256
 _ENOUGH = 4 << 20
 """Bytes of metadata that one batch may hold before it is handed out."""
-_MANY = 1024
-"""Instances of it."""
+_SMALL = 1 << 16
+"""Bytes of packed metadata that are read while listing; longer ones wait until they are sent."""
 
 _FROM = "FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study"
 _ROW = f"""
@@ -38,8 +38,8 @@ _LISTS: dict[Level, str] = {
         FROM study s CROSS JOIN series e ON e.study = s.id CROSS JOIN instance i ON i.series = e.id WHERE s.uid = ?
     """,
     Level.SERIES: """
-        FROM series e CROSS JOIN study s ON s.id = e.study CROSS JOIN instance i ON i.series = e.id
-        WHERE e.uid = ? AND s.uid = ?
+        FROM study s CROSS JOIN series e ON e.study = s.id AND e.uid = ? CROSS JOIN instance i ON i.series = e.id
+        WHERE s.uid = ?
     """,
     Level.INSTANCE: """
         FROM instance i CROSS JOIN series e ON e.id = i.series CROSS JOIN study s ON s.id = e.study
@@ -48,6 +48,14 @@ _LISTS: dict[Level, str] = {
 }
 """Level -> where its instances are; the parameters are the target's UIDs, innermost first."""
 
+_BESIDE_LISTS = {
+    level: text.replace("WHERE", "CROSS JOIN description d ON d.instance = i.id WHERE")
+    for level, text in _LISTS.items()
+}
+_LISTED = f"""
+SELECT i.id, i.key, i.size, i.received, i.digest, i.series,
+       CASE WHEN length(d.metadata) <= {_SMALL} THEN d.metadata END
+"""
 _ORDER = "ORDER BY e.number, e.uid, i.number, i.uid"
 _METADATA = """
 SELECT n.key, i.key, i.series, d.metadata FROM json_each(?) n
@@ -94,19 +102,29 @@ class Rows:
         return self._beside(sql, (row.number, row.key, number))
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
-        """A version and the JSON texts in order; both of one moment, unless the texts are many."""
+        """A version that changes with the answer, and the texts in order; both of one moment, unless they are many.
+
+        One pass lists everything, for the version, and takes the first texts along.
+        """
+        texts = _Texts()
+        names: list[tuple[int, str]] = []
+        identity: list[tuple[str, int, float]] = []
+        digests: list[bytes] = []
         with self._readers.snapshot() as connection:
-            listed = _list(connection, target, "i.id, i.key, i.size, i.received, i.digest")
-            names = [(row[0], row[1]) for row in listed]
-            texts, position = _texts(connection, names, 0)
-        identity = orjson.dumps([[*row[1:4], row[4].hex()] for row in listed])
-        version = hashlib.sha256(identity).hexdigest()[:32] if listed else ""
-        return version, chain(texts, self._further_texts(names, position))
+            listed = connection.execute(f"{_LISTED} {_BESIDE_LISTS[target.level]} {_ORDER}", _uids(target))
+            for id_, key, size, received, digest, series, packed in listed:
+                if len(texts.ready) == len(names) and packed is not None and not texts.are_enough:
+                    texts.take(connection, series, packed)
+                names.append((id_, key))
+                identity.append((key, size, received))
+                digests.append(digest)
+        version = hashlib.sha256(orjson.dumps(identity) + b"".join(digests)).hexdigest()[:32] if names else ""
+        return version, chain(texts.ready, self._further_texts(names, len(texts.ready)))
 
     def _further_texts(self, names: list[tuple[int, str]], position: int) -> Iterator[bytes]:
         while position < len(names):
             with self._readers.snapshot() as connection:
-                texts, position = _texts(connection, names, position)
+                texts, position = _next_texts(connection, names, position)
             yield from texts
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
@@ -148,29 +166,35 @@ def _list(connection: sqlite3.Connection, target: Target, wanted: str) -> list[A
     return connection.execute(f"SELECT {wanted} {_LISTS[target.level]} {_ORDER}", _uids(target)).fetchall()
 
 
-def _texts(connection: sqlite3.Connection, names: list[tuple[int, str]], position: int) -> tuple[list[bytes], int]:
+def _next_texts(connection: sqlite3.Connection, names: list[tuple[int, str]], position: int) -> tuple[list[bytes], int]:
     """The next texts, until there are enough, and where to go on; what was removed meanwhile is left out."""
-    texts: list[bytes] = []
-    series, packer, size = 0, None, 0
-    while position < len(names) and size < _ENOUGH and len(texts) < _MANY:
-        batch = names[position : position + _BATCH]
-        for place, key, its_series, packed in connection.execute(_METADATA, (_json(id_ for id_, _ in batch),)):
-            if key != batch[place][1]:
-                continue
-            if packer is None or its_series != series:
-                series, packer = its_series, _packer(connection, its_series)
-            texts.append(packer.unpack(packed))
-            size += len(texts[-1])
-            if size >= _ENOUGH:
-                position += place + 1
-                break
-        else:
-            position += len(batch)
-    return texts, position
+    texts = _Texts()
+    batch = names[position : position + _BATCH]
+    for place, key, series, packed in connection.execute(_METADATA, (_json(id_ for id_, _ in batch),)):
+        if key == batch[place][1]:
+            texts.take(connection, series, packed)
+        if texts.are_enough:
+            return texts.ready, position + place + 1
+    return texts.ready, position + len(batch)
 
 
-def _packer(connection: sqlite3.Connection, series: int) -> Packer:
-    return Packer(connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()[0])
+class _Texts:
+    """Metadata unpacked, until there is enough of it."""
+
+    def __init__(self) -> None:
+        self.ready: list[bytes] = []
+        self.are_enough = False
+        self._size = self._series = 0
+        self._unpack: Callable[[bytes], bytes] | None = None
+
+    def take(self, connection: sqlite3.Connection, series: int, packed: bytes) -> None:
+        if self._unpack is None or series != self._series:
+            row = connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()
+            self._series, self._unpack = series, Packer(row[0]).unpack
+        text = self._unpack(packed)
+        self.ready.append(text)
+        self._size += len(text)
+        self.are_enough = self._size >= _ENOUGH
 
 
 def _row(columns: Sequence[Any]) -> Row:
