@@ -30,7 +30,7 @@ async function showStudies() {
   const { signal } = searching;
   const wanted = one("#search").value.replace(/[*?\\,]/g, " ").trim();
   const common = { includefield: "00081030", limit: MOST };
-  const keys = wanted ? ["PatientName", "PatientID", "StudyDescription"].map((key) => ({ ...common, [key]: `*${wanted}*` })) : [common];
+  const keys = wanted ? wishes(wanted).map(([key, value]) => ({ ...common, [key]: `*${value}*` })) : [common];
   try {
     const pages = await Promise.all(keys.map((parameters) => search("/studies", parameters, signal)));
     const found = new Map(pages.flat().map((study) => [text(study, "0020000D"), study]));
@@ -42,6 +42,13 @@ async function showStudies() {
   } catch (fault) {
     if (!signal.aborted) hint(String(fault.message));
   }
+}
+
+/** Names match in any case; other texts only as they are written, so a capital at the start is tried too. */
+function wishes(wanted) {
+  const capital = wanted[0].toUpperCase() + wanted.slice(1);
+  const plain = [["PatientName", wanted], ["PatientID", wanted], ["StudyDescription", wanted]];
+  return capital === wanted ? plain : [...plain, ["StudyDescription", capital]];
 }
 
 function hint(sentence) {
