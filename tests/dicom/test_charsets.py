@@ -128,6 +128,12 @@ def test_items_override_and_inherit(undefined):
     assert found["00100020"]["Value"] == ["»"]
 
 
+def test_after_a_sequence_the_outer_set_holds_again():
+    item = [("00080005", "CS", "ISO_IR 144"), ("00080104", "LO", b"\xbb")]
+    found = attributes(("00080005", "CS", "ISO_IR 100"), ("00082218", "SQ", [item]), ("00100020", "UN", b"\xbb\xbb"))
+    assert found["00100020"]["Value"] == ["»»"]
+
+
 # What is wrong or missing
 
 

@@ -207,6 +207,13 @@ def test_a_table_that_lies_is_not_believed(table):
     assert [join(content, found.find(number)) for number in range(1, 7)] == FRAGMENTS
 
 
+def test_a_table_that_begins_after_the_first_fragment_is_not_believed():
+    fragments = [b"ab", b"cd", b"ef"]
+    assert compressed(fragments, offsets(fragments, (0, 2)), count=2)[1].kind is Kind.FRAGMENTS
+    _, found = compressed(fragments, offsets(fragments, (1, 2)), count=2)
+    assert found.kind is Kind.UNKNOWN
+
+
 BEGINNINGS = [b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"]
 
 
@@ -286,6 +293,14 @@ def test_fragments_that_end_nowhere_are_malformed(raw):
     content = encoder.dataset(encoder.IDENTITY) + encoder.head("7FE00010", "OB", encoder.UNDEFINED) + raw
     with pytest.raises(errors.Malformed):
         read(encoder.wrap(content, JPEG))
+
+
+def test_transfer_syntax_and_pixel_data_must_agree():
+    with pytest.raises(errors.Malformed, match="has fragments"):
+        compressed(FRAGMENTS, syntax=encoder.EXPLICIT)
+    with pytest.raises(errors.Malformed, match="no fragments"):
+        native(bytes(16), JPEG)
+    assert compressed(FRAGMENTS, syntax="1.2.3.4", count=6)[1].count == 6
 
 
 def test_fragments_are_bounded_T1():

@@ -263,6 +263,12 @@ def test_a_delimiter_with_a_length():
     assert sequence(OPEN_ITEM + ONE + end + OPEN_ITEM + TWO + ITEM_END, tail=SEQUENCE_END) == ["1.1", "1.2"]
 
 
+def test_a_sequence_of_known_length_ends_the_file():
+    inside = OPEN_ITEM + ONE
+    content = encoder.dataset(encoder.IDENTITY) + encoder.head("00400275", "SQ", len(inside)) + inside
+    assert len(read(encoder.wrap(content)).attributes["00400275"]["Value"]) == 1
+
+
 @pytest.mark.parametrize("inside", [OPEN_ITEM + ONE, OPEN_ITEM + ONE + ITEM_END, b""])
 def test_the_end_of_the_file_is_no_delimiter(inside):
     content = encoder.dataset(encoder.IDENTITY) + encoder.head("00400275", "SQ", encoder.UNDEFINED) + inside

@@ -96,6 +96,12 @@ def test_functional_groups_have_their_own_bound_T1():
         read(content, header.Limits(elements=5))
 
 
+def test_functional_groups_count_only_where_they_belong_T1():
+    groups = [("52009230", "SQ", [[("00209157", "UL", 1)]] * 40)]
+    with pytest.raises(errors.TooLarge, match="20 elements"):
+        read(encoder.file([("00081140", "SQ", [groups])]), header.Limits(elements=20))
+
+
 def test_time_is_bounded_T1():
     with pytest.raises(errors.TooLarge, match="seconds"):
         read(encoder.file([]), header.Limits(seconds=-1.0))

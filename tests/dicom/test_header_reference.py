@@ -28,7 +28,7 @@ def sample():
     chosen = {}
     for path in files(most=400_000):
         chosen.setdefault(path.parent, []).append(path)
-    return [path for folder, found in chosen.items() for path in (found if "charsets" in folder.parts else found[::9])]
+    return [path for folder, found in chosen.items() for path in (found if "charsets" in folder.parts else found[::25])]
 
 
 class Comparison:
@@ -127,7 +127,7 @@ def check(paths):
 
 
 def test_a_sample_reads_as_in_pydicom():
-    assert check(sample()) > 10_000
+    assert check(sample()) > 5_000
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Deflated data sets: as a stream, bounded in ratio and size (T3)."""
 
+import struct
 import zlib
 
 import dicom_encoder as encoder
@@ -46,6 +47,15 @@ def test_as_a_source_forwards_and_backwards():
 def test_a_pad_byte_after_the_stream_is_left_alone():
     content = encoder.file([("00100020", "LO", "A ")], DEFLATED)
     assert header.read(BytesSource(content + b"\0")).attributes == header.read(BytesSource(content)).attributes
+
+
+def test_a_stream_that_looks_like_file_meta_information():
+    """Its first bytes are those of group 0002: an empty block, then a stored one. Only the group length tells."""
+    inside = encoder.dataset(sorted([*encoder.IDENTITY, ("00100020", "LO", "A ")]))
+    stored = struct.pack("<HH", len(inside), 0xFFFF - len(inside)) + inside
+    stream = b"\x02\x00" + stored + b"\x01\x00\x00\xff\xff"
+    content = encoder.wrap(b"", DEFLATED)[:-2] + stream
+    assert header.read(BytesSource(content)).attributes["00100020"]["Value"] == ["A"]
 
 
 def test_a_stream_that_ends_early():

@@ -210,11 +210,21 @@ class Found(Protocol):
 def build(
     source: Source, attributes: JSONDataset, found: Found, syntax: Syntax | None, limits: Limits
 ) -> FrameTable | None:
-    """The frames of a data set; None when it has no pixel data. TooLarge when a frame is beyond the limit."""
+    """The frames of a data set; None when it has no pixel data.
+
+    Malformed when the transfer syntax says otherwise than the pixel data how it is encoded, TooLarge when a frame is
+    beyond the limit.
+    """
+    tag = next((tag for tag in PIXELS if tag in found.bulk), None)
+    if tag is None:
+        return None
+    is_compressed = found.fragments is not None
+    if syntax is not None and syntax.is_encapsulated != is_compressed:
+        kind = "fragments" if is_compressed else "no fragments"
+        raise errors.Malformed(f"the pixel data has {kind}, which transfer syntax {syntax.uid} does not allow")
     if found.fragments is not None:
         return _compressed(source, attributes, found.bulk, found.fragments, syntax)
-    tag = next((tag for tag in PIXELS if tag in found.bulk), None)
-    return _native(attributes, found.bulk[tag], tag, limits) if tag else None
+    return _native(attributes, found.bulk[tag], tag, limits)
 
 
 def _number(attributes: JSONDataset, tag: str, default: int) -> int:

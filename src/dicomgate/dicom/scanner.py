@@ -157,8 +157,6 @@ class Scanner:
                         elif attributes is not None:
                             if not stack:
                                 return self._finish(attributes, is_sorted=is_sorted)
-                            if is_open and base + end >= total:
-                                raise Truncated(f"byte {base + end}: the bytes end inside a sequence item")
                             if not is_sorted:
                                 items[-1] = dict(sorted(attributes.items()))
                             attributes = None
