@@ -18,6 +18,7 @@ from dicomgate.archive.archive import Archive
 from dicomgate.archive.aside import Aside
 from dicomgate.archive.folder import Folder, Progress
 from dicomgate.archive.policy import Duplicates
+from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
@@ -66,7 +67,8 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
                 raise errors.Unavailable(
                     f'the index of {data} is missing; build it from the stored files: "dicomgate admin reindex {data}"'
                 )
-            with closing(SqliteIndex(data / INDEX, most=settings.search.most)) as index:
+            open_index = functools.partial(SqliteIndex, data / INDEX, most=settings.search.most)
+            with closing(_reserve(data).help_out(open_index)) as index:
                 yield _archive(data, settings, blobs, index)
         finally:
             blobs.close()
@@ -189,10 +191,15 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         index=index,
         spool=Spool(data / "spool"),
         aside=Aside(data / "aside"),
+        reserve=_reserve(data),
         duplicates=Duplicates(settings.store.duplicates),
         limits=limits(settings),
         allow_delete=settings.store.allow_delete,
     )
+
+
+def _reserve(data: Path) -> Reserve:
+    return Reserve(data / "reserve")
 
 
 def _listen(here: Connection, report: Callable[[Progress], None]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from dicomgate import errors
 from dicomgate.archive import describe, policy
 from dicomgate.archive.aside import Aside
+from dicomgate.archive.reserve import Reserve
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
 from dicomgate.dicom.header import Header, Limits, Truncated
@@ -30,6 +31,7 @@ class Acceptor:
     index: Index
     judge: Judge
     aside: Aside
+    reserve: Reserve
     limits: Limits = header.DEFAULT
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
@@ -63,6 +65,7 @@ class Acceptor:
         )
         if self._is_known(entry):
             return Stored(entry.target, entry.sop_class, again=True)
+        self.reserve.require()
         self.blobs.put(key, arrival.content())
         added = self._add(entry)
         if isinstance(added.verdict, Refused):

@@ -10,6 +10,7 @@ from dicomgate.archive import policy, reindex, verify
 from dicomgate.archive.accept import Acceptor
 from dicomgate.archive.aside import Aside
 from dicomgate.archive.delete import Deleter
+from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.retrieve import Retriever
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.base import BlobStore
@@ -28,6 +29,7 @@ class Archive:
     index: Index
     spool: Spool
     aside: Aside
+    reserve: Reserve
     duplicates: policy.Duplicates = policy.Duplicates.REFUSE
     limits: header.Limits = header.DEFAULT
     allow_delete: bool = False
@@ -39,7 +41,14 @@ class Archive:
         return Origin(
             search=self,
             retrieve=Retriever(blobs=self.blobs, index=self.index),
-            store=Acceptor(blobs=self.blobs, index=self.index, judge=judge, aside=self.aside, limits=self.limits),
+            store=Acceptor(
+                blobs=self.blobs,
+                index=self.index,
+                judge=judge,
+                aside=self.aside,
+                reserve=self.reserve,
+                limits=self.limits,
+            ),
             delete=self._deleter if self.allow_delete else None,
         )
 
@@ -74,4 +83,4 @@ class Archive:
 
     @property
     def _deleter(self) -> Deleter:
-        return Deleter(blobs=self.blobs, index=self.index)
+        return Deleter(blobs=self.blobs, index=self.index, reserve=self.reserve)

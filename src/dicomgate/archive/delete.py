@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from dicomgate import errors
+from dicomgate.archive.reserve import Reserve
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Index
@@ -18,10 +20,11 @@ class Deleter:
 
     blobs: BlobStore
     index: Index
+    reserve: Reserve
 
     def delete(self, target: Target) -> int:
         """How many instances were removed; the bytes are gone too, so that no rebuild brings them back."""
-        removed = self.index.remove(target)
+        removed = self.reserve.help_out(lambda: self.index.remove(target))
         if removed:
             self.clear_garbage()
             return removed
@@ -35,6 +38,6 @@ class Deleter:
         cleared = 0
         while keys := self.index.garbage(_BATCH):
             self.blobs.delete(*keys)
-            self.index.forget_garbage(keys)
+            self.reserve.help_out(partial(self.index.forget_garbage, keys))
             cleared += len(keys)
         return cleared
