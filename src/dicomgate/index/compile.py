@@ -24,6 +24,7 @@ FEW = 2000
 
 _ALIAS = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
 _TABLE = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
+_UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
 _VALUES = {Level.STUDY: ("study_value", "study"), Level.SERIES: ("series_value", "series")}
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
 _VALUE_ID = "(SELECT id FROM value WHERE tag = ? AND text = ?)"
@@ -91,7 +92,7 @@ def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
     """The cheapest beginning, given the probes' counts."""
     uids = [asked for asked in search.asked if isinstance(asked, Uids)]
     if uids:
-        return Plan(min(uids, key=lambda one: (len(one.uids), -one.level)), in_order=False)
+        return Plan(min(uids, key=lambda one: (len(one.uids), _UID_RANK[one.level])), in_order=False)
     if sizes and min(sizes) <= FEW:
         return Plan(search.open_ended[sizes.index(min(sizes))], in_order=False)
     walkable = [asked for asked in search.asked if _is_ordered(asked)]

@@ -1,0 +1,168 @@
+"""No query that the standard requires reads a table from end to end (issue: plans are asserted).
+
+A table may be walked in the order of the answer (study_order): that walk ends when the page is full. Every other step
+is a search in an index, whichever beginning is chosen.
+"""
+
+import itertools
+import re
+
+import pytest
+
+from dicomgate.dicom import attributes
+from dicomgate.dicom.matching import Between, Match, MomentBetween, OneOf, Query, Universal, Wildcard
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.index import compile as compiled
+from dicomgate.index import conditions
+from dicomgate.index.columns import COLUMNS, INSTANCE_ANSWER, Kind
+from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.testing.entries import entry, refuse_nothing, target
+
+ALLOWED = [
+    r"SEARCH \w+ USING (COVERING )?INDEX \w+ \(.+\)",
+    r"SEARCH \w+ USING (INTEGER )?PRIMARY KEY \(.+\)",
+    r"SCAN s USING COVERING INDEX study_order",  # the answer's own order
+    r"SCAN json_each VIRTUAL TABLE INDEX 1:",  # a list that was asked for
+    r"SCAN t VIRTUAL TABLE INDEX 0:M1",  # a full text MATCH
+    r"(CORRELATED )?(SCALAR|LIST) SUBQUERY \d+",
+    r"USE TEMP B-TREE FOR RIGHT PART OF ORDER BY",  # equal moments or numbers, by UID
+    r"CO-ROUTINE .*",
+    r"MULTI-INDEX OR|INDEX \d+",
+]
+COUNTED = r"SCAN (s|study) USING COVERING INDEX \w+|SCAN \(subquery-\d+\)"
+SORTED = r"USE TEMP B-TREE FOR ORDER BY"
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    index = SqliteIndex(tmp_path_factory.mktemp("plans") / "index")
+    index.add(entry(target(1, 1, 1)), refuse_nothing)
+    yield index
+    index.close()
+
+
+def plans(query):
+    """Every plan that may be chosen, whatever the probes count."""
+    search = compiled.prepare(query.level, conditions.conditions(query))
+    assert not search.is_empty
+    probes = compiled.probes(search)
+    for sizes in itertools.product((0, compiled.FEW + 1), repeat=len(probes)):
+        yield search, compiled.choose(search, sizes), probes
+
+
+def steps(index, sql):
+    return [row[3] for row in index._readers.rows(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters)]
+
+
+def assert_planned(index, query):
+    for search, plan, probes in plans(query):
+        for sql in (compiled.page(search, plan, 100, 200), compiled.count(search, plan), *probes):
+            for step in steps(index, sql):
+                allowed = any(re.fullmatch(pattern, step) for pattern in ALLOWED)
+                is_sort_of_few = re.fullmatch(SORTED, step) and not plan.in_order
+                # counting stops after a moment, wherever it is
+                counts = sql.text.startswith("SELECT count(*)") and re.fullmatch(COUNTED, step)
+                assert allowed or is_sort_of_few or counts, f"{step!r} in {sql.text}"
+
+
+def matches_for(column):
+    """Every kind of matching that the column's values have."""
+    path = column.path
+    match column.kind:
+        case Kind.UID | Kind.CLASS:
+            found = [OneOf(("1.2",)), OneOf(("1.2", "1.3"))]
+        case Kind.NUMBER:
+            found = [OneOf(("1",))]
+        case Kind.TEXT | Kind.NAME:
+            found = [
+                OneOf(("abcd",)),
+                OneOf(("a", "b")),
+                Wildcard("abc*"),
+                Wildcard("*abc*"),
+                Wildcard("*a*"),
+                Wildcard("a?c"),
+            ]
+        case Kind.MOMENT | Kind.DATE:
+            found = [
+                OneOf(("20200101",)),
+                Between("20200101", "20200102"),
+                Between("20200101", None),
+                Between(None, "20200101"),
+            ]
+            if column.time:
+                found.append(MomentBetween((column.time,), "202001011000", "202001021000"))
+        case Kind.TIME:
+            found = [OneOf(("10",)), Between("10", "11"), Between("10", None), Between(None, "11")]
+    return [Match(path, condition) for condition in (*found, Universal())]
+
+
+def scopes(level):
+    study, series = Target("1.2.1"), Target("1.2.1", "1.2.1.1")
+    return {Level.STUDY: [None], Level.SERIES: [None, study], Level.INSTANCE: [None, study, series]}[level]
+
+
+@pytest.mark.parametrize("level", list(Level))
+def test_paging_without_a_key_walks_the_index_of_the_order(index, level):
+    for scope in scopes(level):
+        query = Query(level=level, scope=scope)
+        assert_planned(index, query)
+        ((search, plan, _),) = plans(query)
+        found = steps(index, compiled.page(search, plan, 100, 0))
+        assert not any("TEMP B-TREE FOR ORDER BY" in step for step in found)
+        if scope is None:
+            assert not any("TEMP B-TREE" in step for step in found), "the joins come in the order of the answer"
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=lambda column: attributes.format_path(column.path))
+def test_every_key_at_every_level_is_looked_up(index, column):
+    for level in Level:
+        for scope in scopes(level):
+            for match in matches_for(column):
+                if column.level <= level:
+                    assert_planned(index, Query(level=level, scope=scope, matches=(match,)))
+
+
+def test_keys_together(index):
+    keys = [one for column in COLUMNS.values() for one in matches_for(column)[:1]]
+    wild = [
+        Match(("00100010",), Wildcard("*abc*")),
+        Match(("00100020",), Wildcard("a*")),
+        Match(("00080020",), Between("2020", None)),
+    ]
+    wild[2] = Match(("00080020",), Between("20200101", None))
+    for first, second in itertools.combinations([*keys, *wild], 2):
+        if first.path != second.path:
+            assert_planned(index, Query(level=Level.INSTANCE, matches=(first, second)))
+
+
+def test_one_common_value_is_walked_in_the_order_of_the_answer(index):
+    """`PatientSex=M` may be half of the archive: its newest are found without looking at the others."""
+    query = Query(level=Level.STUDY, matches=(Match(("00100040",), OneOf(("M",))),))
+    ((search, plan, probes),) = plans(query)
+    assert plan.in_order
+    assert not probes
+    found = steps(index, compiled.page(search, plan, 100, 0))
+    assert found[0] == "SEARCH d USING PRIMARY KEY (value=?)"
+    assert "USE TEMP B-TREE FOR ORDER BY" not in found
+
+
+def test_the_keys_of_the_standard_have_columns_QIDO_03_QIDO_15():
+    for level, paths in attributes.MATCHING_KEYS.items():
+        for path in paths:
+            assert COLUMNS[path].level is level
+    given = set(INSTANCE_ANSWER) | {"00080016", "00080018", "00080056", "00081190"}
+    assert set(attributes.RETURNED[Level.INSTANCE]) <= given
+
+
+def test_reading_by_target_is_looked_up(index):
+    from dicomgate.index import rows
+
+    for level, sql in rows._LISTS.items():
+        wanted = compiled.SQL(f"SELECT i.id {sql} {rows._ORDER}", ("1",) * level)
+        for step in steps(index, wanted):
+            assert step.startswith("SEARCH") or "RIGHT PART" in step
+
+
+def test_no_search_builds_an_index_of_its_own(index):
+    with index._readers.snapshot() as connection:
+        assert connection.execute("PRAGMA automatic_index").fetchone() == (0,)
