@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate import errors
-from dicomgate.dicom import header, jsonmodel
+from dicomgate.dicom import forms, header, jsonmodel
 from dicomgate.dicom.source import BytesSource
 
 QUICK = header.Limits(seconds=5.0)
@@ -268,3 +268,11 @@ def test_any_bytes_as_a_data_set_T1(raw, syntax):
     attempt(encoder.wrap(raw, syntax))
     attempt(bytes(128) + b"DICM" + encoder.meta(syntax) + raw)
     attempt(raw)
+
+
+def test_what_is_learnt_from_files_is_bounded_T4():
+    for group in range(0x11, 0x31, 2):
+        tags = (encoder.tag_bytes(f"{group:04X}{number:04X}") for number in range(0x10, 0x2000))
+        read(encoder.wrap(b"".join(tag + b"US\0\0" for tag in tags)))
+    assert len(forms.EXPLICIT_LITTLE.known) <= 20_000 + 10_000  # and what PS3.6 has
+    assert read(encoder.file([("00331001", "US", 7)])).attributes["00331001"]["Value"] == [7]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from pydicom.datadict import DicomDictionary, RepeatersDictionary  # type: ignore[attr-defined]
 
@@ -68,11 +67,6 @@ def choice(tag: str) -> str:
 def vr(tag: str) -> str:
     """The value representation; the first where PS3.6 gives a choice, "UN" where it gives none."""
     return choice(tag)[:2]
-
-
-def all_tags() -> Iterable[str]:
-    """Every attribute of PS3.6 that has one tag."""
-    return _CHOICE
 
 
 def parse_path(text: str) -> AttributePath | None:

@@ -59,15 +59,15 @@ class Encoding:
     name: str
     is_implicit: bool
     is_little: bool
-    width: int = field(init=False)
     known: dict[bytes, Form] = field(init=False, default_factory=dict)
     tools: tuple[Peek, dict[bytes, Form], Unpack, bytes, bytes, bytes] = field(init=False)
     """What a loop wants at hand: the start of an element with its 16-bit (explicit) or 32-bit (implicit) length, the
     known forms, 32-bit numbers, and the tags of items and delimiters."""
 
     def __post_init__(self) -> None:
-        self.width = 4 if self.is_implicit else 6
-        self._fill()
+        if not self.is_implicit:
+            for tag in ("FFFEE00D", "FFFEE0DD"):  # their first six bytes are tag and half a length, always zero
+                self.known[self.tag_bytes(tag) + b"\0\0"] = implicit_form(tag)
         self.tools = (
             struct.Struct(self.order + ("4sI" if self.is_implicit else "6sH")).unpack_from,
             self.known,
@@ -90,35 +90,23 @@ class Encoding:
         """The tag there, in hex."""
         return "{:04X}{:04X}".format(*struct.unpack_from(self.order + "HH", data, at))
 
-    def _fill(self) -> None:
-        """Every attribute of PS3.6 with its own value representation."""
-        for tag in attributes.all_tags():
-            if tag == _PADDING:
-                continue
-            if self.is_implicit:
-                self.known[self.tag_bytes(tag)] = implicit_form(tag)
-            else:
-                for vr in attributes.choice(tag).split(" or "):
-                    self.known[self.tag_bytes(tag) + vr.encode()] = _explicit_form(tag, vr.encode())
-        if not self.is_implicit:
-            for tag in ("FFFEE00D", "FFFEE0DD"):
-                self.known[self.tag_bytes(tag) + b"\0\0"] = (tag, "", IMPLICIT | _SPECIAL[tag])
-
     def form(self, data: bytes, at: int, left: int) -> Form | None:
         """The form of the element there, whose head and value may take `left` bytes; None when it cannot be one."""
         tag = self.tag_at(data, at)
-        if self.is_implicit or tag.startswith("FFFE"):
-            return (
-                self._keep(data[at : at + self.width], implicit_form(tag)) if self.is_implicit else implicit_form(tag)
-            )
+        if self.is_implicit:
+            return self._keep(data[at : at + 4], implicit_form(tag))
+        if tag.startswith("FFFE"):
+            return implicit_form(tag)
         vr = data[at + 4 : at + 6]
         if vr in VRS:
             return self._keep(data[at : at + 6], _explicit_form(tag, vr))
         return self._odd_form(tag, data, at, left)
 
     def _keep(self, head: bytes, form: Form) -> Form:
-        """Remember a form, but not without bound: whoever sends files chooses their tags."""
-        if len(self.known) < _MOST_KNOWN and form[0] != _PADDING:
+        """Remember a form: without bound only those of PS3.6, for whoever sends files chooses the others."""
+        tag, vr, _ = form
+        is_standard = attributes.find_keyword(tag) is not None and vr == attributes.vr(tag)
+        if tag != _PADDING and (is_standard or len(self.known) < _MOST_KNOWN):
             self.known[head] = form
         return form
 
