@@ -179,10 +179,13 @@ def following(folder: Path, settings: config.Settings, report: Callable[[Progres
     try:
         yield
     finally:
-        here.close()
+        with suppress(OSError):  # it may have ended by itself
+            here.send_bytes(b"stop")
         process.join(timeout=10)
         if process.is_alive():
             process.terminate()
+        listener.join(timeout=10)  # closing what a thread reads from would make it stumble
+        here.close()
 
 
 def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SqliteIndex) -> Archive:
@@ -222,7 +225,7 @@ def _follow(folder: Path, settings: config.Settings, there: Connection) -> None:
 
 
 def _is_open(there: Connection) -> bool:
-    return not there.poll()  # nothing is ever sent this way: what can be read is the end
+    return not there.poll()  # what can be read this way is the word to stop, or the end of the parent
 
 
 def _tell(there: Connection, progress: Progress) -> None:

@@ -74,6 +74,16 @@ def test_vanished_files_leave_the_index_and_a_duplicate_takes_over(root) -> None
             folder.origin.retrieve.retrieve(target).__enter__()
 
 
+def test_of_two_files_of_one_instance_the_first_by_name_counts(root) -> None:
+    """Whatever order the file system lists them in: it is mostly that of their making, or a hash."""
+    target = instances.new_target()
+    for name in ("m", "z", "b", "a", "k"):
+        (root / f"{name}.dcm").write_bytes(instances.make(target, attributes={"StudyDescription": name}))
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        assert sorted(record.path for record in folder.problems()) == ["b.dcm", "k.dcm", "m.dcm", "z.dcm"]
+
+
 def test_problems_are_counted_and_named(root) -> None:
     (root / "notes.txt").write_text("not an image")
     (root / "cut.dcm").write_bytes(instances.make()[:705])

@@ -86,6 +86,7 @@ class Folder:
         if vanished:
             duplicates = set(self.index.forget_files(vanished)) - {seen.path for seen in changed}
             changed += [found[path] for path in sorted(duplicates) if path in found]
+        changed.sort(key=lambda seen: seen.path)  # of two files of one instance the first by name, on any file system
         progress = Progress(files=len(found), waiting=len(changed))
         for start in range(0, len(changed), _BATCH):
             report(progress)

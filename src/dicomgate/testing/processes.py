@@ -149,6 +149,7 @@ def running(
         server.kill()
         raise
     assert (was_alive, code) == (True, 0), f"the server ended with {code}:\n{_tail(log)}"
+    assert b"Traceback" not in log.read_bytes(), _tail(log)
 
 
 def _wait_for_port(process: subprocess.Popen[bytes], log: Path, begins: int) -> int:
