@@ -86,7 +86,7 @@ class Limits:
 
     depth: int = _setting(64, "deepest nesting of sequences", least=1, most=500)
     elements: int = _setting(50_000, "most elements outside functional groups", least=1)
-    enhanced_elements: int = _setting(5_000_000, "most elements inside functional groups", least=1)
+    enhanced_elements: int = _setting(1_000_000, "most elements inside functional groups", least=1)
     items: int = _setting(100_000, "most sequence items outside functional groups", least=1)
     seconds: float = _setting(30.0, "longest time to read one header", least=0.1)
     inflated_bytes: int = _setting(4 * GIB, "largest data set after inflating", least=1)

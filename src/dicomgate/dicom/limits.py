@@ -17,7 +17,7 @@ class Limits:
     depth: int = 64
     elements: int = 50_000
     items: int = 100_000
-    enhanced_elements: int = 5_000_000
+    enhanced_elements: int = 1_000_000
     seconds: float = 30.0
     inflated: int = 4 << 30
     inflate_ratio: int = 1000
