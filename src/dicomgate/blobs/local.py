@@ -9,26 +9,21 @@ same time share one sync of one directory, and no directory grows large.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from dicomgate import errors
-from dicomgate.blobs import runs
+from dicomgate.blobs import places, runs, sweep
 from dicomgate.blobs.disk import Disk
 from dicomgate.blobs.file import FileBlob
 
-_KEY = re.compile(r"([0-9a-f]{16})-([0-9a-f]{18})")
-_RUN = re.compile(r"[0-9a-f]{18}")
-_MOMENT = re.compile(r"[0-9a-f]{16}")
-_ASIDE = ".part"
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BROKEN = frozenset({errno.EIO, errno.EROFS})
-_BATCH = 500
 
 
 class LocalBlobs:
@@ -47,8 +42,7 @@ class LocalBlobs:
         self._moment = 0
         self._broken = ""
         self._is_closed = False
-        for path in (directory, directory / runs.MARKERS):
-            self._make_durable_directory(path)
+        self._make_directories()
 
     def new_key(self) -> str:
         """A key nobody else has. Raises OutOfSpace and Unavailable."""
@@ -60,15 +54,15 @@ class LocalBlobs:
                 raise self._fault(error) from error
             self._moment = max(self._moment + 1, time.time_ns())
             run.made += 1
-            return f"{self._moment:016x}-{run.name}"
+            return places.format_key(self._moment, run.name)
 
     def put(self, key: str, content: bytes | Path) -> None:
         """Store under a new key, durably; it is under way until it is settled or deleted, or until this raises.
 
         Raises OutOfSpace, and Unavailable: after a failed sync, for good (D3).
         """
-        path = self._path(key)
-        aside = path.with_name(path.name + _ASIDE)
+        path = places.path(self._root, key)
+        aside = path.with_name(path.name + places.ASIDE)
         run = self._begin(key)
         try:
             if isinstance(content, Path):
@@ -84,7 +78,7 @@ class LocalBlobs:
 
     def settle(self, key: str) -> None:
         """The index points at the key now. A key of another process, or settled before, is no fault."""
-        run_name = self._path(key).parent.name
+        run_name = places.path(self._root, key).parent.name
         with self._lock:
             run = self._runs.get(run_name)
             if run is not None:
@@ -94,7 +88,7 @@ class LocalBlobs:
     def open(self, key: str) -> FileBlob:
         """Open for reading. Raises NotFound, and Unavailable when the disk fails."""
         try:
-            return FileBlob(os.open(self._path(key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
+            return FileBlob(os.open(places.path(self._root, key), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW))
         except FileNotFoundError:
             raise errors.NotFound("no bytes are stored under this key") from None
         except OSError as error:
@@ -103,36 +97,29 @@ class LocalBlobs:
     def delete(self, *keys: str) -> None:
         """Remove durably; one sync for each directory touched. Raises Unavailable."""
         touched = set()
-        for key in keys:
-            path = self._path(key)
-            try:
-                self._disk.unlink(path)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise self._fault(error) from error
-            if path.parent.name not in self._runs:  # ours is synced when it is left, and is marked until then
-                touched.add(path.parent)
-        for directory in touched:
-            self._settle_directory(directory)
+        try:
+            for key in keys:
+                path = places.path(self._root, key)
+                if self._unlink(path) and path.parent.name not in self._runs:  # ours are synced when they are left
+                    touched.add(path.parent)
+            for directory in touched:
+                sweep.tidy(self._disk, self._root, directory)
+        except OSError as error:
+            raise self._fault(error) from error
         for key in keys:
             self.settle(key)
 
     def keys(self) -> Iterator[str]:
         """Every key, run by run."""
-        for run in sorted(path.name for path in self._root.iterdir() if _RUN.fullmatch(path.name)):
-            for name in self._names(self._root / run):
-                if _MOMENT.fullmatch(name):
-                    yield f"{name}-{run}"
+        for run in filter(places.is_run, places.names(self._root)):
+            yield from places.keys(self._root, run)
 
-    def sweep(self, known: Callable[[list[str]], set[str]]) -> int:
+    def sweep(self, known: sweep.Known) -> int:
         """Remove what dead processes left half done; looks only into their last directories (D5)."""
-        swept = 0
-        for marker in sorted((self._root / runs.MARKERS).iterdir()):
-            with runs.seized(marker) as is_ours:
-                if is_ours:
-                    swept += self._sweep_run(marker, known)
-        return swept
+        try:
+            return sweep.sweep_dead(self._disk, self._root, known)
+        except OSError as error:
+            raise self._fault(error) from error
 
     def close(self) -> None:
         """Let go of the runs; what is still under way is left to a sweep."""
@@ -142,15 +129,6 @@ class LocalBlobs:
             for run in self._runs.values():
                 run.leave()
             self._runs.clear()
-
-    # Where a key lies.
-
-    def _path(self, key: str) -> Path:
-        found = _KEY.fullmatch(key)
-        if found is None:
-            raise errors.NotFound("this is no key of a stored file")
-        moment, run = found.groups()
-        return self._root / run / moment
 
     # Writing.
 
@@ -187,31 +165,36 @@ class LocalBlobs:
             raise
 
     def _abandon(self, key: str, *paths: Path) -> None:
-        for path in paths:
-            try:
-                self._disk.unlink(path)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                return  # stays under way, so that a sweep after a restart finds it
+        try:
+            for path in paths:
+                self._unlink(path)
+        except OSError:
+            return  # stays under way, so that a sweep after a restart finds it
         if not self._broken:
             self.settle(key)
+
+    def _unlink(self, path: Path) -> bool:
+        try:
+            self._disk.unlink(path)
+        except FileNotFoundError:
+            return False
+        return True
 
     # Runs.
 
     def _run_to_write(self) -> runs.Run:
         run = self._current
         if run is None or run.made >= self._files_per_run:
-            fresh = runs.Run(self._disk, self._root)
-            self._runs[fresh.name] = self._current = fresh
-            if run is not None:
-                run.is_full = True
-                self._leave_if_over(run)
-        return self._current  # type: ignore[return-value]  # set in the branch above, or before
+            full, run = run, runs.Run(self._disk, self._root)
+            self._runs[run.name] = self._current = run
+            if full is not None:
+                full.is_full = True
+                self._leave_if_over(full)
+        return run
 
     def _begin(self, key: str) -> runs.Run:
         self._refuse_if_broken()
-        name = self._path(key).parent.name
+        name = places.path(self._root, key).parent.name
         with self._lock:
             run = self._runs.get(name)
             if run is None:
@@ -233,45 +216,6 @@ class LocalBlobs:
             del self._runs[run.name]
             run.leave()
 
-    # Sweeping.
-
-    def _sweep_run(self, marker: Path, known: Callable[[list[str]], set[str]]) -> int:
-        directory = self._root / marker.name
-        if _RUN.fullmatch(marker.name) is None:
-            return 0  # not made by us
-        names = self._names(directory)
-        keys = [f"{name}-{marker.name}" for name in names if _MOMENT.fullmatch(name)]
-        wanted = {key.partition("-")[0] for key in _known(keys, known)}
-        orphans = [name for name in names if name not in wanted and _is_ours(name)]
-        try:
-            for name in orphans:
-                self._disk.unlink(directory / name)
-            if directory.is_dir():
-                self._settle_directory(directory, is_marked=True)
-            self._disk.unlink(marker)
-        except OSError as error:
-            raise self._fault(error) from error
-        return len(orphans)
-
-    def _settle_directory(self, directory: Path, *, is_marked: bool = False) -> None:
-        """Make deletions durable, and let an empty directory go that nobody writes into."""
-        try:
-            self._disk.sync_directory(directory)
-            if not is_marked and (self._root / runs.MARKERS / directory.name).exists():
-                return
-            self._disk.remove_directory(directory)
-        except FileNotFoundError:
-            return  # another process was quicker
-        except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                raise self._fault(error) from error
-
-    def _names(self, directory: Path) -> list[str]:
-        try:
-            return sorted(path.name for path in directory.iterdir())
-        except FileNotFoundError:
-            return []
-
     # Faults.
 
     def _refuse_if_broken(self) -> None:
@@ -290,26 +234,16 @@ class LocalBlobs:
             self._break(error)
         return errors.Unavailable(f"storing a file failed: {error.strerror}")
 
-    def _make_durable_directory(self, path: Path) -> None:
-        if path.is_dir():
-            return
-        if not path.parent.is_dir():
-            self._make_durable_directory(path.parent)
+    def _make_directories(self) -> None:
+        """Make what is missing, durably: also the folders above, which others may have made just now."""
         try:
-            self._disk.make_directory(path)
-        except FileExistsError:
-            pass  # another process was quicker
+            if not self._root.is_dir():
+                self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+                for folder in self._root.absolute().parents:
+                    with contextlib.suppress(PermissionError):
+                        self._disk.sync_directory(folder)
+            with contextlib.suppress(FileExistsError):
+                self._disk.make_directory(self._root / runs.MARKERS)
+                self._disk.sync_directory(self._root)
         except OSError as error:
             raise self._fault(error) from error
-        self._disk.sync_directory(path.parent)
-
-
-def _is_ours(name: str) -> bool:
-    return _MOMENT.fullmatch(name.removesuffix(_ASIDE)) is not None
-
-
-def _known(keys: list[str], known: Callable[[list[str]], set[str]]) -> set[str]:
-    wanted: set[str] = set()
-    for start in range(0, len(keys), _BATCH):
-        wanted |= known(keys[start : start + _BATCH])
-    return wanted
