@@ -197,6 +197,6 @@ def _judge(arrival: Arrival, gathered: list[bytes | memoryview], accept: Accept)
 
 
 def _refusal_of(fault: OSError) -> Refused:
-    if fault.errno in _FULL:
-        return Refused(Reason.OUT_OF_RESOURCES, "no space is left")
-    return Refused(Reason.PROCESSING_FAILURE, "it could not be written")
+    """Whatever is wrong with the disk, the sender is not at fault and may try again: never 409 (D3)."""
+    detail = "no space is left" if fault.errno in _FULL else "it could not be written"
+    return Refused(Reason.OUT_OF_RESOURCES, detail)
