@@ -5,7 +5,6 @@ import sys
 import pytest
 
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/interop/" in item.path.as_posix():
