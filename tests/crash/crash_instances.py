@@ -42,10 +42,10 @@ def _model(shape: tuple[int, int]) -> bytes:
 
 class Maker:
     def __init__(self, chance: Random) -> None:
-        self._chance = chance
+        self.chance = chance
 
     def uid(self) -> str:
-        return _uid(self._chance.getrandbits(109))
+        return _uid(self.chance.getrandbits(109))
 
     def new(self, study: str, series: str, shape: tuple[int, int] = SMALL) -> Specimen:
         """A new instance of a series."""
@@ -59,7 +59,7 @@ class Maker:
         for old, new in zip(_uids(_MODEL), _uids(target), strict=True):
             assert old in head
             head = head.replace(old, new)
-        return Specimen(target, head + self._chance.randbytes(pixels))
+        return Specimen(target, head + self.chance.randbytes(pixels))
 
 
 def _uids(target: Target) -> list[bytes]:
