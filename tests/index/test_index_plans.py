@@ -166,3 +166,15 @@ def test_reading_by_target_is_looked_up(index):
 def test_no_search_builds_an_index_of_its_own(index):
     with index._readers.snapshot() as connection:
         assert connection.execute("PRAGMA automatic_index").fetchone() == (0,)
+
+
+def test_a_value_and_a_date_are_one_range_of_one_index(index):
+    """The commonest search of a worklist: no row is read that does not match, and counting reads no study."""
+    dates = Match(("00080020",), Between("20240101", "20241231"))
+    query = Query(level=Level.STUDY, matches=(dates, Match(("00080061",), OneOf(("CT",)))))
+    search = compiled.prepare(query.level, conditions.conditions(query))
+    plan = compiled.choose(search)
+    assert compiled.probes(search) == []
+    walked = r"SEARCH d USING (COVERING INDEX \w+|PRIMARY KEY) \(value=\? AND moment>\? AND moment<\?\)"
+    assert any(re.fullmatch(walked, step) for step in steps(index, compiled.page(search, plan, 100, 0)))
+    assert not any(re.search(r"\b(s|study)\b", step) for step in steps(index, compiled.count(search, plan, 10)))

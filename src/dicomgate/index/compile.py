@@ -27,6 +27,7 @@ _TABLE = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instanc
 _UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
 _VALUES = {Level.STUDY: ("study_value", "study"), Level.SERIES: ("series_value", "series")}
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
+_ALL = -1  # as SQLite's LIMIT has it
 _VALUE_ID = "(SELECT id FROM value WHERE tag = ? AND text = ?)"
 
 
@@ -78,8 +79,9 @@ def prepare(level: Level, asked: Sequence[Asked]) -> Search:
     if any(isinstance(one, Uids) for one in asked):
         return Search(level, tuple(asked))
     beginnings = tuple(one for one in asked if isinstance(one, (Moments, Valued, Numbers)))
-    if len(beginnings) == 1 and _is_ordered(beginnings[0]):
-        return Search(level, tuple(asked))
+    besides_dates = [one for one in beginnings if not isinstance(one, Moments)]
+    if all(_is_ordered(one) for one in beginnings) and len(besides_dates) < 2:
+        return Search(level, tuple(asked))  # a value's rows hold the date too: one walk fulfils both
     return Search(level, tuple(asked), beginnings)
 
 
@@ -95,25 +97,29 @@ def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
         return Plan(min(uids, key=lambda one: (len(one.uids), _UID_RANK[one.level])), in_order=False)
     if sizes and min(sizes) <= FEW:
         return Plan(search.open_ended[sizes.index(min(sizes))], in_order=False)
-    walkable = [asked for asked in search.asked if _is_ordered(asked)]
+    walkable = sorted(filter(_is_ordered, search.asked), key=lambda one: isinstance(one, Moments))
     return Plan(next(iter(walkable), None), in_order=True)
 
 
 def page(search: Search, plan: Plan, limit: int, offset: int) -> SQL:
     """The identities of the rows of one page, in order: of study, series and instance as deep as the level goes."""
     ids = ", ".join(f"{_ALIAS[level]}.id" for level in Level if level <= search.level)
-    first = "d.moment" if plan.in_order and isinstance(plan.begin, Valued) else "s.moment"
-    order = [f"{first} DESC", "s.uid", "e.number", "e.uid", "i.number", "i.uid"][: 2 * search.level]
+    order = [f"{_moment(plan)} DESC", "s.uid", "e.number", "e.uid", "i.number", "i.uid"][: 2 * search.level]
     tail = SQL(f" ORDER BY {', '.join(order)} LIMIT ? OFFSET ?", (limit, offset))
     return SQL(f"SELECT {ids} FROM ") + _body(search, plan) + tail
 
 
-def count(search: Search, plan: Plan) -> SQL:
-    """How many rows match."""
-    begin = plan.begin
-    if plan.in_order and isinstance(begin, Valued) and search.asked == (begin,) and search.level is begin.level:
-        return SQL("SELECT count(*) FROM (") + _named(begin) + SQL(")")  # each value stands for one row: no joins
-    return SQL("SELECT count(*) FROM ") + _body(search, plan)
+def is_counted_quickly(search: Search, plan: Plan) -> bool:
+    """True when one range of one index holds exactly the matches: each of its rows stands for one."""
+    if not (plan.in_order and isinstance(plan.begin, Valued) and search.level is plan.begin.level):
+        return False
+    return all(asked is plan.begin or isinstance(asked, Moments) for asked in search.asked)
+
+
+def count(search: Search, plan: Plan, most: int = _ALL) -> SQL:
+    """How many rows match, up to a bound."""
+    tables = _begun(plan.begin) if is_counted_quickly(search, plan) and isinstance(plan.begin, Valued) else None
+    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + _body(search, plan, tables) + SQL(" LIMIT ?)", (most,))
 
 
 def _is_ordered(asked: Asked) -> bool:
@@ -123,28 +129,38 @@ def _is_ordered(asked: Asked) -> bool:
     return isinstance(asked, Valued) and not asked.in_sequence and asked.tests[0].exact is not None
 
 
-def _body(search: Search, plan: Plan) -> SQL:
-    tables, done = _tables(search, plan)
-    tests = [_filter(asked) for asked in search.asked if asked is not done]
-    where = [tables[1], *tests] if tables[1].text else tests
-    return tables[0] + (SQL(" WHERE ") + joined(where, " AND ") if where else SQL(""))
+def _body(search: Search, plan: Plan, tables: tuple[SQL, SQL] | None = None) -> SQL:
+    joins, tie = tables or _tables(search, plan)
+    moment = _moment(plan)
+    tests = [_filter(asked, moment) for asked in search.asked if asked is not plan.begin]
+    where = [tie, *tests] if tie.text else tests
+    return joins + (SQL(" WHERE ") + joined(where, " AND ") if where else SQL(""))
 
 
-def _tables(search: Search, plan: Plan) -> tuple[tuple[SQL, SQL], Asked | None]:
-    """The joins, what ties the first of them down, and the condition that is thereby fulfilled."""
+def _tables(search: Search, plan: Plan) -> tuple[SQL, SQL]:
+    """The joins, and what ties the first of them down, by which the plan's beginning is fulfilled."""
     begin = plan.begin
     if isinstance(begin, Valued) and plan.in_order:
-        table, owner = _VALUES[begin.level]
-        test = begin.tests[0]
-        tie = SQL(f"d.value = {_VALUE_ID}", (test.column, test.exact))
-        chain = [f"{table} d", f"{_TABLE[begin.level]} {_ALIAS[begin.level]} ON {_ALIAS[begin.level]}.id = d.{owner}"]
-        return (SQL(" CROSS JOIN ".join(chain + _rest(begin.level, search.level))), tie), begin
+        first, tie = _begun(begin)
+        _, owner = _VALUES[begin.level]
+        own = f"{_TABLE[begin.level]} {_ALIAS[begin.level]} ON {_ALIAS[begin.level]}.id = d.{owner}"
+        return first + SQL("".join(f" CROSS JOIN {one}" for one in (own, *_rest(begin.level, search.level)))), tie
     level = begin.level if isinstance(begin, (Uids, Valued, Numbers)) else Level.STUDY
-    chain = [f"{_TABLE[level]} {_ALIAS[level]}", *_rest(level, search.level)]
+    chain = SQL(" CROSS JOIN ".join([f"{_TABLE[level]} {_ALIAS[level]}", *_rest(level, search.level)]))
     if not isinstance(begin, Valued):
-        return (SQL(" CROSS JOIN ".join(chain)), _filter(begin) if begin else SQL("")), begin
-    tie = SQL(f"{_ALIAS[level]}.id IN (") + _named(begin) + SQL(")")
-    return (SQL(" CROSS JOIN ".join(chain)), tie), begin
+        return chain, _filter(begin, _moment(plan)) if begin else SQL("")
+    return chain, SQL(f"{_ALIAS[level]}.id IN (") + _named(begin) + SQL(")")
+
+
+def _begun(begin: Valued) -> tuple[SQL, SQL]:
+    """The table of values alone, and what ties it to one."""
+    test = begin.tests[0]
+    return SQL(f"{_VALUES[begin.level][0]} d"), SQL(f"d.value = {_VALUE_ID}", (test.column, test.exact))
+
+
+def _moment(plan: Plan) -> str:
+    """The study's moment: beside each value too, so that value and date are one range of an index."""
+    return "d.moment" if plan.in_order and isinstance(plan.begin, Valued) else "s.moment"
 
 
 def _rest(begun: Level, wanted: Level) -> list[str]:
@@ -159,12 +175,12 @@ def _rest(begun: Level, wanted: Level) -> list[str]:
 # One condition, as a test of a row.
 
 
-def _filter(asked: Asked) -> SQL:
+def _filter(asked: Asked, moment: str = "s.moment") -> SQL:
     match asked:
         case Uids(level, uids):
             return _in(f"{_ALIAS[level]}.uid", uids)
         case Moments(low, high):
-            return SQL("s.moment >= ?", (low,)) if high is None else SQL("s.moment BETWEEN ? AND ?", (low, high))
+            return SQL(f"{moment} >= ?", (low,)) if high is None else SQL(f"{moment} BETWEEN ? AND ?", (low, high))
         case Numbers(level, numbers):
             return _in(f"{_ALIAS[level]}.number", numbers)
         case Classes(uids):

@@ -49,13 +49,15 @@ def find(connection: sqlite3.Connection, query: Query, *, most: int) -> Found:
     if search.is_empty or not limit:
         return Found(datasets=[], remaining=0)
     plan = compile.choose(search, [_number(connection, probe) for probe in compile.probes(search)])
-    rows = _rows(connection, compile.page(search, plan, limit + COUNTED, offset))
-    datasets = _datasets(connection, query, rows[:limit])
+    is_quick = compile.is_counted_quickly(search, plan)
+    rows = _rows(connection, compile.page(search, plan, limit + (1 if is_quick else COUNTED), offset))
     remaining = max(0, len(rows) - limit)
+    if remaining and is_quick:
+        remaining = _number(connection, compile.count(search, plan, offset + limit + COUNTED)) - offset - limit
     if remaining == COUNTED:
         with connections.hurry(connection, _MOMENT):
             remaining = _number(connection, compile.count(search, plan)) - offset - limit
-    return Found(datasets=datasets, remaining=remaining)
+    return Found(datasets=_datasets(connection, query, rows[:limit]), remaining=remaining)
 
 
 def _rows(connection: sqlite3.Connection, sql: compile.SQL) -> list[Any]:
