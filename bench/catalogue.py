@@ -54,16 +54,16 @@ def fill(index: Index, offered: Iterator[Entry]) -> None:
         index.add_many(group, JUDGE)
 
 
-def entries(count: int, first_study: int = 1000) -> Iterator[Entry]:
+def entries(count: int, of_series: int = INSTANCES_OF_SERIES, first_study: int = 1000) -> Iterator[Entry]:
     """So many instances, study by study."""
-    of_study = SERIES_OF_STUDY * INSTANCES_OF_SERIES
+    of_study = SERIES_OF_STUDY * of_series
     base = _attributes()
     for number in range(count):
         place = number // of_study
         study = first_study + place
-        series = study * SERIES_OF_STUDY + number % of_study // INSTANCES_OF_SERIES
+        series = study * SERIES_OF_STUDY + number % of_study // of_series
         target = Target(data.study_uid(study), data.series_uid(series), data.instance_uid(first_study * 100 + number))
-        yield _entry(base | _study(study) | _uids(target, number % INSTANCES_OF_SERIES), target, number)
+        yield _entry(base | _study(study) | _uids(target, number % of_series), target, number)
 
 
 def long_series() -> Iterator[Entry]:

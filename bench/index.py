@@ -15,6 +15,7 @@ from bench.scale import Bench
 from dicomgate import assembly, config
 from dicomgate.index.base import Entry, Index
 
+_OF_SERIES = 100
 _SHADOWS = ("_data", "_idx", "_docsize", "_config", "_content")
 
 
@@ -27,7 +28,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
 
 def _figure(bench: Bench, words: str, group: int, threads: int) -> Figure:
     count = bench.scale.written
-    offered = list(catalogue.entries(count))
+    offered = list(catalogue.entries(count, _OF_SERIES))
     numbers = itertools.count()
     folder = bench.scratch / f"index-{group}-{threads}"
     made = [folder]
@@ -45,7 +46,7 @@ def _figure(bench: Bench, words: str, group: int, threads: int) -> Figure:
         raw,
         turns=bench.scale.turns,
         group="index",
-        operation=f"{count:,} instances written {words}",
+        operation=f"{count:,} instances, {_OF_SERIES} to a series, written {words}",
         limit="executemany of the same rows, one commit",
         target=Target(wall=2),
     )

@@ -209,7 +209,7 @@ def _metadata_requests() -> Requests:
 
 
 def _metadata(index: Index) -> bytes:
-    return b"[" + b",".join(index.metadata(catalogue.long_target())[1]) + b"]"
+    return b",".join(index.metadata(catalogue.long_target())[1])
 
 
 def _open(folder: Path) -> sqlite3.Connection:
@@ -228,4 +228,4 @@ def _bare_metadata(connection: sqlite3.Connection) -> bytes:
     text = zstandard.ZstdDecompressor().decompress(packed)
     shared = zstandard.ZstdCompressionDict(text, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
     unpack = zstandard.ZstdDecompressor(dict_data=shared).decompress
-    return b"[" + b",".join(unpack(row[0]) for row in connection.execute(_METADATA_SQL, (series,))) + b"]"
+    return b",".join([unpack(row[0]) for row in connection.execute(_METADATA_SQL, (series,))])
