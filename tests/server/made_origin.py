@@ -29,6 +29,7 @@ class Made:
         self.made = 0
         self.opened = 0
         self.closed = 0
+        self.retrieving: list[contextlib.AbstractContextManager[Iterator[Made]]] = []
         self.stopped = threading.Event()
         self.hold = threading.Event()
         self.hold.set()
@@ -82,10 +83,14 @@ class Made:
     def bulk_paths(self) -> list[str]:
         return ["7FE00010"]
 
-    @contextlib.contextmanager
-    def retrieve(self, target: Target) -> Iterator[Iterator[Made]]:
+    def retrieve(self, target: Target) -> contextlib.AbstractContextManager[Iterator[Made]]:
         if target.study != TARGET.study:
             raise errors.NotFound("no such thing here")
+        self.retrieving.append(self._retrieve())  # kept: only a true exit closes it, not the garbage collector
+        return self.retrieving[-1]
+
+    @contextlib.contextmanager
+    def _retrieve(self) -> Iterator[Iterator[Made]]:
         self.opened += 1
         try:
             yield iter([self])

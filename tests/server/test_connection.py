@@ -248,6 +248,15 @@ def test_idle_connection_is_closed_T13(served: Served) -> None:
         assert line.is_closed()
 
 
+def test_idle_time_ends_when_a_request_begins(served: Served) -> None:
+    with served.line() as line:
+        line.say(format_request("GET", "/"))
+        assert line.hear().status == 200
+        time.sleep(0.7)
+        line.say(format_request("GET", "/slow"))
+        assert line.hear().status == 200
+
+
 def test_caller_who_leaves_mid_body_is_told_to_the_application_T21(served: Served) -> None:
     LEFT.clear()
     with served.line() as line:
@@ -318,8 +327,10 @@ def test_broken_second_request_does_not_cut_into_the_answer_to_the_first_T13(ser
 def test_early_answer_reaches_a_caller_who_is_still_sending(served: Served) -> None:
     """Closing at once would reset the connection, and the caller would never read why."""
     with served.line() as line:
-        line.say(format_request("POST", "/early", {"Content-Length": "3000000"}))
-        line.say(bytes(3_000_000))
+        line.say(format_request("POST", "/early", {"Content-Length": "600000"}))
+        for _ in range(6):
+            time.sleep(0.05)
+            line.say(bytes(100_000))
         reply = line.hear()
         assert reply.status == 200
         assert reply.headers["connection"] == "close"

@@ -56,6 +56,20 @@ def test_caller_who_leaves_stops_the_work_T21(serve_made: Callable[..., Served])
     assert made.made < 100 * MIB
 
 
+def test_caller_who_leaves_with_another_request_waiting_T21(
+    serve_made: Callable[..., Served], lines: list[bytes]
+) -> None:
+    """uvicorn tells only the newest of pipelined requests that the caller has gone."""
+    made = Made(2000 * MIB)
+    with serve_made(made).line() as line:
+        line.say(format_request("GET", INSTANCE, ONE) + format_request("GET", "/healthz"))
+        line.socket.recv(1000)
+    assert made.stopped.wait(10)
+    assert until(lambda: made.closed == 1)
+    assert until(lambda: any(b'"access"' in line for line in lines))
+    assert b'"error"' not in b"".join(lines)
+
+
 def test_caller_who_leaves_before_the_first_byte_T21(serve_made: Callable[..., Served]) -> None:
     made = Made(2000 * MIB)
     made.hold.clear()
@@ -159,6 +173,12 @@ def test_many_at_once_are_served_side_by_side(serve_made: Callable[..., Served])
         assert len(line.hear().body) == made.size
         line.socket.close()
     assert until(lambda: made.closed == 40)
+
+
+def test_body_of_known_size_needs_no_step_to_learn_its_end() -> None:
+    body = Body(Answer(chunks=iter([bytes(answers.STEP)]), size=answers.STEP))
+    body.step()
+    assert body.is_done
 
 
 @given(st.lists(st.integers(0, 3 * answers.PIECE), max_size=12), st.integers(1, 4 * answers.PIECE))

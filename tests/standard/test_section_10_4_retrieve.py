@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import EXPLICIT, FRAMES, IMPLICIT, J2K, JPEG, Service, bulk_links, found, parts_of, path_of
+from standard_service import EXPLICIT, FRAMES, IMPLICIT, J2K, JPEG, Service, bulk_links, found, parts_of, path_of
 
 from dicomgate.dicom import header
 from dicomgate.dicom.source import BytesSource
+from dicomgate.server import retrieve
 from dicomgate.testing import instances
 
 DICOM = 'multipart/related; type="application/dicom"'
@@ -28,6 +29,17 @@ def test_study_series_instance_RET_01(service: Service, study) -> None:
         for part in parts:
             alone = service.get(part["Content-Location"], "application/dicom")
             assert alone.body == part.body
+
+
+@pytest.mark.parametrize("accept", [DICOM, STORED, OCTETS])
+def test_more_instances_than_are_counted_ahead(
+    service: Service, study, accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a very large study the length is not told, but it is all there."""
+    monkeypatch.setattr(retrieve, "_MOST_COUNTED", 2)
+    reply = service.studies(f"/studies/{study.study}", accept)
+    assert len(parts_of(reply)) == 3
+    assert "etag" not in reply.headers
 
 
 def test_unknown_is_404_and_deleted_is_410_RET_03(service: Service) -> None:

@@ -7,7 +7,7 @@ import json
 import threading
 
 import pytest
-from conftest import IMPLICIT, RELATED, Service, found, path_of
+from standard_service import IMPLICIT, RELATED, Service, found, path_of
 
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.testing import instances

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from conftest import Service, found, path_of
+from standard_service import Service, found, path_of
 
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import EXPLICIT, FRAMES, J2K, Service, found, parts_of, path_of
+from standard_service import EXPLICIT, FRAMES, J2K, Service, found, parts_of, path_of
 
 DICOM = 'multipart/related; type="application/dicom"'
 

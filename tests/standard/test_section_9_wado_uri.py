@@ -6,7 +6,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from conftest import EXPLICIT, J2K, Service, path_of
+from standard_service import EXPLICIT, J2K, Service, path_of
 
 from dicomgate.dicom.uids import Target
 

@@ -100,7 +100,8 @@ class _Socket:
     def _send_waiting(self) -> None:
         if self._waiting:
             waiting, self._waiting = self._waiting, []
-            self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+            if not self._transport.is_closing():
+                self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def is_closing(self) -> bool:
         return self._is_closing or self._transport.is_closing()

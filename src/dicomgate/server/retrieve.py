@@ -33,7 +33,8 @@ def retrieve(request: Request, resource: Resource) -> Answer:
         counted = list(itertools.islice(found, _MOST_COUNTED))
         chosen = _choose(wanted, counted, many=many)
         if chosen[0].media_type == media_types.OCTET_STREAM:
-            answer = bulkdata.collect(request, zip(counted, chosen, strict=True))
+            pairs = zip(counted, chosen, strict=True)
+            answer = bulkdata.collect(request, itertools.chain(pairs, _go_on(wanted, found)))
         elif chosen[0].is_multipart:
             answer = _several(request, counted, chosen, _go_on(wanted, found))
         else:

@@ -21,7 +21,7 @@ async def send_rest(exchange: Exchange, body: Body, first: list[bytes | memoryvi
     gone = loop.create_task(_wait_for_leaving(exchange))
     pieces = first
     try:
-        while not gone.done():
+        while True:
             for piece in pieces:
                 await exchange.send_piece(piece, more=True)
             if body.is_done:

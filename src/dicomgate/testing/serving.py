@@ -96,9 +96,7 @@ class Served:
         """A new connection."""
         return Line(self.port, receive_buffer=receive_buffer)
 
-    def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
-    ) -> Reply:
+    def ask(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None) -> Reply:
         """One request on a connection of its own."""
         with self.line() as line:
             line.say(format_request(method, path, headers, body))
