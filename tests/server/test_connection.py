@@ -231,6 +231,7 @@ def test_body_must_grow_T13(served: Served) -> None:
     assert whoever_left() == [13]
 
 
+@pytest.mark.slow
 def test_body_that_grows_slowly_but_steadily_is_taken(served: Served) -> None:
     with served.line() as line:
         line.say(format_request("POST", "/", {"Content-Length": "6144"}))
@@ -240,6 +241,7 @@ def test_body_that_grows_slowly_but_steadily_is_taken(served: Served) -> None:
         assert line.hear().body.startswith(b"6144 ")
 
 
+@pytest.mark.slow
 def test_idle_connection_is_closed_T13(served: Served) -> None:
     with served.line() as line:
         line.say(format_request("GET", "/"))
@@ -248,6 +250,7 @@ def test_idle_connection_is_closed_T13(served: Served) -> None:
         assert line.is_closed()
 
 
+@pytest.mark.slow
 def test_idle_time_ends_when_a_request_begins(served: Served) -> None:
     with served.line() as line:
         line.say(format_request("GET", "/"))
@@ -337,6 +340,7 @@ def test_early_answer_reaches_a_caller_who_is_still_sending(served: Served) -> N
         assert line.is_closed()
 
 
+@pytest.mark.slow
 def test_reader_who_takes_nothing_is_let_go_T21(served: Served) -> None:
     with served.line(receive_buffer=4096) as line:
         line.say(format_request("GET", "/large"))
@@ -350,6 +354,7 @@ def test_reader_who_takes_nothing_is_let_go_T21(served: Served) -> None:
         assert taken < 64 << 20
 
 
+@pytest.mark.slow
 def test_reader_who_is_slow_but_reads_gets_all_T21(served: Served) -> None:
     with served.line() as line:
         line.say(format_request("GET", "/large"))

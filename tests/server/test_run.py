@@ -18,6 +18,8 @@ import pytest
 from dicomgate.server import run
 from dicomgate.testing.serving import Reply, Served, format_request
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("served_program.py")
 
 

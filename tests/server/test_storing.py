@@ -357,6 +357,7 @@ def test_caller_who_leaves_keeps_what_was_complete_STOW_19(
 
 
 @pytest.mark.parametrize("bounds", [{"store_window": 4}, {"store_window": 1000, "store_memory": 8 * MIB}])
+@pytest.mark.slow
 def test_memory_under_way_is_bounded(serve_made: Callable[..., Served], bounds: dict[str, int]) -> None:
     """While nothing can be judged, the caller is not read any further."""
     made = Made()

@@ -83,6 +83,7 @@ def test_caller_who_leaves_before_the_first_byte_T21(serve_made: Callable[..., S
     assert made.made < 10 * MIB
 
 
+@pytest.mark.slow
 def test_stalled_readers_cost_a_bounded_buffer_T21(serve_made: Callable[..., Served]) -> None:
     """Performance trap 2: three callers ask for 500 MiB each and read nothing."""
     made = Made(500 * MIB)
