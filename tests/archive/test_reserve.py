@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,15 @@ def test_what_fails_with_the_room_too_fails(tmp_path: Path) -> None:
 
     with pytest.raises(errors.OutOfSpace):
         Reserve(tmp_path / "reserve").help_out(deed)
+
+
+def test_many_may_want_it_at_once(tmp_path: Path) -> None:
+    def want(number: int) -> None:
+        reserve = Reserve(tmp_path / "reserve", size=4096)
+        for _ in range(50):
+            reserve.require()
+            if number == 0:
+                reserve.give_up()
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(want, range(8)))

@@ -60,6 +60,12 @@ class Client:
             raise Broken from fault
         return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, content)
 
+    def connect(self) -> int:
+        """Open the connection now; our own port."""
+        self._connection.connect()
+        port: int = self._connection.sock.getsockname()[1]
+        return port
+
     def close(self) -> None:
         self._connection.close()
 

@@ -100,6 +100,9 @@ class Ledger:
         """The server answered: they are gone, or the delete was refused and nobody knows."""
         with self._lock:
             self.tally["under way"] -= 1
+            if is_gone:
+                uids = frozenset(item.target.instance or "" for item in items)
+                self.together = [each for each in self.together if each != uids]
             for item in items:
                 if is_gone and item.target.study not in self.contended:
                     item.state, item.was_deleted = State.ABSENT, True

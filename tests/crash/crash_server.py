@@ -29,9 +29,11 @@ class Server:
         before: Sequence[str] = (),
         program: Sequence[str] = ("-m", "dicomgate"),
         environment: dict[str, str] | None = None,
+        home: Path | None = None,
     ) -> None:
         self.data = data
-        self.log = data.parent / f"{data.name}.log"
+        self.home = home or data.parent
+        self.log = self.home / f"{data.name}.log"
         self.port = 0
         self.start_seconds = 0.0
         self._command = [*before, sys.executable, *program, "serve", "--data", str(data), "--port", "0"]
@@ -51,7 +53,7 @@ class Server:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env=self._environment, cwd=self.data.parent,
+                env=self._environment, cwd=self.home,
             )  # fmt: skip
 
     def start(self) -> Self:

@@ -6,8 +6,10 @@ not there, and it is given up for these two alone.
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -51,14 +53,29 @@ class Reserve:
             return deed()
 
     def _take(self, size: int) -> None:
-        aside = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        """Make the file aside, one thread of one process at a time; the others find it made."""
+        aside = self.path.with_name(f"{self.path.name}.part")
         try:
-            with aside.open("wb") as file:
-                _allocate(file.fileno(), size)
-            aside.replace(self.path)
+            while not self.path.exists():
+                with _locked(aside) as descriptor:
+                    if os.fstat(descriptor).st_nlink and not self.path.exists():
+                        _allocate(descriptor, size)
+                        aside.replace(self.path)
         except OSError as fault:
-            aside.unlink(missing_ok=True)
             raise errors.OutOfSpace("no room left on the disk") from fault
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    except OSError:
+        os.ftruncate(descriptor, 0)  # half a room is of no use
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _allocate(descriptor: int, size: int) -> None:
