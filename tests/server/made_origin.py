@@ -54,6 +54,10 @@ class Made:
             frame_count=1,
         )
 
+    @property
+    def is_sound(self) -> bool:
+        return True
+
     def file(self, span: range | None = None) -> Iterator[bytes]:
         wanted = range(self.size) if span is None else span
         position = wanted.start

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dicomgate.server.connection import Census
+from dicomgate.server.census import Census
 from dicomgate.server.settings import ConnectionLimits
 from dicomgate.testing.serving import Served, format_request, serving
 

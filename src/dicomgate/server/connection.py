@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections import Counter, deque
+from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -17,41 +17,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from dicomgate.server import urls
+from dicomgate.server.census import Census
 from dicomgate.server.logs import Log
+from dicomgate.server.sending import Sending
 from dicomgate.server.settings import ConnectionLimits
 
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 8 << 20
-_SHORT: Final = 8 << 10
 _LONGEST_URL: Final = 32 << 10
-
-
-class Census:
-    """How many connections are open, altogether and from each address."""
-
-    def __init__(self, limits: ConnectionLimits) -> None:
-        self._limits = limits
-        self._is_trusted = urls.trust(limits.trusted_proxies)
-        self._by_address: Counter[str] = Counter()
-        self._all = 0
-
-    def admit(self, address: str) -> bool:
-        """Count one more; False when that is one too many, and then it is not counted."""
-        each = self._limits.connections_per_address
-        is_crowded = each and self._by_address[address] >= each and not self._is_trusted(address)
-        if self._all >= self._limits.connections or is_crowded:
-            return False
-        self._all += 1
-        self._by_address[address] += 1
-        return True
-
-    def leave(self, address: str) -> None:
-        """One that was admitted has gone."""
-        self._all -= 1
-        self._by_address[address] -= 1
-        if not self._by_address[address]:
-            del self._by_address[address]
 
 
 class _Refusal(Exception):  # noqa: N818 - a signal through the parser's C code, not an error of ours
@@ -65,56 +38,6 @@ class _Phase(enum.Enum):
     IDLE = enum.auto()
     HEADER = enum.auto()
     BODY = enum.auto()
-
-
-class _Socket:
-    """The transport, with two habits of its own.
-
-    What is short waits for the rest of this turn of the loop, so that the head and the body of a small answer leave
-    together. And closing waits a moment for a caller who is still sending, so that the answer reaches him.
-    """
-
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        self._transport = transport
-        self._connection = connection
-        self._is_closing = False
-        self._waiting: list[bytes] = []
-        self._call_soon = connection.loop.call_soon
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-        self.abort = transport.abort
-
-    def write(self, data: bytes) -> None:
-        if len(data) < _SHORT:
-            if not self._waiting:
-                self._call_soon(self._send_waiting)
-            self._waiting.append(data)
-        elif self._waiting:
-            waiting, self._waiting = self._waiting, []
-            self._transport.writelines((*waiting, data))
-        else:
-            self._transport.write(data)
-
-    def _send_waiting(self) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            if not self._transport.is_closing():
-                self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
-
-    def is_closing(self) -> bool:
-        return self._is_closing or self._transport.is_closing()
-
-    def close(self) -> None:
-        self._send_waiting()
-        if self._is_closing or not self._connection.is_being_sent_to or not self._transport.can_write_eof():
-            self._transport.close()
-            return
-        self._is_closing = True
-        if not self._transport.is_closing():
-            self._transport.write_eof()
-            self._connection.linger()
 
 
 class Connection(HttpToolsProtocol):
@@ -146,14 +69,14 @@ class Connection(HttpToolsProtocol):
         self._stall_timer: asyncio.TimerHandle | None = None
         self._pauses = 0
 
-    @property
-    def is_being_sent_to(self) -> bool:
+    def _is_being_sent_to(self) -> bool:
         """True while the caller may still be sending what nobody will read."""
         return self._is_deaf or self._phase is not _Phase.IDLE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the caller in, and give him a time to say what he wants."""
-        super().connection_made(_Socket(transport, self))  # type: ignore[arg-type]
+        sending = Sending(transport, self.loop, self._is_being_sent_to, self._linger)
+        super().connection_made(sending)  # type: ignore[arg-type]
         self._is_admitted = self._census.admit(self._address)
         if self._is_admitted:
             self._wait(self._limits.header_seconds, self._header_is_late)
@@ -276,7 +199,7 @@ class Connection(HttpToolsProtocol):
         if self._stall_timer is None:
             self._watch_reader()
 
-    def linger(self) -> None:
+    def _linger(self) -> None:
         """Throw away what still comes, for a moment: closing at once would cost the caller the answer."""
         self._is_deaf = True
         self._stop_waiting()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
 import traceback
 from collections.abc import Callable
@@ -101,8 +100,3 @@ def take_over_library_logs(log: Log) -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def is_terminal() -> bool:
-    """True when a person watches standard error."""
-    return sys.stderr is not None and sys.stderr.isatty()

@@ -12,7 +12,7 @@ from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import media_types, negotiation, offers, resources
 from dicomgate.dicomweb.negotiation import Offer, Wish
 from dicomgate.dicomweb.resources import Resource
-from dicomgate.origin import Facts, Instance
+from dicomgate.origin import Instance
 from dicomgate.server import bulkdata, caching, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.exchange import field
@@ -44,7 +44,7 @@ def retrieve(request: Request, resource: Resource) -> Answer:
 
 
 def _choose(wanted: tuple[Wish, ...], counted: list[Instance], *, many: bool) -> list[Offer]:
-    offered = [_offers(instance.facts, many=many) for instance in counted]
+    offered = [_offers(instance, many=many) for instance in counted]
     chosen = negotiation.choose_each(wanted, offered)
     fitting = [offer for offer in chosen if offer is not None]
     if len(fitting) < len(chosen):
@@ -56,22 +56,27 @@ def _choose(wanted: tuple[Wish, ...], counted: list[Instance], *, many: bool) ->
     return fitting
 
 
-def _offers(facts: Facts, *, many: bool) -> tuple[Offer, ...]:
+def _offers(instance: Instance, *, many: bool) -> tuple[Offer, ...]:
+    facts = instance.facts
     return offers.instance_offers(
-        facts.transfer_syntax, is_lossy=facts.is_lossy, has_frames=facts.frame_count > 0, many=many
+        facts.transfer_syntax,
+        is_lossy=facts.is_lossy,
+        has_frames=facts.frame_count > 0,
+        many=many,
+        is_sound=instance.is_sound,
     )
 
 
 def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance]) -> Iterator[tuple[Instance, Offer]]:
     for instance in found:
-        yield instance, negotiation.choose(wanted, _offers(instance.facts, many=True))
+        yield instance, negotiation.choose(wanted, _offers(instance, many=True))
 
 
 def _several(
     request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]]
 ) -> Answer:
     pairs = list(zip(counted, chosen, strict=True))
-    listed = "\n".join(f"{instance.facts.version} {offer.transfer_syntax}" for instance, offer in pairs)
+    listed = "\n".join(f"{instance.facts.version} {_variant(offer)}" for instance, offer in pairs)
     is_whole = len(counted) < _MOST_COUNTED
     tag = caching.format_tag(listed, "multipart", is_exact=False) if is_whole else None
     headers = [caching.CHANGING, *([field("etag", tag)] if tag else [])]
@@ -84,18 +89,22 @@ def _several(
     return parts.answer_unmeasured(media_type, lazily, headers)
 
 
+def _variant(offer: Offer) -> str:
+    """What tells two representations of the same instance apart."""
+    return f"{offer.content_type} {'stored' if offer.is_stored else 'rewritten'}"
+
+
 def _part(request: Request, instance: Instance, offer: Offer) -> Part:
-    is_stored = offer.transfer_syntax == instance.facts.transfer_syntax
     return Part(
         content_type=offer.content_type,
         location=resources.link(request.root, instance.facts.target),
-        size=instance.facts.size if is_stored else None,
-        chunks=instance.file() if is_stored else instance.explicit_file(),
+        size=instance.facts.size if offer.is_stored else None,
+        chunks=instance.file() if offer.is_stored else instance.explicit_file(),
     )
 
 
 def single(request: Request, instance: Instance, offer: Offer) -> Answer:
     """One instance as the whole body; a range of it where it is sent as stored."""
     part = _part(request, instance, offer)
-    tag = caching.format_tag(instance.facts.version, offer.content_type)
+    tag = caching.format_tag(instance.facts.version, _variant(offer))
     return parts.answer_single(request, part, tag, instance.file)

@@ -17,7 +17,11 @@ def retrieve(request: Request) -> Answer:
         instance = next(held.enter_context(request.door.origin.retrieve.retrieve(asked.target)))
         facts = instance.facts
         offer = wado_uri.choose(
-            asked.wishes, facts.transfer_syntax, is_lossy=facts.is_lossy, has_frames=facts.frame_count > 0
+            asked.wishes,
+            facts.transfer_syntax,
+            is_lossy=facts.is_lossy,
+            has_frames=facts.frame_count > 0,
+            is_sound=instance.is_sound,
         )
         answer = wado_rs.single(request, instance, offer)
         answer.resources.push(held.pop_all())

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, cast
 
-from dicomgate.server.run import ASGIApplication, Manner, Server, listen
+from dicomgate.server.run import listen
 from dicomgate.server.settings import ConnectionLimits
+from dicomgate.server.worker import ASGIApplication, Manner, Server
 
 PATIENCE = 20.0
 

@@ -1,0 +1,109 @@
+"""One process that serves: uvicorn with our connections, our log and our way of stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import signal
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+import uvicorn
+
+from dicomgate.server import logs
+from dicomgate.server.census import Census
+from dicomgate.server.connection import Connection
+from dicomgate.server.logs import Log
+from dicomgate.server.settings import ConnectionLimits
+
+ASGIApplication = Callable[
+    [
+        MutableMapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+MakeApplication = Callable[[], ASGIApplication]
+
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
+BACKLOG: Final = 2048
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a worker serves; goes to every worker process."""
+
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    stop_seconds: float = 30.0
+
+
+def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvicorn.Config:
+    """uvicorn, told to use our connections and to leave logs, addresses and signals to us."""
+    protocol = functools.partial(Connection, limits=manner.limits, census=Census(manner.limits), log=log)
+    return uvicorn.Config(
+        cast(Any, application),
+        loop="uvloop" if _has_uvloop() else "asyncio",
+        http=cast(Any, protocol),
+        ws="none",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=cast(Any, manner.limits.idle_seconds),
+        timeout_graceful_shutdown=cast(Any, manner.stop_seconds),
+        backlog=BACKLOG,
+    )
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server; tells when it listens, and ends quietly when it is told to."""
+
+    def __init__(
+        self,
+        application: ASGIApplication,
+        manner: Manner,
+        on_ready: Callable[[], None],
+        *,
+        stop_on: tuple[signal.Signals, ...] = STOPPING,
+    ) -> None:
+        self._log = Log()
+        self._stop_on = stop_on
+        logs.take_over_library_logs(self._log)
+        super().__init__(configuration(application, manner, self._log))
+        self._on_ready = on_ready
+
+    def run_on(self, listening: socket.socket) -> None:
+        """Serve on a socket that listens already."""
+        self.run(sockets=[listening])
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then tell that it does."""
+        await super().startup(sockets)
+        self._on_ready()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's own, do not raise the signal again at the end: being asked to stop is no failure."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in self._stop_on}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _has_uvloop() -> bool:
+    try:
+        import uvloop  # noqa: F401, PLC0415
+    except ImportError:
+        return False
+    return True
