@@ -1,4 +1,4 @@
-"""The sending half of a connection: small pieces leave together, and nobody is cut off from his answer (RFC 9112 §9.6)."""
+"""The sending half of a connection: small pieces leave together, nobody is cut off from his answer (RFC 9112 §9.6)."""
 
 from __future__ import annotations
 
