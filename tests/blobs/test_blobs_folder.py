@@ -42,6 +42,12 @@ def test_no_key_leads_out_T9(root, key):
         FolderBlobs(root).open(key)
 
 
+def test_only_links_lead_out_when_they_may_T9(root):
+    for key in ("../outside", "b/../../outside", "/etc/passwd"):
+        with pytest.raises(errors.NotFound):
+            FolderBlobs(root, follow_out=True).open(key)
+
+
 def test_links_are_followed_inside_and_refused_outside(root, tmp_path):
     (root / "link.dcm").symlink_to("b/inner/x y.dcm")
     (root / "out.dcm").symlink_to(tmp_path / "outside")

@@ -248,6 +248,9 @@ def check_leftovers(index):
     assert not index._readers.rows(moments)
     moments = "SELECT 1 FROM series_value v JOIN series e ON e.id = v.series JOIN study s ON s.id = e.study WHERE v.moment <> s.moment"
     assert not index._readers.rows(moments)
+    held = "SELECT DISTINCT series, sop_class FROM instance ORDER BY 1, 2"
+    told = "SELECT f.series, v.text FROM series_value f JOIN value v ON v.id = f.value WHERE v.tag = ? ORDER BY 1, 2"
+    assert index._readers.rows(told, (int("00080016", 16),)) == index._readers.rows(held)
     searched = index._readers.rows(
         "SELECT id FROM value WHERE tag IN (SELECT value FROM json_each(?)) ORDER BY id", (str(sorted(TRIGRAMMED)),)
     )

@@ -49,6 +49,10 @@ def test_moments_grow_with_time(first_day, first_time, second_day, second_time):
     assert values.moment(first[0], "") <= values.moment(*first) < 1 << 62
 
 
+def test_a_leap_second_stays_in_its_day():
+    assert values.moment("20161231", values.earliest("235960")) < values.moment("20170101", "")
+
+
 @pytest.mark.parametrize("text", ["", "2020", "20201301", "20200132", "2020-1-1", "x0200101", "٢٠٢٠٠١٠١"])
 def test_no_date(text):
     assert values.date(text) == ""
