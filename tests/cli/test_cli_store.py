@@ -3,6 +3,7 @@
 import contextlib
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -171,6 +172,20 @@ def test_a_reader_that_goes_away_does_not_stop_the_work(scans):
         said = process.stderr.read()
     assert process.returncode == 0
     assert said == "5 stored, 1 not DICOM\n"
+
+
+def test_stop_is_130_at_once_also_while_a_server_does_not_answer(scans):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        root = f"http://127.0.0.1:{silent.getsockname()[1]}/dicomweb"
+        words = [sys.executable, "-m", "dicomgate", "store", root, "scans"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            connection, _ = silent.accept()
+            with connection:
+                connection.recv(1)
+                process.send_signal(signal.SIGINT)
+                _, said = process.communicate(timeout=30)
+    assert process.returncode == main.STOPPED
+    assert said.endswith("dicomgate: stopped\n")
 
 
 @pytest.mark.slow

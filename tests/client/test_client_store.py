@@ -198,6 +198,17 @@ def test_a_file_that_changes_or_goes_costs_only_itself(tmp_path, server, caller,
     assert got == {"1.dcm": Became.UNREADABLE}
 
 
+@pytest.mark.parametrize("more", [b"", b"more"])
+def test_a_file_that_was_written_anew_is_not_sent_as_what_it_was(tmp_path, server, caller, make_file, more):
+    (offer,) = made(tmp_path, make_file)
+    offer.path.write_bytes(offer.path.read_bytes() + more)
+    os.utime(offer.path, ns=(1, 1))
+    (receipt,) = store.store(caller, [offer])
+    assert receipt.became is Became.UNREADABLE
+    assert "changed" in receipt.detail
+    assert all(len(body) < int(headers["Content-Length"]) for _, _, headers, body in server.asked)
+
+
 def test_bundles_keep_both_bounds_and_never_repeat_an_instance(tmp_path, make_file):
     offered = made(tmp_path, make_file, 7)
     size = max(offer.size for offer in offered)

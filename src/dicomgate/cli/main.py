@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Final
@@ -83,7 +84,12 @@ def dicomgate() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a verb and leave with its exit code."""
-    sys.exit(run(arguments))
+    code = run(arguments)
+    if code == STOPPED:
+        # All is put in order by now; a thread that waits for a server's answer shall not hold up who said stop.
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
