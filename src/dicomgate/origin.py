@@ -63,6 +63,11 @@ class Instance(Protocol):
         """What is known without opening it."""
         ...
 
+    @property
+    def is_sound(self) -> bool:
+        """True when the stored file begins as PS3.10 §7.1 says, and says truly how it is encoded."""
+        ...
+
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The PS3.10 file as stored, or a span of its bytes, in chunks."""
         ...

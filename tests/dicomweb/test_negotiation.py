@@ -327,6 +327,25 @@ def test_collected_bulk_data_goes_to_who_takes_anything_and_files_do_not_FRM07(s
         instance("*/*", stored)
 
 
+@pytest.mark.parametrize(
+    ("accept", "is_stored"),
+    [
+        ("*/*", False),
+        ("application/dicom", False),
+        (f"application/dicom; transfer-syntax={EXPLICIT}", False),
+        ('multipart/related; type="application/dicom"', False),
+        ("application/dicom; transfer-syntax=*", True),
+        ('multipart/related; type="application/dicom"; transfer-syntax=*', True),
+    ],
+)
+def test_file_that_begins_unsoundly_is_sent_so_only_to_who_asks_for_it_as_stored_T2(
+    accept: str, is_stored: bool
+) -> None:
+    offered = offers.instance_offers(EXPLICIT, is_lossy=False, has_frames=True, many=False, is_sound=False)
+    offer = negotiation.choose(negotiation.wishes(accept), offered)
+    assert (offer.transfer_syntax, offer.is_stored) == (EXPLICIT, is_stored)
+
+
 def test_bulk_data_without_pixels_is_octets_FRM04() -> None:
     assert said(negotiation.choose(negotiation.wishes("*/*"), offers.bulk_offers())) == f"multipart {OCTETS}{EXPLICIT}"
     collected = offers.collected_bulk_offers(JLS, is_lossy=False, has_frames=False)

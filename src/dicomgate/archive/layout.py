@@ -21,6 +21,7 @@ class Layout:
 
     dataset_offset: int
     dataset_size: int
+    is_sound: bool  # the file begins as PS3.10 says, and truly
     checksum: str  # XXH3-128 of the file; empty where nobody counted
     bulk: dict[str, Place]
     frames: NativeFrames | FragmentSummary | None
@@ -31,6 +32,7 @@ def format_layout(header: Header, checksum: str) -> bytes:
     return orjson.dumps(
         {
             "dataset": [header.dataset_offset, header.dataset_size],
+            "sound": header.is_sound,
             "checksum": checksum,
             "bulk": {path: _format_place(place) for path, place in header.bulk.items()},
             "frames": header.frames.summary() if header.frames is not None else None,
@@ -44,6 +46,7 @@ def parse_layout(text: bytes) -> Layout:
     return Layout(
         dataset_offset=tree["dataset"][0],
         dataset_size=tree["dataset"][1],
+        is_sound=tree["sound"],
         checksum=tree["checksum"],
         bulk={path: _parse_place(place) for path, place in tree["bulk"].items()},
         frames=frames.from_summary(tree["frames"]) if tree["frames"] is not None else None,

@@ -56,6 +56,11 @@ class StoredInstance:
     def _syntax(self) -> syntaxes.Syntax:
         return syntaxes.TABLE[self.row.transfer_syntax]
 
+    @property
+    def is_sound(self) -> bool:
+        """True when the stored file begins as PS3.10 says, and truly."""
+        return self._layout.is_sound
+
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The file as stored. A whole one is checked on its way: damage ends in Unavailable before the last bytes."""
         whole = range(self.row.size)
@@ -70,7 +75,7 @@ class StoredInstance:
                 f"stored as {self._syntax.name} ({self._syntax.uid}), which cannot be decompressed here yet: "
                 "ask for transfer-syntax=*"
             )
-        if self._syntax.uid == syntaxes.EXPLICIT_LITTLE:
+        if self._syntax.uid == syntaxes.EXPLICIT_LITTLE and self.is_sound:
             return self.file()
         return self._rewritten()
 

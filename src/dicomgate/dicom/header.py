@@ -27,7 +27,7 @@ class Header:
     """What a file holds, but for its large values. `bulk` tells where those lie, in the order of the data set.
 
     Offsets count from the start of the file; of the inflated data set where `is_deflated`. `opens_unknown`: values of
-    UN elements that are sequences elsewhere were read as such.
+    UN elements that are sequences elsewhere were read as such. `is_sound`: see part10.Beginning.
     """
 
     meta: JSONDataset
@@ -41,6 +41,7 @@ class Header:
     frames: FrameTable | None
     target: Target | None
     sop_class: str | None
+    is_sound: bool
     opens_unknown: bool = True
 
 
@@ -68,6 +69,7 @@ def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW
         frames=frames.build(content, attributes, scanner, syntaxes.find(beginning.transfer_syntax), limits),
         target=target,
         sop_class=_uid(attributes, "00080016"),
+        is_sound=beginning.is_sound,
         opens_unknown=scanner.opens_unknown,
     )
 

@@ -19,6 +19,7 @@ MAGIC = b"DICM"
 TRANSFER_SYNTAX = "00020010"
 _GROUP = b"\x02\x00"
 _GROUP_LENGTH = "00020000"
+_LENGTH_ELEMENT = b"\x02\0\0\0UL\x04\0"
 _WINDOW = 2 << 10  # nearly always enough
 _LONGEST = 1 << 20
 _MARGIN = 16
@@ -31,6 +32,8 @@ class Beginning:
     """What comes before the data set, and how to read that.
 
     `transfer_syntax` is what the file says, unless the data set is visibly encoded in another way; then what it is.
+    `is_sound`: preamble, letters and group length are there and right, and the transfer syntax is true, so that any
+    reader can begin here.
     """
 
     meta: JSONDataset
@@ -38,6 +41,7 @@ class Beginning:
     encoding: Encoding
     is_deflated: bool
     dataset_offset: int
+    is_sound: bool
 
 
 def read_beginning(source: Source) -> Beginning:
@@ -52,9 +56,19 @@ def read_beginning(source: Source) -> Beginning:
     said = _said(meta)
     syntax = syntaxes.find(said)
     if syntax is not None and syntax.is_deflated:
-        return Beginning(meta, said, forms.EXPLICIT_LITTLE, is_deflated=True, dataset_offset=offset)
+        is_sound = _is_sound(head, offset)
+        return Beginning(meta, said, forms.EXPLICIT_LITTLE, is_deflated=True, dataset_offset=offset, is_sound=is_sound)
     encoding = _encoding(syntax, head[offset : offset + 12], source.size - offset)
-    return Beginning(meta, _actual(said, syntax, encoding), encoding, is_deflated=False, dataset_offset=offset)
+    actual = _actual(said, syntax, encoding)
+    is_sound = said == actual and _is_sound(head, offset)
+    return Beginning(meta, actual, encoding, is_deflated=False, dataset_offset=offset, is_sound=is_sound)
+
+
+def _is_sound(head: bytes, offset: int) -> bool:
+    start = PREAMBLE + len(MAGIC)
+    length = start + len(_LENGTH_ELEMENT)
+    is_there = head[PREAMBLE:length] == MAGIC + _LENGTH_ELEMENT
+    return is_there and length + 4 + int.from_bytes(head[length : length + 4], "little") == offset
 
 
 def _said(meta: JSONDataset) -> str:

@@ -37,9 +37,14 @@ ERROR: Offers = (
 
 
 @functools.lru_cache(maxsize=256)
-def instance_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: bool, many: bool) -> Offers:
-    """A stored instance: a PS3.10 file, or its bulk data (FRM-05). `many`: of a study or series (MT-17)."""
-    files = _files(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames)
+def instance_offers(
+    transfer_syntax: str, *, is_lossy: bool, has_frames: bool, many: bool, is_sound: bool = True
+) -> Offers:
+    """A stored instance: a PS3.10 file, or its bulk data (FRM-05). `many`: of a study or series (MT-17).
+
+    `is_sound`: what is stored is such a file; if not, it is sent so only to who asks for it as stored (T2).
+    """
+    files = _files(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames, is_sound=is_sound)
     forms = (True,) if many else (True, False)
     dicom = tuple(
         Offer(
@@ -98,10 +103,10 @@ def collected_bulk_offers(transfer_syntax: str, *, is_lossy: bool, has_frames: b
     )
 
 
-def _files(transfer_syntax: str, *, is_lossy: bool, has_frames: bool) -> list[tuple[str, bool, bool]]:
+def _files(transfer_syntax: str, *, is_lossy: bool, has_frames: bool, is_sound: bool) -> list[tuple[str, bool, bool]]:
     """The transfer syntaxes in which the whole file can be sent; whether each is the default, and the stored one."""
     syntax = syntaxes.find(transfer_syntax)
-    if transfer_syntax == syntaxes.EXPLICIT_LITTLE:
+    if transfer_syntax == syntaxes.EXPLICIT_LITTLE and is_sound:
         return [(transfer_syntax, True, True)]
     if syntax is not None and not syntax.is_encapsulated:
         return [(syntaxes.EXPLICIT_LITTLE, True, False), (transfer_syntax, False, True)]

@@ -56,13 +56,17 @@ def parse(pairs: Pairs, accept: str | None = None) -> Request:
     return Request(target=Target(*found), wishes=wishes)
 
 
-def choose(wishes: tuple[Wish, ...], transfer_syntax: str, *, is_lossy: bool, has_frames: bool) -> Offer:
+def choose(
+    wishes: tuple[Wish, ...], transfer_syntax: str, *, is_lossy: bool, has_frames: bool, is_sound: bool = True
+) -> Offer:
     """The best single part of what is offered of an instance. NotAcceptable with what could be had (URI-08)."""
-    offered = offers.instance_offers(transfer_syntax, is_lossy=is_lossy, has_frames=has_frames, many=False)
+    offered = offers.instance_offers(
+        transfer_syntax, is_lossy=is_lossy, has_frames=has_frames, many=False, is_sound=is_sound
+    )
     fitting = [offer for offer in offered if offer.media_type == media_types.DICOM and not offer.is_multipart]
     found = negotiation.find(wishes, fitting)
     if found is None:
-        see = tuple(_format_wish(offer) for offer in fitting if offer.can_be_named)
+        see = tuple(dict.fromkeys(_format_wish(offer) for offer in fitting if offer.can_be_named))
         raise errors.NotAcceptable(f"nothing that was asked for can be sent; what can: {', '.join(see)}", see=see)
     return found
 
