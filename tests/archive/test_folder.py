@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from dicomgate import assembly, config, errors
+from dicomgate.archive.folder import Progress
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import FileState
 from dicomgate.testing import instances
@@ -135,3 +137,31 @@ def folder_study(folder) -> str:
     from dicomgate.dicom.uids import Level
 
     return next(iter(folder.search(Query(level=Level.STUDY)).datasets))["0020000D"]["Value"][0]
+
+
+def test_an_entry_that_cannot_be_looked_at_hides_none_of_its_neighbours(root) -> None:
+    for number in range(30):
+        (root / f"{number}.dcm").write_bytes(instances.make())
+    with assembly.open_folder(root, config.Settings()) as folder:
+        assert scan(folder) == 30
+        for number in range(5):
+            (root / f"loop{number}").symlink_to(root / f"loop{number}")
+        assert scan(folder) == 0
+        assert folder.counts().instances == 30
+
+
+def test_after_a_long_reading_new_files_are_looked_for_as_soon_as_ever(root) -> None:
+    (root / "first.dcm").write_bytes(instances.make())
+    finished = []
+    deadline = time.monotonic() + 5
+
+    def report(progress: Progress) -> None:
+        if progress.finished:
+            finished.append(progress.files)
+            (root / "second.dcm").write_bytes(instances.make())
+        else:
+            time.sleep(0.5)  # reading takes its time; walking does not
+
+    with assembly.open_folder(root, config.Settings()) as folder:
+        folder.follow(lambda: len(finished) < 2 and time.monotonic() < deadline, report, interval=0.1)
+    assert finished == [1, 2]

@@ -34,6 +34,15 @@ class Seen:
     mtime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """What a walk found, against what the index knows."""
+
+    found: dict[str, Seen]  # by path
+    vanished: list[str]
+    changed: list[Seen]  # new ones too
+
+
 @dataclass(slots=True)
 class Progress:
     """How far a scan is."""
@@ -77,12 +86,21 @@ class Folder:
 
     def scan(self, report: Callable[[Progress], None]) -> bool:
         """Bring the index up to date with the folder; True when something changed. Reads only new and changed files."""
+        return self._catch_up(self._compare(), report)
+
+    def _compare(self) -> _Difference:
         found = {seen.path: seen for seen in self._walk()}
         known = self.index.known_files()
-        vanished = [path for path in known if path not in found]
-        changed = [
-            seen for seen in found.values() if seen.path not in known or not _is_as_known(seen, known[seen.path])
-        ]
+        return _Difference(
+            found=found,
+            vanished=[path for path in known if path not in found],
+            changed=[
+                seen for seen in found.values() if seen.path not in known or not _is_as_known(seen, known[seen.path])
+            ],
+        )
+
+    def _catch_up(self, difference: _Difference, report: Callable[[Progress], None]) -> bool:
+        found, vanished, changed = difference.found, difference.vanished, difference.changed
         if vanished:
             duplicates = set(self.index.forget_files(vanished)) - {seen.path for seen in changed}
             changed += [found[path] for path in sorted(duplicates) if path in found]
@@ -103,8 +121,10 @@ class Folder:
         """Scan again and again until no longer wanted; a folder that takes long to walk is walked less often."""
         while is_wanted():
             began = time.monotonic()
-            self.scan(report)
-            pause = max(interval, 20 * (time.monotonic() - began) if interval else 0.0)
+            difference = self._compare()
+            walked = time.monotonic() - began  # without the reading: after a long one new files are looked for as soon
+            self._catch_up(difference, report)
+            pause = max(interval, 20 * walked if interval else 0.0)
             until = time.monotonic() + min(pause, 60.0)
             while is_wanted() and time.monotonic() < until:
                 time.sleep(0.2)
@@ -117,13 +137,19 @@ class Folder:
                     for entry in entries:
                         if entry.is_dir(follow_symlinks=False):
                             waiting.append(Path(entry.path))
-                        elif entry.is_file():
-                            yield self._see(entry)
+                        elif (seen := self._see(entry)) is not None:
+                            yield seen
             except OSError:
                 continue  # gone or closed to us since its parent was read; the next walk looks again
 
-    def _see(self, entry: os.DirEntry[str]) -> Seen:
-        found = entry.stat()
+    def _see(self, entry: os.DirEntry[str]) -> Seen | None:
+        """None for what is no file, is gone by now or points at itself: its neighbours are seen all the same."""
+        try:
+            if not entry.is_file():
+                return None
+            found = entry.stat()
+        except OSError:
+            return None
         path = Path(entry.path).relative_to(self.root).as_posix()
         return Seen(folder.format_key(path), found.st_size, found.st_mtime_ns)
 
