@@ -33,6 +33,7 @@ from dicomgate.spool import Spool
 
 INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
+_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = _PLACES = "blobs", "spool", "aside", "reserve", "lock"
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -53,15 +54,20 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
     """The archive in a data folder, which is made if it is missing.
 
     Unavailable while it is being rebuilt, and when its index is missing: an empty one would take what is stored for
-    left-overs.
+    left-overs. Malformed for a folder with somebody's files in it: nothing is ever written beside those.
     """
     if not create and not (data / INDEX).exists():
         raise errors.NotFound(f"no archive in {data}")
     _make_directory(data)
+    if not _is_archive(data) and _holds_other_files(data):
+        raise errors.Malformed(
+            f"{data} holds files and is no data folder; name a new or empty one, "
+            f'or serve the files where they lie: "dicomgate serve {data}"'
+        )
     with _locked(data, exclusive=False):
         if (data / _FRESH).exists():
             _remove_database(data / _FRESH)  # of a rebuild that was killed
-        blobs = LocalBlobs(data / "blobs")
+        blobs = LocalBlobs(data / _BLOBS)
         try:
             if next(blobs.keys(), None) is not None and not (data / INDEX).exists():
                 raise errors.Unavailable(
@@ -77,13 +83,15 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
 def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], None]) -> Iterator[Damage]:
     """Build the index again from the blobs alone and put it in place. Unavailable while a server uses the folder.
 
-    Killed at any moment, it leaves the old index whole, or no index, or the new one.
+    Killed at any moment, it leaves the old index whole, or no index, or the new one. NotFound where no archive is.
     """
+    if not _is_archive(data):
+        raise errors.NotFound(f"no archive in {data}")
     fresh, old = data / _FRESH, data / INDEX
     with _locked(data, exclusive=True):
         _close_old_index(data, settings)
         _remove_database(fresh)
-        with closing(LocalBlobs(data / "blobs")) as blobs, closing(SqliteIndex(fresh)) as index:
+        with closing(LocalBlobs(data / _BLOBS)) as blobs, closing(SqliteIndex(fresh)) as index:
             yield from _archive(data, settings, blobs, index).reindex(index, progress)
         if _has_log(fresh):
             raise errors.Unavailable("the new index could not be finished; the one there was stays")
@@ -192,8 +200,8 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
     return Archive(
         blobs=blobs,
         index=index,
-        spool=Spool(data / "spool"),
-        aside=Aside(data / "aside"),
+        spool=Spool(data / _SPOOL),
+        aside=Aside(data / _ASIDE),
         reserve=_reserve(data),
         duplicates=Duplicates(settings.store.duplicates),
         limits=limits(settings),
@@ -202,7 +210,7 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
 
 
 def _reserve(data: Path) -> Reserve:
-    return Reserve(data / "reserve")
+    return Reserve(data / _RESERVE)
 
 
 def _listen(here: Connection, report: Callable[[Progress], None]) -> None:
@@ -235,12 +243,25 @@ def _tell(there: Connection, progress: Progress) -> None:
         raise SystemExit(0) from None
 
 
+def _is_archive(data: Path) -> bool:
+    """True also when the index was lost."""
+    return (data / INDEX).exists() or (data / _BLOBS).is_dir()
+
+
+def _holds_other_files(data: Path) -> bool:
+    """True when there is more than we make before there is an index, and than file systems and desktops leave."""
+    names = (path.name for path in data.iterdir())
+    return any(
+        name not in {*_PLACES, "lost+found"} and not name.startswith((".", f"{INDEX}-", _FRESH)) for name in names
+    )
+
+
 @contextmanager
 def _locked(data: Path, *, exclusive: bool) -> Iterator[None]:
     """Servers and stores share the folder; a rebuild has it alone."""
     if not data.is_dir():
         raise errors.NotFound(f"no such folder: {data}")
-    with (data / "lock").open("a") as file:
+    with (data / _LOCK).open("a") as file:
         try:
             fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -257,7 +278,7 @@ def _close_old_index(data: Path, settings: config.Settings) -> None:
     if (data / INDEX).exists():
         with (
             suppress(errors.Fault),
-            closing(LocalBlobs(data / "blobs")) as blobs,
+            closing(LocalBlobs(data / _BLOBS)) as blobs,
             closing(SqliteIndex(data / INDEX)) as index,
         ):
             _archive(data, settings, blobs, index).sweep()

@@ -114,3 +114,19 @@ def test_spool_of_a_dead_process_is_swept_D5(archive) -> None:
     assert not left.exists()
     assert len(list(archive.spool.directory.iterdir())) == 1, "a living process keeps its own"
     arrival.discard()
+
+
+def test_no_archive_is_made_among_somebodys_files(tmp_path) -> None:
+    (tmp_path / "scan.dcm").write_bytes(instances.make())
+    with pytest.raises(errors.Malformed, match="no data folder"), assembly.open_archive(tmp_path, config.Settings()):
+        pass
+    with pytest.raises(errors.NotFound, match="no archive"):
+        list(assembly.rebuild(tmp_path, config.Settings(), lambda _: None))
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.dcm"]
+
+
+@pytest.mark.parametrize("name", ["lost+found", ".DS_Store", "lock", "spool", "index.rebuilt.sqlite-wal"])
+def test_an_archive_is_made_beside_what_file_systems_and_a_killed_start_leave(name, tmp_path) -> None:
+    (tmp_path / name).touch() if "." in name or name == "lock" else (tmp_path / name).mkdir()
+    with assembly.open_archive(tmp_path, config.Settings()) as archive:
+        assert archive.counts().instances == 0
