@@ -16,7 +16,7 @@ import pydicom
 import pytest
 from dicomweb_client import DICOMwebClient
 from interop_compare import differences, read_metadata
-from interop_corpus import DATA, Layer, Sample, batches, lay_out, needs_data, read_corpus
+from interop_corpus import DATA, PREAMBLE, Layer, Sample, batches, is_same_file, lay_out, needs_data, read_corpus
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 from pydicom.uid import UID
@@ -28,7 +28,6 @@ from dicomgate.testing.processes import Running
 
 pytestmark = [needs_data, pytest.mark.slow, pytest.mark.timeout(300)]
 
-PREAMBLE = 128
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")
 STORED = {"Accept": "application/dicom; transfer-syntax=*"}
@@ -240,14 +239,6 @@ def test_each_comes_back_byte_for_byte(archives: list[Archive]) -> None:
         if not is_same_file(archive.get(path, STORED), sample.content()):
             wrong.append(sample.name)
     assert not wrong
-
-
-def is_same_file(got: bytes, sent: bytes) -> bool:
-    if sent[PREAMBLE : PREAMBLE + 4] != b"DICM":
-        return got == sent
-    start = sent[:PREAMBLE]
-    is_kept = not any(start) or start[:4] in {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
-    return got == (start if is_kept else bytes(PREAMBLE)) + sent[PREAMBLE:]
 
 
 def test_studies_come_back_whole_to_the_client(archives: list[Archive]) -> None:
