@@ -1,7 +1,7 @@
 """Values as they are compared."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate.dicom import attributes
@@ -11,6 +11,7 @@ from dicomgate.testing.entries import dataset
 TIMES = st.from_regex(r"([01][0-9]|2[0-3])([0-5][0-9]([0-5][0-9](\.[0-9]{1,6})?)?)?", fullmatch=True)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.text(max_size=30))
 def test_folding_is_stable(name):
     folded = values.fold(name)
@@ -31,6 +32,7 @@ def test_folded_names(name, folded):
     assert values.fold(name) == folded
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(TIMES)
 def test_a_time_lies_between_its_ends(time):
     low, high = values.earliest(time), values.latest(time)
@@ -41,6 +43,7 @@ def test_a_time_lies_between_its_ends(time):
     assert high.startswith(digits)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.dates(), TIMES, st.dates(), TIMES)
 def test_moments_grow_with_time(first_day, first_time, second_day, second_time):
     first = (first_day.strftime("%Y%m%d").zfill(8), values.earliest(first_time))
@@ -75,11 +78,17 @@ def test_texts_are_bounded_and_without_nul():
     assert values.texts(None) == values.texts({"vr": "LO"}) == []
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.fixed_dictionaries(
         {},
         optional={
-            tag: st.one_of(st.none(), st.integers(0, 9), st.text(max_size=4), st.lists(st.integers(-(1 << 31), 1 << 32), max_size=3))
+            tag: st.one_of(
+                st.none(),
+                st.integers(0, 9),
+                st.text(max_size=4),
+                st.lists(st.integers(-(1 << 31), 1 << 32), max_size=3),
+            )
             for tag in columns.INSTANCE_ANSWER
         },
     )
@@ -114,6 +123,7 @@ def test_a_study_does_not_carry_what_is_huge():
     assert "00104000" not in texts.more
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(max_size=300), st.lists(st.binary(max_size=300), max_size=3))
 def test_metadata_is_unpacked_as_it_was_packed(first, others):
     dictionary = metadata.make_dictionary(first)

@@ -139,8 +139,12 @@ class Readers:
             if self._idle:
                 return self._idle.pop()
         connection = _open(self._path)
-        connection.execute("PRAGMA query_only = ON")
-        connection.execute("PRAGMA automatic_index = OFF")  # it would read a whole table for an index it throws away
+        try:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA automatic_index = OFF")  # it would read a table for an index it throws away
+        except sqlite3.Error as error:
+            connection.close()
+            raise fault(error) from error
         return connection
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
