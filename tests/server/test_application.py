@@ -138,8 +138,12 @@ def test_what_the_origin_cannot_is_not_offered() -> None:
     made = Made()
     reading = Origin(search=made, retrieve=made)
     with serving(Application(reading, log=Log(lambda line: None))) as served:
-        assert served.ask("POST", f"{ROOT}/studies").headers["allow"] == "GET, HEAD, OPTIONS"
-        assert served.ask("DELETE", INSTANCE).status == 405
+        stored = served.ask("POST", f"{ROOT}/studies")
+        assert (stored.status, stored.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert b"only read" in stored.body
+        deleted = served.ask("DELETE", INSTANCE)
+        assert deleted.status == 405
+        assert b"not switched on" in deleted.body
 
 
 def test_delete_is_204_AMB_21(serve_made: Callable[..., Served]) -> None:

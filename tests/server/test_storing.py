@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import json
 import os
 import threading
@@ -167,6 +168,17 @@ def test_no_type_is_415(serve_made: Callable[..., Served]) -> None:
     assert serve_made(Made()).ask("POST", STUDIES, {}, b"abc").status == 415
 
 
+@pytest.mark.parametrize("content_type", [RELATED, "application/dicom"])
+def test_encoded_body_is_415_and_plain_ones_may_say_so(serve_made: Callable[..., Served], content_type: str) -> None:
+    made = Made()
+    served = serve_made(made)
+    body = body_of(b"/1") if content_type == RELATED else b"/1"
+    refused = post(served, gzip.compress(body), content_type, Content_Encoding="gzip")
+    assert (refused.status, made.accepted) == (415, [])
+    assert b"Content-Encoding" in refused.body
+    assert post(served, body, content_type, Content_Encoding="Identity").status == 200
+
+
 def test_expected_body_is_asked_for_when_it_is_wanted(serve_made: Callable[..., Served]) -> None:
     made = Made()
     with serve_made(made).line() as line:
@@ -314,6 +326,7 @@ def test_no_closing_delimiter_is_400_with_what_was_stored_MP_07(
     whole = body_of(b"/1", os.urandom(9 * MIB))
     reply = post(serve_made(made), whole[:-20])
     assert (reply.status, stored(reply)) == (400, 1)
+    assert "closing delimiter" in reply.headers["warning"], "a report of success alone would not tell why it is 400"
     assert made.accepted == [b"/1"]
     assert spooled(spool_folder) == []
 

@@ -125,7 +125,7 @@ class Application:
     async def _serve_resource(self, exchange: Exchange, path: str) -> None:
         resource = resources.parse(path)
         exchange.kind = f"{resource.kind.value} {resource.level.name.lower()}"
-        if not await self._may_go_on(exchange, self._methods(resource)):
+        if not await self._may_go_on(exchange, self._methods(resource), _why_not(exchange.request.method, resource)):
             return
         match exchange.request.method:
             case "POST":
@@ -141,14 +141,14 @@ class Application:
         deleting = ("DELETE",) if self._door.origin.delete is not None and resource.can_be_deleted else ()
         return (*_READING, *storing, *deleting)
 
-    async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...]) -> bool:
+    async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...], why_not: str = "") -> bool:
         """False when the method was answered here: a preflight or OPTIONS. NotAllowed for one that is not offered."""
         request = exchange.request
         if request.method in methods:
             return True
         offered = (*methods, "OPTIONS")
         if request.method != "OPTIONS":
-            raise errors.NotAllowed(f"expected {', '.join(methods)} here", see=offered)
+            raise errors.NotAllowed(f"{why_not}expected {', '.join(methods)} here", see=offered)
         is_preflight = request.header(b"access-control-request-method") is not None
         preflight = cors.PREFLIGHT if is_preflight else ()
         await exchange.answer(204, [(b"allow", ", ".join(offered).encode("ascii")), *preflight])
@@ -212,6 +212,15 @@ class Application:
             sent=exchange.sent,
             peer=exchange.request.peer,
         )
+
+
+def _why_not(method: str, resource: Resource) -> str:
+    """What to say of a deed that the resource has, when this server was not set up to do it."""
+    if method == "POST" and resource.can_take_instances:
+        return "what is served here is only read, nothing can be stored; "
+    if method == "DELETE" and resource.can_be_deleted:
+        return "deletion is not switched on here; "
+    return ""
 
 
 def _begin(

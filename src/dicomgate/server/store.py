@@ -12,7 +12,7 @@ from typing import Final
 from dicomgate import errors
 from dicomgate.dicom import jsonmodel, xmlmodel
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused
-from dicomgate.dicomweb import media_types, multipart, negotiation, offers, store_report
+from dicomgate.dicomweb import media_types, multipart, negotiation, offers, store_report, warning
 from dicomgate.dicomweb.media_types import MediaType
 from dicomgate.dicomweb.multipart import PartBegin, PartData, PartEnd
 from dicomgate.dicomweb.negotiation import Offer
@@ -26,6 +26,7 @@ from dicomgate.server.settings import Settings
 from dicomgate.server.threads import Threads
 from dicomgate.spool import Spool
 
+_PLAIN: Final = "identity"
 _TAKEN: Final = ('multipart/related; type="application/dicom"', media_types.DICOM)
 
 
@@ -138,6 +139,9 @@ def _refusal(part_type: str | None) -> Refused | None:
 
 def _content_type(request: Request) -> MediaType:
     """What the body claims to be. UnsupportedMedia when that is not taken here."""
+    encoding = request.header(b"content-encoding") or _PLAIN
+    if encoding.strip().lower() != _PLAIN:
+        raise errors.UnsupportedMedia("a body with a Content-Encoding; expected it as it is")  # RFC 9110 §8.4
     said = request.header(b"content-type")
     if not said:
         raise errors.UnsupportedMedia("a body without Content-Type", see=_TAKEN)
@@ -167,6 +171,8 @@ async def _answer(
     status = report.status if fault is None else status_of(fault)
     content_type, body = _format(report.dataset, offer)
     headers = [field("content-type", content_type)]
+    if fault is not None:
+        headers.append(field("warning", warning.format_warning(root, fault.message)))
     if report.location:
         headers.append(field("location", report.location))
     if report.warning:
