@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 import uvicorn
 
-from dicomgate.server import logs
+from dicomgate.server import logs, memory
 from dicomgate.server.census import Census
 from dicomgate.server.connection import Connection
 from dicomgate.server.logs import Log
@@ -80,6 +80,7 @@ class Server(uvicorn.Server):
 
     def run_on(self, listening: socket.socket) -> None:
         """Serve on a socket that listens already."""
+        memory.keep()
         self.run(sockets=[listening])
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
