@@ -86,6 +86,37 @@ def test_of_two_files_of_one_instance_the_first_by_name_counts(root) -> None:
         assert sorted(record.path for record in folder.problems()) == ["b.dcm", "k.dcm", "m.dcm", "z.dcm"]
 
 
+def test_a_file_that_becomes_another_instance_or_none(root) -> None:
+    old, new = instances.new_target(), instances.new_target()
+    path = root / "a.dcm"
+    path.write_bytes(instances.make(old))
+    (root / "b.dcm").write_bytes(instances.make(old))
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        path.write_bytes(instances.make(new, rows=9))
+        scan(folder)
+        assert folder.index.find_row(old).key == "b.dcm", "the second file of the instance takes over"
+        assert folder.index.find_row(new).key == "a.dcm"
+        path.write_text("no longer an image")
+        scan(folder)
+        assert folder.counts().instances == 1
+        assert folder.index.find_row(new) is None
+
+
+def test_a_file_whose_instance_moves_to_another_study(root) -> None:
+    old = instances.new_target()
+    new = Target(instances.new_target().study, instances.new_target().series, old.instance)
+    path = root / "a.dcm"
+    path.write_bytes(instances.make(old))
+    with assembly.open_folder(root, config.Settings()) as folder:
+        scan(folder)
+        path.write_bytes(instances.make(new, rows=9))
+        scan(folder)
+        assert folder.index.find_row(new).key == "a.dcm"
+        assert folder_study(folder) == new.study
+        assert folder.counts().studies == 1
+
+
 def test_problems_are_counted_and_named(root) -> None:
     (root / "notes.txt").write_text("not an image")
     (root / "cut.dcm").write_bytes(instances.make()[:705])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ class _Difference:
     """What a walk found, against what the index knows."""
 
     found: dict[str, Seen]  # by path
+    known: dict[str, FileRecord]
     vanished: list[str]
     changed: list[Seen]  # new ones too
 
@@ -93,6 +95,7 @@ class Folder:
         known = self.index.known_files()
         return _Difference(
             found=found,
+            known=known,
             vanished=[path for path in known if path not in found],
             changed=[
                 seen for seen in found.values() if seen.path not in known or not _is_as_known(seen, known[seen.path])
@@ -100,16 +103,20 @@ class Folder:
         )
 
     def _catch_up(self, difference: _Difference, report: Callable[[Progress], None]) -> bool:
-        found, vanished, changed = difference.found, difference.vanished, difference.changed
+        found, known, vanished, changed = difference.found, difference.known, difference.vanished, difference.changed
+        waiting = {seen.path for seen in changed}
         if vanished:
-            duplicates = set(self.index.forget_files(vanished)) - {seen.path for seen in changed}
-            changed += [found[path] for path in sorted(duplicates) if path in found]
-        changed.sort(key=lambda seen: seen.path)  # of two files of one instance the first by name, on any file system
-        progress = Progress(files=len(found), waiting=len(changed))
-        for start in range(0, len(changed), _BATCH):
+            waiting.update(path for path in self.index.forget_files(vanished) if path in found)
+        progress = Progress(files=len(found), waiting=len(waiting))
+        queue = deque(sorted(waiting))  # of two files of one instance the first by name counts on any file system
+        while queue:
             report(progress)
-            batch = changed[start : start + _BATCH]
-            self._take(batch)
+            batch = [queue.popleft() for _ in range(min(_BATCH, len(queue)))]
+            again = [path for path in self._take([found[path] for path in batch], known) if path in found]
+            new = [path for path in again if path not in waiting or path in batch]
+            waiting.update(new)
+            queue.extend(new)
+            progress.waiting += len(new)
             progress.read += len(batch)
         progress.finished = True
         report(progress)
@@ -153,22 +160,21 @@ class Folder:
         path = Path(entry.path).relative_to(self.root).as_posix()
         return Seen(folder.format_key(path), found.st_size, found.st_mtime_ns)
 
-    def _take(self, batch: list[Seen]) -> None:
-        records: list[FileRecord] = []
-        entries: list[tuple[Seen, Entry]] = []
-        for seen in batch:
-            read = self._read(seen)
-            if isinstance(read, FileRecord):
-                records.append(read)
-            else:
-                entries.append((seen, read))
+    def _take(self, batch: list[Seen], known: dict[str, FileRecord]) -> list[str]:
+        """Read some files into the index; the paths of others that are to be read again because of them."""
+        read = [(seen, self._read(seen)) for seen in batch]
+        gone = [seen.path for seen, what in read if _holds_another(what, known.get(seen.path))]
+        again = self.index.forget_files(gone) if gone else []
+        entries = [(seen, what) for seen, what in read if isinstance(what, Entry)]
         added = self.index.add_many([entry for _, entry in entries], policy.judge_in_place)
+        records = [what for _, what in read if isinstance(what, FileRecord)]
         for (seen, entry), result in zip(entries, added, strict=True):
             is_second = result.verdict is Verdict.KEEP_OLD
             state = FileState.DUPLICATE if is_second else FileState.INDEXED
             reason = "another file holds the same SOP Instance UID" if is_second else ""
             records.append(_record(seen, state, reason, entry.target.instance or ""))
         self.index.record_files(records)
+        return again
 
     def _read(self, seen: Seen) -> Entry | FileRecord:
         try:
@@ -197,6 +203,13 @@ class Folder:
             checksum="",
             received=seen.mtime_ns / 1e9,
         )
+
+
+def _holds_another(read: Entry | FileRecord, known: FileRecord | None) -> bool:
+    """True when the file was indexed and is no longer that instance."""
+    if known is None or known.state is not FileState.INDEXED:
+        return False
+    return isinstance(read, FileRecord) or read.target.instance != known.instance
 
 
 def _is_as_known(seen: Seen, known: FileRecord) -> bool:
