@@ -17,7 +17,7 @@ from dicomgate.index.metadata import Packer
 COUNTED = 500
 """Matches after a page are counted exactly up to here, and beyond it if a moment is enough."""
 
-_MOMENT = 0.01
+_MOMENT = 0.1
 _FURTHEST = 1 << 40
 
 _STUDIES = """
