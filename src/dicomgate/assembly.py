@@ -58,7 +58,7 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
     """
     if not create and not (data / INDEX).exists():
         raise errors.NotFound(f"no archive in {data}")
-    _make_directory(data)
+    data.mkdir(parents=True, exist_ok=True)  # the blob store, which begins below, makes its name durable
     if not _is_archive(data) and _holds_other_files(data):
         raise errors.Malformed(
             f"{data} holds files and is no data folder; name a new or empty one, "
@@ -299,15 +299,6 @@ def _remove_database(database: Path) -> None:
     _sync_directory(database.parent)
     _log(database).unlink(missing_ok=True)
     database.with_name(database.name + "-shm").unlink(missing_ok=True)
-
-
-def _make_directory(directory: Path) -> None:
-    """Make a directory, durably, and those above it."""
-    if directory.is_dir():
-        return
-    _make_directory(directory.parent)
-    directory.mkdir(exist_ok=True)
-    _sync_directory(directory.parent)
 
 
 def _sync_directory(directory: Path) -> None:
