@@ -125,6 +125,9 @@ def serve(
 ) -> None:
     """Serve a data folder, or a folder in place, until told to stop. `announce` hears where, when it is ready."""
     section = settings.server
+    if data is not None and section.workers > 1:
+        with open_archive(data, settings):
+            pass  # what is wrong with the folder is said here, once and plainly; a worker could only end
     run.serve(
         functools.partial(application, settings, data=data, folder=folder),
         host=section.host,

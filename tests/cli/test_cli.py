@@ -136,3 +136,13 @@ def test_a_wrong_setting_is_2(capsys, monkeypatch):
     monkeypatch.setenv("DICOMGATE__SERVER__PROT", "1")
     assert main.run(["config", "show"]) == 2
     assert "did you mean DICOMGATE__SERVER__PORT?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_what_is_wrong_with_a_data_folder_is_said_once_whoever_would_have_served_it(workers, tmp_path, capfd):
+    (tmp_path / "scan.dcm").write_bytes(b"somebody's")
+    assert main.run(["serve", "--data", str(tmp_path), "--port", "0", "--workers", workers]) == main.USAGE
+    told = capfd.readouterr().err
+    assert "no data folder" in told
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["scan.dcm"]
