@@ -69,7 +69,9 @@ def test_bytes_then_name_then_row_then_answer(
         record.steps.clear()
         assert archive.origin.delete is not None
         assert archive.origin.delete.delete(specimen.target) == 1
-        assert record.steps == [("remove", "index"), ("unlink", "blob"), ("forget_garbage", "index")]
+        assert record.steps == [
+            ("remove", "index"), ("unlink", "blob"), ("sync", "directory"), ("forget_garbage", "index")
+        ]  # fmt: skip
 
 
 def _store(archive: Archive, content: bytes) -> None:

@@ -21,12 +21,14 @@ from crash_check import check_all, check_folder, check_touched, verify
 from crash_client import Client, Report
 from crash_disk import mounted
 from crash_instances import LARGE, MIDDLE, SMALL, Maker, Specimen
-from crash_ledger import Ledger
+from crash_ledger import Ledger, State
 from crash_load import Load, path
 from crash_power import Call, Model
 from crash_server import Server
 
 from dicomgate import assembly, config
+from dicomgate.archive.archive import Archive
+from dicomgate.dicom import header
 from dicomgate.dicom.uids import Target
 from dicomgate.testing.serving import serving
 
@@ -155,6 +157,37 @@ def _come_back(model: Model, here: Path, ledger: Ledger, survive: float, chance:
         check_all(client, ledger)
         check_folder(data)
     verify(data)
+
+
+def test_a_power_cut_that_costs_the_index(recorded: tuple[Path, list[Call], Deeds], here: Path, chance: Random) -> None:
+    """Built from the blobs alone it has what was acknowledged, and nothing that was deleted (D6, D7)."""
+    top, calls, deeds = recorded
+    ends = [place for place, _ in _answers(top, calls)]
+    cuts = {*chance.sample(ends, 5), ends[-1]}
+    model, answered = Model(top), set()
+    for place, call in enumerate(calls):
+        port = model.replay(call)
+        if port is not None:
+            answered.add(port)
+        if place in cuts:
+            model.make(here / "top", 0.0, chance)
+            data = here / "top" / "new" / "data"
+            for path in data.glob("index.sqlite*"):
+                path.unlink()
+            list(assembly.rebuild(data, SETTINGS, lambda size: None))
+            with assembly.open_archive(data, SETTINGS) as archive:
+                found = {target.instance for target in _instances(archive)}
+            items = deeds.ledger(answered).items
+            assert {uid for uid, item in items.items() if item.state is State.PRESENT} <= found
+            assert not {uid for uid, item in items.items() if item.state is State.ABSENT} & found
+
+
+def _instances(archive: Archive) -> Iterator[Target]:
+    for key, _, _ in archive.index.keys():  # noqa: SIM118
+        with archive.blobs.open(key) as blob:
+            target = header.read(blob).target
+            assert target is not None
+            yield target
 
 
 def _answers(top: Path, calls: list[Call]) -> Iterator[tuple[int, int]]:

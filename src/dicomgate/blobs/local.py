@@ -100,7 +100,7 @@ class LocalBlobs:
         try:
             for key in keys:
                 path = places.path(self._root, key)
-                if self._unlink(path) and path.parent.name not in self._runs:  # ours are synced when they are left
+                if self._unlink(path):
                     touched.add(path.parent)
             for directory in touched:
                 sweep.tidy(self._disk, self._root, directory)
