@@ -48,8 +48,25 @@ def make() -> Small:
     return Small()
 
 
+class Late(Small):
+    """Tells `starting` and takes its time before it serves."""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            print("starting", flush=True)
+            await asyncio.sleep(1.0)
+        await super().__call__(scope, receive, send)
+
+
+def late() -> Small:
+    return Late()
+
+
+MAKERS = {"make": make, "broken": broken, "late": late}
+
+
 if __name__ == "__main__":
-    workers, seconds, maker = int(sys.argv[1]), float(sys.argv[2]), {"make": make, "broken": broken}[sys.argv[3]]
+    workers, seconds, maker = int(sys.argv[1]), float(sys.argv[2]), MAKERS[sys.argv[3]]
     serve(
         maker,
         port=0,

@@ -76,6 +76,14 @@ def test_what_is_in_flight_is_finished(workers: int, number: signal.Signals) -> 
         assert "returned" in out
 
 
+def test_a_stop_while_workers_start_ends_quietly() -> None:
+    with program(2, maker="late") as running:
+        assert running.process.stdout.readline() == "starting\n"
+        os.killpg(running.process.pid, signal.SIGINT)
+        code, _, err = running.end()
+        assert (code, err) == (0, "")
+
+
 def test_upload_in_flight_is_finished() -> None:
     with program(2) as running:
         served = running.wait_until_ready()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import multiprocessing
 import os
 import signal
@@ -43,10 +42,12 @@ def _work(
         if server is not None:
             server.should_exit = True
 
+    def tell_ready() -> None:
+        with contextlib.suppress(OSError):  # told to stop meanwhile
+            parent.send_bytes(b"ready")
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server = Server(
-        make_application(), manner, functools.partial(parent.send_bytes, b"ready"), stop_on=(signal.SIGTERM,)
-    )
+    server = Server(make_application(), manner, tell_ready, stop_on=(signal.SIGTERM,))
     threading.Thread(target=stop_with_parent, name="parent watcher", daemon=True).start()
     with listening:
         if not is_over.is_set():
