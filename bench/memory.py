@@ -16,8 +16,11 @@ _SETTLE_SECONDS = 1.0
 
 def figures(bench: Bench) -> Iterator[Figure]:
     """The one."""
-    with processes.bare_uvicorn(bench.scratch) as server:
-        bare = _idle(bench, server, Requests(paths=["/"]))
+    files = bench.scratch / "small"
+    files.mkdir()
+    (files / "answer").write_bytes(b"ok")
+    with processes.bare_uvicorn(bench.scratch, files) as server:
+        bare = _idle(bench, server, Requests(paths=["/answer"]))
     with processes.dicomgate(bench.scratch / "idle") as server:
         ours = _idle(bench, server, Requests(paths=["/studies"], expected=204))
     yield Amount(

@@ -87,20 +87,29 @@ def dicomgate(data: Path) -> Iterator[Server]:
 
 
 BARE = """
-import asyncio, sys, uvicorn
+import os, sys, uvicorn
+STEP = 256 << 10
 async def application(scope, receive, send):
     if scope["type"] != "http":
         return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    descriptor = os.open(sys.argv[1] + scope["path"], os.O_RDONLY)
+    try:
+        size = os.fstat(descriptor).st_size
+        length = (b"content-length", b"%d" % size)
+        await send({"type": "http.response.start", "status": 200, "headers": [length]})
+        for offset in range(0, size, STEP):
+            piece = os.pread(descriptor, STEP, offset)
+            await send({"type": "http.response.body", "body": piece, "more_body": offset + STEP < size})
+    finally:
+        os.close(descriptor)
 uvicorn.run(application, port=0, loop="uvloop", http="httptools", lifespan="off", access_log=False, log_level="info")
 """
 
 
 @contextmanager
-def bare_uvicorn(scratch: Path) -> Iterator[Server]:
-    """The HTTP server's library with nothing behind it."""
-    with _started([sys.executable, "-c", BARE], scratch / "uvicorn.log") as (process, log):
+def bare_uvicorn(scratch: Path, files: Path) -> Iterator[Server]:
+    """The HTTP server's library with nothing behind it but files, read in its event loop."""
+    with _started([sys.executable, "-c", BARE, str(files)], scratch / "uvicorn.log") as (process, log):
         address = _wait_for_line(process, log, re.compile(r"running on (http://[0-9.:]+)"))
         parts = urlsplit(address)
         assert parts.hostname is not None

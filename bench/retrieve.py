@@ -6,29 +6,49 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 from bench import data, measure, processes, store
 from bench.caller import Requests
-from bench.measure import Amount, Figure, Target
+from bench.measure import NO_TARGET, Amount, Figure, Target
 from bench.processes import Server
 from bench.scale import Bench
 
+NGINX = "nginx"
 STUDY = SERIES = 900_000
 _FIRST = 900_001
 _LARGE = 990_000
-_STALLED_SECONDS = 3.0
 
 
 def figures(bench: Bench) -> Iterator[Figure]:
-    """All of them; those beside nginx only where it is."""
+    """All of them; what is beside nginx only where it is."""
     with ExitStack() as stack:
         server = stack.enter_context(processes.dicomgate(bench.scratch / "retrieved"))
         _fill(bench, server)
-        if bench.has_nginx:
-            static = stack.enter_context(processes.nginx(bench.scratch))
-            yield from _small(bench, server, static)
-            yield from _series(bench, server, static)
+        idle = server.memory()
+        server.forget_most_memory()
+        for limit, static in limits(bench, stack):
+            yield from _small(bench, server, static, limit)
+            yield from _series(bench, server, static, limit)
+        yield Amount(
+            group="memory",
+            operation="most while these were retrieved, over idle",
+            unit="MB",
+            ours=server.most_memory() - idle,
+        )
         yield from _stalled(bench, server)
+
+
+def limits(bench: Bench, stack: ExitStack) -> Iterator[tuple[str, Server]]:
+    """Servers of the same bytes from files."""
+    if bench.has_nginx:
+        yield NGINX, stack.enter_context(processes.nginx(bench.scratch))
+    if bench.scale.has_bare:
+        yield "bare uvicorn", stack.enter_context(processes.bare_uvicorn(bench.scratch, files_of(bench)))
+
+
+def files_of(bench: Bench) -> Path:
+    return bench.scratch / "nginx" / "files"
 
 
 def _fill(bench: Bench, server: Server) -> None:
@@ -42,14 +62,14 @@ def _fill(bench: Bench, server: Server) -> None:
     large = data.write_large(bench.scratch / "large-retrieved", bench.scale.large, store.BEFORE, store.AFTER)
     large.renumber(_LARGE)
     bench.caller.call(server, store.post(large.path, [(0, large.path.stat().st_size)]), 1, 1)
-    files = bench.scratch / "nginx" / "files"
+    files = files_of(bench)
     files.mkdir(parents=True)
     (files / "instance").write_bytes(parts[0])
     (files / "frame").write_bytes(data.noise(data.FRAME_SIZE))
     bodies.rename(files / "series")  # as long as the answer, but for the parts' headers
 
 
-def _small(bench: Bench, server: Server, static: Server) -> Iterator[Figure]:
+def _small(bench: Bench, server: Server, static: Server, limit: str) -> Iterator[Figure]:
     series = f"/studies/{data.study_uid(STUDY)}/series/{data.series_uid(SERIES)}"
     instances = [
         f"{series}/instances/{data.instance_uid(_FIRST + number)}" for number in range(min(16, bench.scale.slices))
@@ -65,12 +85,12 @@ def _small(bench: Bench, server: Server, static: Server) -> Iterator[Figure]:
                 turns=bench.scale.turns,
                 group="retrieve",
                 operation=f"{name} of 512 KB, {connections} at a time",
-                limit="nginx, the same file",
-                target=Target(cpu=2),
+                limit=f"{limit}, the same file",
+                target=Target(cpu=2) if limit == NGINX else NO_TARGET,
             )
 
 
-def _series(bench: Bench, server: Server, static: Server) -> Iterator[Figure]:
+def _series(bench: Bench, server: Server, static: Server, limit: str) -> Iterator[Figure]:
     path = f"/studies/{data.study_uid(STUDY)}/series/{data.series_uid(SERIES)}"
     requests = Requests(paths=[path], accept='multipart/related; type="application/dicom"; transfer-syntax=*')
     size = data.ct().size * bench.scale.slices / 1e6
@@ -81,8 +101,8 @@ def _series(bench: Bench, server: Server, static: Server) -> Iterator[Figure]:
             turns=bench.scale.turns,
             group="retrieve",
             operation=f"a series of {size:.0f} MB as multipart, {connections} at a time",
-            limit="nginx, the same bytes",
-            target=Target(cpu=2),
+            limit=f"{limit}, the same bytes",
+            target=Target(cpu=2) if limit == NGINX else NO_TARGET,
         )
 
 
@@ -111,7 +131,7 @@ def _stalled(bench: Bench, server: Server) -> Iterator[Figure]:
             for _ in range(3):
                 caller = stack.enter_context(socket.create_connection((server.host, server.port)))
                 caller.sendall(head)
-            time.sleep(_STALLED_SECONDS)
+            time.sleep(bench.scale.stalled)
             after = server.memory()
         yield Amount(
             group="memory",

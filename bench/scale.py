@@ -20,6 +20,8 @@ class Scale:
     indexed: int  # instances of the index that is searched
     written: int  # instances of an index that is written to be timed
     factor: float  # of the numbers of small requests
+    has_bare: bool  # also beside bare uvicorn
+    stalled: float  # seconds that stalled readers are watched
 
     def requests(self, count: int) -> int:
         """So many, or fewer."""
@@ -35,6 +37,8 @@ FULL = Scale(
     indexed=100_000,
     written=5_000,
     factor=1.0,
+    has_bare=True,
+    stalled=3.0,
 )
 QUICK = Scale(
     name="quick",
@@ -45,6 +49,8 @@ QUICK = Scale(
     indexed=10_000,
     written=1_000,
     factor=0.25,
+    has_bare=False,
+    stalled=1.5,
 )
 
 

@@ -8,14 +8,14 @@ import sqlite3
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import zstandard
 
-from bench import catalogue, data, measure, processes
+from bench import catalogue, data, measure, processes, retrieve
 from bench.caller import Requests
-from bench.measure import Amount, Deed, Figure, Target, timed
+from bench.measure import NO_TARGET, Amount, Deed, Figure, Target, timed
 from bench.processes import Server
 from bench.scale import Bench
 from dicomgate import assembly, config
@@ -74,8 +74,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     yield from _in_process(bench, folder)
     with processes.dicomgate(folder) as server:
         yield from _over_http(bench, server, folder)
-        if bench.has_nginx:
-            yield from _beside_nginx(bench, server)
+        yield from _beside_files(bench, server)
         yield _slowest(bench, server)
 
 
@@ -136,35 +135,36 @@ def _over_http(bench: Bench, server: Server, folder: Path) -> Iterator[Figure]:
             )
 
 
-def _beside_nginx(bench: Bench, server: Server) -> Iterator[Figure]:
+def _beside_files(bench: Bench, server: Server) -> Iterator[Figure]:
     """The same bytes from a file."""
     one = Requests(paths=[f"/studies?StudyInstanceUID={data.study_uid(1100)}"], accept=_JSON)
-    hundred = Requests(paths=[_PATH], accept=_JSON)
     wishes = (
-        ("one study", one, 300, Target(cpu=5)),
-        (_words(bench), hundred, 100, measure.NO_TARGET),
-        (f"metadata of a series of {catalogue.LONG_SERIES}", _metadata_requests(), 20, measure.NO_TARGET),
+        ("one study", one, 300),
+        (_words(bench), Requests(paths=[_PATH], accept=_JSON), 100),
+        (f"metadata of a series of {catalogue.LONG_SERIES}", _metadata_requests(), 20),
     )
-    files = bench.scratch / "nginx" / "files"
+    files = retrieve.files_of(bench)
     files.mkdir(parents=True, exist_ok=True)
-    with processes.nginx(bench.scratch) as static:
-        for number, (name, requests, times, target) in enumerate(wishes):
-            (files / f"answer{number}.json").write_bytes(_get(server, requests.paths[0]))
-            for connections in (1, 8):
-                count = bench.scale.requests(times)
-                yield measure.compare(
-                    bench.caller.turn(server, requests, count, connections),
-                    _many(bench, static, f"/answer{number}.json", count, connections),
-                    turns=bench.scale.turns,
-                    group="search",
-                    operation=f"{name} over HTTP, {connections} at a time",
-                    limit="nginx, the same bytes",
-                    target=target,
-                )
+    with ExitStack() as stack:
+        beside = list(retrieve.limits(bench, stack))
+        for number, (name, requests, times) in enumerate(wishes):
+            (files / f"answer{number}").write_bytes(_get(server, requests.paths[0]))
+            for limit, static in beside:
+                for connections in (1, 8):
+                    count = bench.scale.requests(times)
+                    yield measure.compare(
+                        bench.caller.turn(server, requests, count, connections),
+                        _many(bench, static, f"/answer{number}", count, connections),
+                        turns=bench.scale.turns,
+                        group="search",
+                        operation=f"{name} over HTTP, {connections} at a time",
+                        limit=f"{limit}, the same bytes",
+                        target=Target(cpu=5) if limit == retrieve.NGINX and requests is one else NO_TARGET,
+                    )
 
 
 def _many(bench: Bench, static: Server, path: str, count: int, connections: int) -> Deed:
-    """Enough requests to nginx for its clock to show something."""
+    """Enough requests for the clock to show something."""
     return bench.caller.turn(static, Requests(paths=[path]), 5 * count, connections)
 
 
