@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,39 +24,51 @@ class Aside:
 
     directory: Path
     most_bytes: int = 1 << 30
+    most_files: int = 1000
 
     def keep(self, entry: Entry, refused: Refused, source: Source) -> None:
         """Keep a copy and why it was refused. Nothing is promised: without room it is left out."""
         if entry.size > self.most_bytes:
             return
-        self.directory.mkdir(parents=True, exist_ok=True)
-        self._make_room(entry.size)
         path = self.directory / f"{entry.digest}.dcm"
+        note = path.with_suffix(".json")
         try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            self._make_room(entry.size)
+            note.write_bytes(orjson.dumps(_note(entry, refused)))  # first, for who makes room looks for the copy
             with path.open("wb") as file:
                 for offset in range(0, entry.size, _STEP):
                     file.write(source.read_at(offset, min(_STEP, entry.size - offset)))
-            path.with_suffix(".json").write_bytes(orjson.dumps(_note(entry, refused)))
         except OSError:
             path.unlink(missing_ok=True)
+            note.unlink(missing_ok=True)
 
     def notes(self) -> Iterator[dict[str, Any]]:
         """What is kept aside and why, oldest first."""
-        for path in self._by_age("*.json"):
-            yield orjson.loads(path.read_bytes())
+        for path, _ in self._by_age("*.json"):
+            with suppress(FileNotFoundError, orjson.JSONDecodeError):  # made room, or is being written
+                yield orjson.loads(path.read_bytes())
 
     def _make_room(self, size: int) -> None:
-        kept = [(path, path.stat().st_size) for path in self._by_age("*.dcm")]
+        kept = self._by_age("*.dcm")
         room = self.most_bytes - sum(length for _, length in kept)
+        count = len(kept)
         for path, length in kept:
-            if room >= size:
+            if room >= size and count < self.most_files:
                 return
             path.unlink(missing_ok=True)
             path.with_suffix(".json").unlink(missing_ok=True)
             room += length
+            count -= 1
 
-    def _by_age(self, pattern: str) -> list[Path]:
-        return sorted(self.directory.glob(pattern), key=lambda path: path.stat().st_mtime)
+    def _by_age(self, pattern: str) -> list[tuple[Path, int]]:
+        """The files with their sizes, but for those that another thread or process has removed meanwhile."""
+        found = []
+        for path in self.directory.glob(pattern):
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, path, status.st_size))
+        return [(path, size) for _, path, size in sorted(found)]
 
 
 def _note(entry: Entry, refused: Refused) -> dict[str, Any]:
