@@ -343,6 +343,7 @@ def test_no_text_ends_its_header_line_T15(text: str) -> None:
 def test_access_log_holds_no_address_and_no_line_of_the_callers_T18(made_served: Served, lines: list[bytes]) -> None:
     made_served.ask("GET", f"{ROOT}/studies?PatientName=DOE%5EJOHN%0A%7B%7D")
     made_served.ask("GET", f"{ROOT}/studies/1.2.3.999999")
+    made_served.ask("POST", f"{ROOT}/studies")
     with made_served.line() as line:
         line.say(format_request("REPORT", f"{ROOT}/studies"))
         line.hear()
@@ -350,8 +351,8 @@ def test_access_log_holds_no_address_and_no_line_of_the_callers_T18(made_served:
     assert all(line.count(b"\n") == 1 and line.endswith(b"\n") for line in lines)
     assert b"DOE" not in b"".join(lines)
     assert b"999999" not in b"".join(lines)
-    assert [one["route"] for one in said] == ["search study", "instances study", "search study"]
-    assert [one["method"] for one in said] == ["GET", "GET", "other"]
+    assert [one["route"] for one in said] == ["search study", "instances study", "store", "search study"]
+    assert [one["method"] for one in said] == ["GET", "GET", "POST", "other"]
     assert all({"status", "ms", "bytes", "peer", "time"} <= one.keys() for one in said)
 
 

@@ -130,6 +130,7 @@ class Application:
         match exchange.request.method:
             case "POST":
                 assert self._store is not None, "the method is offered only then"
+                exchange.kind = "store"
                 await self._store.store(exchange, resource)
             case "DELETE":
                 await self._read(exchange, delete.delete, resource)
