@@ -22,7 +22,7 @@ from dicomgate.index.base import Index, Row
 from dicomgate.origin import Facts, Instance, Piece
 
 PIXEL_DATA = "7FE00010"
-_STEP = 1 << 20
+_STEP = 1 << 19
 
 
 @dataclass(frozen=True)
