@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
 import math
 import os
 import tomllib
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from dicomgate import errors
 
@@ -32,8 +34,44 @@ class WrongSetting(errors.Malformed):
     """A setting that does not exist, or a value that it cannot have."""
 
 
-def _setting(default: Any, says: str, *, least: float | None = None, most: float | None = None) -> Any:
-    return field(default=default, metadata={"says": says, "least": least, "most": most})
+class Form(NamedTuple):
+    """What a text that is not empty must look like, and how to say so."""
+
+    words: str
+    fits: Callable[[str], bool]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    is_plain = text.isascii() and text.isprintable() and not set(text) & set(" ?#")
+    return parts.scheme in {"http", "https"} and bool(host) and is_plain
+
+
+def _is_origin(text: str) -> bool:
+    return text in {"*", "loopback"} or (_is_address(text) and urlsplit(text).path in {"", "/"})
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
+_ADDRESS = Form("an address as https://pacs.example.org", _is_address)
+_ORIGIN = Form("an origin as https://viewer.example.org, loopback or *", _is_origin)
+_NETWORK = Form("an IP address or network as 10.0.0.0/8", _is_network)
+
+
+def _setting(
+    default: Any, says: str, *, least: float | None = None, most: float | None = None, form: Form | None = None
+) -> Any:
+    return field(default=default, metadata={"says": says, "least": least, "most": most, "form": form})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +81,16 @@ class Server:
     host: str = _setting("127.0.0.1", "address to listen on; one beyond loopback needs `no_auth`")
     port: int = _setting(8104, "TCP port; 0 takes any free one", least=0, most=65535)
     workers: int = _setting(1, "processes that serve side by side", least=1, most=256)
-    public_url: str = _setting("", "what callers call us, for the links in answers: `https://pacs.example.org`")
-    trusted_proxies: tuple[str, ...] = _setting((), "addresses or networks whose `Forwarded` headers are believed")
+    public_url: str = _setting(
+        "", "what callers call us, for the links in answers: `https://pacs.example.org`", form=_ADDRESS
+    )
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), "addresses or networks whose `Forwarded` headers are believed", form=_NETWORK
+    )
     cors_origins: tuple[str, ...] = _setting(
-        ("loopback",), "origins whose pages may read answers: `https://x.org`, `loopback` (this machine), `*` (any)"
+        ("loopback",),
+        "origins whose pages may read answers: `https://x.org`, `loopback` (this machine), `*` (any)",
+        form=_ORIGIN,
     )
     no_auth: bool = _setting(False, "said aloud: everybody who reaches the address may do everything")
     header_seconds: float = _setting(10.0, "longest wait for a whole request header", least=0.1)
@@ -134,6 +178,7 @@ class Setting:
     says: str
     least: float | None
     most: float | None
+    form: Form | None
 
     @property
     def variable(self) -> str:
@@ -244,6 +289,9 @@ def _convert(setting: Setting, value: Any, where: str) -> Any:
         raise WrongSetting(f"{where}: {setting.name} must be at least {setting.least:g}, saw {converted:g}")
     if setting.most is not None and converted > setting.most:
         raise WrongSetting(f"{where}: {setting.name} must be at most {setting.most:g}, saw {converted:g}")
+    texts = converted if isinstance(converted, tuple) else (converted,)
+    if setting.form is not None and not all(setting.form.fits(text) for text in texts if text):
+        raise WrongSetting(f"{where}: {setting.name} must be {setting.form.words}, saw another text")
     return converted
 
 

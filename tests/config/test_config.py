@@ -33,12 +33,12 @@ def test_without_anything_said_all_is_default(tmp_path):
 
 
 def test_each_source_wins_over_the_one_before(tmp_path):
-    local = "[server]\nport = 2\nworkers = 2\npublic_url = 'b'\n"
-    system = "[server]\nport = 1\nworkers = 1\npublic_url = 'a'\nhost = '::1'\n"
+    local = "[server]\nport = 2\nworkers = 2\npublic_url = 'http://b'\n"
+    system = "[server]\nport = 1\nworkers = 1\npublic_url = 'http://a'\nhost = '::1'\n"
     environment = {"DICOMGATE__SERVER__PORT": "3", "DICOMGATE__SERVER__WORKERS": "3", "PATH": "x"}
     settings = read(tmp_path, local, system=system, environment=environment, options={"server.port": 4})
     server = settings.server
-    assert (server.port, server.workers, server.public_url, server.host) == (4, 3, "b", "::1")
+    assert (server.port, server.workers, server.public_url, server.host) == (4, 3, "http://b", "::1")
     sources = settings.sources
     assert sources["server.port"] == "option"
     assert sources["server.workers"] == "DICOMGATE__SERVER__WORKERS"
@@ -105,6 +105,25 @@ def test_a_wrong_file_is_one_plain_sentence(tmp_path, text, sentence):
 def test_a_wrong_variable_is_one_plain_sentence(tmp_path, variable, text, sentence):
     with pytest.raises(config.WrongSetting, match=sentence):
         read(tmp_path, environment={variable: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("public_url", ["", "https://pacs.example.org", "http://10.0.0.1:8104/pacs/", "http://[::1]:1"],
+         ["pacs.example.org", "ftp://pacs", "https://", "https://a/?b", "https://a b", "https://a:port"]),
+        ("trusted_proxies", ["10.0.0.1", "10.0.0.0/8", "::1", "10.0.0.1,fd00::/8"], ["proxy", "10.0.0.0/64", "10.0.0.1,x"]),
+        ("cors_origins", ["*", "loopback", "https://viewer.example.org,http://localhost:3000"],
+         ['["*"]', "viewer.example.org", "https://viewer.example.org/path", "null"]),
+    ],
+)  # fmt: skip
+def test_an_address_is_checked_before_anything_is_served(tmp_path, name, good, bad):
+    variable = f"DICOMGATE__SERVER__{name.upper()}"
+    for text in good:
+        read(tmp_path, environment={variable: text})
+    for text in bad:
+        with pytest.raises(config.WrongSetting, match=f"{variable}: server.{name} must be an "):
+            read(tmp_path, environment={variable: text})
 
 
 def test_variables_are_converted_by_kind(tmp_path):
