@@ -27,10 +27,10 @@ demo: $(VENV)/runtime.stamp ## sample studies in a fresh data folder, served on 
 
 test: $(VENV)/development.stamp system ## everything, as continuous integration runs it
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n $(JOBS) -q
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q
 
 check: $(VENV)/development.stamp lint ## the fast loop: format, lint, types, floors, fast tests
-	$(BIN)/pytest -n $(JOBS) -q -m "not slow and not crash and not interop"
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q -m "not slow and not crash and not interop"
 
 .PHONY: lint
 lint: $(VENV)/development.stamp

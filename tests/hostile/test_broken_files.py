@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import BYTES, STORED, Victim, read_json
+from hostile_victim import BYTES, STORED, Victim, read_json
 
 from dicomgate.testing import processes
 

@@ -9,7 +9,7 @@ import zlib
 
 import hostile_files as made
 import pytest
-from conftest import BYTES, STORED, Victim, path_of
+from hostile_victim import BYTES, STORED, Victim, path_of
 
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.testing import instances

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import hostile_files as made
 import pytest
-from conftest import BYTES, STORED, STUDIES, Report, Victim, path_of, read_json, read_report, wait_until
+from hostile_victim import BYTES, STORED, STUDIES, Report, Victim, path_of, read_json, read_report, wait_until
 
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.uids import Target

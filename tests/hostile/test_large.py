@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hostile_files as made
 import pytest
-from conftest import BYTES, STORED, STUDIES, path_of, read_report, wait_until
+from hostile_victim import BYTES, STORED, STUDIES, path_of, read_report, wait_until
 
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import processes
