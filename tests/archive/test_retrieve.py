@@ -9,8 +9,9 @@ import orjson
 import pydicom
 import pytest
 
-from dicomgate import errors
+from dicomgate import assembly, config, errors
 from dicomgate.dicom import header, syntaxes
+from dicomgate.dicom.outcomes import Stored
 from dicomgate.dicom.source import BytesSource
 from dicomgate.testing import instances
 
@@ -132,6 +133,26 @@ def test_other_encodings_leave_as_explicit_little_endian_GEN_09(archive, store, 
 
 def attributes(content: bytes) -> dict:
     return header.read(BytesSource(content)).attributes
+
+
+def test_what_raised_limits_let_in_can_also_be_rewritten(tmp_path) -> None:
+    settings = config.Settings(limits=config.Limits(depth=100))
+    nested = pydicom.Dataset()
+    for _ in range(80):
+        outer = pydicom.Dataset()
+        outer.ConceptNameCodeSequence = [nested]
+        nested = outer
+    target = instances.new_target()
+    content = instances.make(
+        target,
+        syntax=syntaxes.IMPLICIT_LITTLE,
+        attributes={"ConceptNameCodeSequence": nested.ConceptNameCodeSequence},
+    )
+    with assembly.open_archive(tmp_path, settings) as opened:
+        arrival = opened.spool.arrival()
+        arrival.write(content)
+        assert isinstance(opened.origin.store.accept(arrival), Stored)
+        assert b"".join(instance_of(opened, target).explicit_file())[128:132] == b"DICM"
 
 
 def test_compressed_is_not_given_as_uncompressed(archive, store) -> None:

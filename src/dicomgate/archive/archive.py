@@ -40,7 +40,7 @@ class Archive:
         judge = policy.judge_by(self.duplicates)
         return Origin(
             search=self,
-            retrieve=Retriever(blobs=self.blobs, index=self.index),
+            retrieve=Retriever(blobs=self.blobs, index=self.index, limits=self.limits),
             store=Acceptor(
                 blobs=self.blobs,
                 index=self.index,

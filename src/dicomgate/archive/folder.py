@@ -67,7 +67,7 @@ class Folder:
     @property
     def origin(self) -> Origin:
         """What a door may ask of it."""
-        return Origin(search=self, retrieve=Retriever(blobs=self.blobs, index=self.index))
+        return Origin(search=self, retrieve=Retriever(blobs=self.blobs, index=self.index, limits=self.limits))
 
     def search(self, query: Query) -> Found:
         """One page of data sets that match."""

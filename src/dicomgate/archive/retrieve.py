@@ -17,6 +17,7 @@ from dicomgate.archive.layout import Layout
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
 from dicomgate.dicom.frames import NativeFrames
+from dicomgate.dicom.header import Limits
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Index, Row
 from dicomgate.origin import Facts, Instance, Piece
@@ -32,6 +33,7 @@ class StoredInstance:
     row: Row
     blobs: BlobStore
     index: Index
+    limits: Limits = header.DEFAULT
 
     @property
     def facts(self) -> Facts:
@@ -156,7 +158,7 @@ class StoredInstance:
 
     def _rewritten(self) -> Iterator[bytes]:
         with self.blobs.open(self.row.key) as blob:
-            yield from explicit.rewrite(blob, header.read(blob))
+            yield from explicit.rewrite(blob, header.read(blob, self.limits))
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Holds the last chunk back until the whole is known to be what was stored (D6)."""
@@ -179,10 +181,11 @@ class StoredInstance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retriever:
-    """The way out."""
+    """The way out. `limits` are those of the way in: what was taken can be rewritten too."""
 
     blobs: BlobStore
     index: Index
+    limits: Limits = header.DEFAULT
 
     @contextmanager
     def retrieve(self, target: Target) -> Iterator[Iterator[Instance]]:
@@ -192,7 +195,7 @@ class Retriever:
         if first is None:
             self._miss(target)
         else:
-            yield (StoredInstance(row, self.blobs, self.index) for row in itertools.chain([first], rows))
+            yield (StoredInstance(row, self.blobs, self.index, self.limits) for row in itertools.chain([first], rows))
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
         """A version that changes with the answer, and the DICOM JSON text of each instance; no file is opened."""
