@@ -117,6 +117,21 @@ def test_preflight_is_204_and_names_what_viewers_send_V15_CAP_05(serve_made: Cal
         assert reply.headers["access-control-max-age"] == "7200"
 
 
+def test_a_page_elsewhere_hears_why_it_gets_nothing_V15(serve_made: Callable[..., Served]) -> None:
+    served = serve_made(Made(), cors_origins=("https://v.example",))
+    origin = {"Origin": "https://v.example"}
+    for path, status in (
+        (f"{ROOT}/studies/abc", 400),
+        (f"{ROOT}/nothing", 404),
+        (f"{INSTANCE}/rendered", 406),
+        ("/nothing", 404),
+    ):
+        may = served.ask("OPTIONS", path, {**origin, "Access-Control-Request-Method": "GET"})
+        assert (may.status, may.headers["access-control-allow-origin"]) == (204, "https://v.example")
+        reply = served.ask("GET", path, origin)
+        assert (reply.status, reply.headers["access-control-allow-origin"]) == (status, "https://v.example")
+
+
 def test_options_without_preflight_tells_the_methods(made_served: Served) -> None:
     reply = made_served.ask("OPTIONS", f"{ROOT}/studies")
     assert (reply.status, reply.headers["allow"]) == (204, "GET, HEAD, POST, OPTIONS")

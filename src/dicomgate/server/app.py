@@ -111,6 +111,10 @@ class Application:
 
     async def _serve(self, exchange: Exchange) -> None:
         request = exchange.request
+        if request.method == "OPTIONS" and request.header(b"access-control-request-method") is not None:
+            exchange.kind = "preflight"  # whatever is there: what a browser may not ask for, its page cannot hear of
+            await exchange.answer(204, cors.PREFLIGHT)
+            return
         path = request.path
         root = self._settings.root
         if path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
@@ -143,16 +147,14 @@ class Application:
         return (*_READING, *storing, *deleting)
 
     async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...], why_not: str = "") -> bool:
-        """False when the method was answered here: a preflight or OPTIONS. NotAllowed for one that is not offered."""
+        """False when the method was OPTIONS, which is answered here. NotAllowed for one that is not offered."""
         request = exchange.request
         if request.method in methods:
             return True
         offered = (*methods, "OPTIONS")
         if request.method != "OPTIONS":
             raise errors.NotAllowed(f"{why_not}expected {', '.join(methods)} here", see=offered)
-        is_preflight = request.header(b"access-control-request-method") is not None
-        preflight = cors.PREFLIGHT if is_preflight else ()
-        await exchange.answer(204, [(b"allow", ", ".join(offered).encode("ascii")), *preflight])
+        await exchange.answer(204, [(b"allow", ", ".join(offered).encode("ascii"))])
         return False
 
     async def _serve_page(self, exchange: Exchange) -> None:
