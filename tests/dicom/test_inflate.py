@@ -81,3 +81,10 @@ def test_growth_is_bounded_T3():
 
 def test_no_step_is_large_T4():
     assert max(map(len, inflate.inflate(BytesSource(encoder.deflate(BIG)), 0))) <= 256 << 10
+
+
+def test_time_is_bounded_T1():
+    """Also where the content stays within ratio and size: a few gigabytes take long to inflate."""
+    content = encoder.file([("00420011", "OB", BIG)], DEFLATED)
+    with pytest.raises(errors.TooLarge, match="took more than 0 seconds"):
+        header.read(BytesSource(content), Limits(seconds=0))

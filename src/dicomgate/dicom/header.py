@@ -48,7 +48,9 @@ class Header:
 def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW) -> Header:
     """Read a file. Malformed, Truncated or TooLarge when it cannot be read as one DICOM object within the limits."""
     beginning = part10.read_beginning(source)
-    content = InflatedSource(source, beginning.dataset_offset, limits) if beginning.is_deflated else source
+    content = source
+    if beginning.is_deflated:
+        content = InflatedSource(source, beginning.dataset_offset, limits, seconds=limits.seconds)
     span = range(0 if beginning.is_deflated else beginning.dataset_offset, content.size)
     with _collector_paused():
         scanner, attributes = _scan(content, span, beginning.encoding, limits, window)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 import zlib
 from collections.abc import Iterator
 
@@ -56,8 +58,9 @@ def read_range(source: Source, offset: int, span: range, limits: Limits = DEFAUL
 class InflatedSource:
     """A deflated data set as a source of its inflated bytes, read forwards; going back costs inflating again."""
 
-    def __init__(self, source: Source, offset: int, limits: Limits = DEFAULT) -> None:
-        """Measures the inflated data set, so it raises as `inflate` does."""
+    def __init__(self, source: Source, offset: int, limits: Limits = DEFAULT, *, seconds: float = math.inf) -> None:
+        """Measures the inflated data set, so it raises as `inflate` does, and TooLarge when that takes too long."""
+        deadline = time.monotonic() + seconds
         self._source = source
         self._offset = offset
         self._limits = limits
@@ -67,6 +70,8 @@ class InflatedSource:
             if self.size < _KEPT:
                 kept += piece
             self.size += len(piece)
+            if time.monotonic() > deadline:
+                raise errors.TooLarge(f"inflating the data set took more than {seconds:g} seconds")
         self._kept = bytes(kept)
         self._rewind()
 
