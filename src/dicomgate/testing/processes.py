@@ -16,8 +16,8 @@ from typing import Final
 
 from dicomgate.testing.serving import Line, Reply, format_request
 
-PATIENCE: Final = 60.0
-"""Seconds for a server to start, or to stop."""
+PATIENCE: Final = 100.0
+"""Seconds for a server to start, to answer, or to stop, on a machine that has much else to do."""
 _ANNOUNCED: Final = re.compile(r"^DICOMweb +(http://\S+:(\d+))/dicomweb$", re.MULTILINE)
 
 
