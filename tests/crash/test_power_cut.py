@@ -159,6 +159,29 @@ def _come_back(model: Model, here: Path, ledger: Ledger, survive: float, chance:
     verify(data)
 
 
+def test_a_power_cut_while_the_folder_is_made(
+    recorded: tuple[Path, list[Call], Deeds], here: Path, chance: Random
+) -> None:
+    """What is left of a first start does not stand in the way of the next (D8)."""
+    top, calls, deeds = recorded
+    (first, _), *_ = _answers(top, calls)
+    made = [place for place, call in enumerate(calls[:first]) if call.name in CHANGES and not call.is_begun]
+    made = [place for place in made if _is_below(top, calls[place])] + made[-20:]
+    model, cuts = Model(top), set(chance.sample(made, min(12, len(made))))
+    for place, call in enumerate(calls[:first]):
+        model.replay(call)
+        if place in cuts:
+            for survive in (0.0, chance.random(), 1.0):
+                _come_back(model, here, deeds.ledger(set()), survive, chance)
+
+
+CHANGES = {"openat", "mkdir", "rename", "unlink", "write", "pwrite64", "fsync", "fdatasync", "ftruncate", "fallocate"}
+
+
+def _is_below(top: Path, call: Call) -> bool:
+    return any(text.startswith(bytes(top)) for text in crash_power.texts(call.arguments))
+
+
 def test_a_power_cut_that_costs_the_index(recorded: tuple[Path, list[Call], Deeds], here: Path, chance: Random) -> None:
     """Built from the blobs alone it has what was acknowledged, and nothing that was deleted (D6, D7)."""
     top, calls, deeds = recorded
