@@ -268,6 +268,11 @@ def test_strict_wants_an_accept_header_row13_GEN07() -> None:
     assert negotiation.wishes(None) == (negotiation.Wish(media_type="*/*", is_multipart=None, tier=1),)
 
 
+def test_strict_takes_what_a_browser_sends_by_itself_AMB02() -> None:
+    by_itself = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    assert negotiation.choose(negotiation.wishes(by_itself, strict=True), offers.SEARCH) == offers.SEARCH[0]
+
+
 def test_strict_refuses_dicom_mixed_with_rendered_row19_AMB02() -> None:
     mixed = "application/dicom+json, image/jpeg"
     assert negotiation.wishes(mixed)

@@ -32,6 +32,11 @@ ALIASES: dict[str, str] = {
     JSON: DICOM_JSON,
 }
 
+DICOM_ONLY = frozenset(
+    {DICOM, DICOM_JSON, DICOM_XML, OCTET_STREAM, "image/dicom-rle", "image/jls", "image/jpx", "image/jphc"}
+)
+"""Types that are never rendered (Tables 8.7.3-2 to -5)."""
+
 RENDERED_ONLY = frozenset(
     {"image/gif", "image/png", "image/jph", "text/html", "text/plain", "text/xml", "text/rtf", "application/pdf"}
 )

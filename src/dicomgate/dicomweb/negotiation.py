@@ -186,9 +186,8 @@ def _restore_plus(text: str) -> str:
 
 
 def _refuse_mix(found: Iterable[Wish], *, is_bulk: bool) -> None:
-    named = [wish for wish in found if "*" not in wish.media_type]
-    rendered = [wish for wish in named if _is_rendered(wish, is_bulk=is_bulk)]
-    if rendered and len(rendered) < len(named):
+    found = list(found)
+    if any(_is_rendered(wish, is_bulk=is_bulk) for wish in found) and any(map(_is_dicom, found)):
         raise errors.Malformed("Accept: DICOM types and rendered types cannot be mixed")
 
 
@@ -196,6 +195,11 @@ def _is_rendered(wish: Wish, *, is_bulk: bool) -> bool:
     if wish.media_type in media_types.RENDERED_ONLY:
         return True
     return not is_bulk and not wish.is_multipart and wish.media_type in media_types.BULK_OR_RENDERED
+
+
+def _is_dicom(wish: Wish) -> bool:
+    is_bulk = wish.is_multipart and wish.media_type in media_types.BULK_OR_RENDERED
+    return bool(is_bulk) or wish.media_type in media_types.DICOM_ONLY
 
 
 def _most_specific(wanted: Iterable[Wish], offer: Offer) -> Wish | None:
