@@ -47,10 +47,6 @@ class Arrival:
         self.original_digest = ""
         self.checksum = ""
 
-    def will_touch_disk(self, length: int) -> bool:
-        """True when writing so many more bytes leaves memory, so that a caller in an event loop takes a thread."""
-        return self._waiting + length > self._in_memory
-
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes. OSError when the disk is full or broken."""
         self._chunks.append(chunk)
