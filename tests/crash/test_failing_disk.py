@@ -142,9 +142,16 @@ def test_calls_that_fail_once(here: Path, chance: Random) -> None:
         check_afterwards(server, ledger, chance)
 
 
+def _break(fault: Path, how: str) -> None:
+    """At once: the server must never read half of it."""
+    aside = fault.with_name("." + fault.name)
+    aside.write_text(how)
+    aside.rename(fault)
+
+
 def _meet(storer: Storer, fault: Path, error: str) -> None:
     """The fault comes in the middle of a store."""
-    fault.write_text(f"{error} once")
+    _break(fault, f"{error} once")
     report = storer.store(LARGE if "spool" in fault.name else SMALL)
     assert not report.stored, f"acknowledged, though the disk failed: {fault.name} {error}"
     assert not fault.exists(), f"{fault.name} was not met"
@@ -157,7 +164,7 @@ def test_a_disk_that_breaks_under_load(here: Path, chance: Random, fault: str) -
     with breakable(here) as (server, faults):
         with storing(server.start().port, ledger, chance):
             time.sleep(0.3)
-            (faults / fault).write_text("EIO once" if "fsync" in fault else "EIO")
+            _break(faults / fault, "EIO once" if "fsync" in fault else "EIO")
             time.sleep(0.3)
         assert ledger.tally["stored"] > 0
         assert ledger.tally["refused"] > 0
