@@ -25,9 +25,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     home = tmp_path_factory.mktemp("hostile")
     with processes.running("--log-requests", data=home / "data", log=home / "log", environment=SETTINGS) as server:
         yield server
+        most = server.memory(at_most=True) >> 20
+        assert most < MOST_MEMORY, f"{most} MiB at most, after all that"
     assert_clean_log((home / "log").read_text())
 
 
+MOST_MEMORY = 200  # MiB
 SETTINGS = {
     "DICOMGATE__SERVER__HEADER_SECONDS": "2",
     "DICOMGATE__SERVER__STALL_SECONDS": "3",
