@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from dicomgate import config, errors
+from dicomgate.archive import layout
 from dicomgate.archive.archive import Archive
 from dicomgate.archive.aside import Aside
 from dicomgate.archive.folder import Folder, Progress
@@ -107,7 +108,7 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
     if not folder.is_dir():
         raise errors.NotFound(f"no such folder: {folder}")
     root = folder.resolve()
-    home = _cache() / "folders" / hashlib.sha256(os.fsencode(root)).hexdigest()[:32]
+    home = _cache() / "folders" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}-{layout.VERSION}"
     home.mkdir(parents=True, exist_ok=True)
     index = SqliteIndex(home / INDEX, durable=False, most=settings.search.most)
     try:

@@ -196,3 +196,21 @@ def test_after_a_long_reading_new_files_are_looked_for_as_soon_as_ever(root) -> 
     with assembly.open_folder(root, config.Settings()) as folder:
         folder.follow(lambda: len(finished) < 2 and time.monotonic() < deadline, report, interval=0.1)
     assert finished == [1, 2]
+
+
+def test_trouble_with_the_index_is_told_and_passes(root, monkeypatch) -> None:
+    (root / "a.dcm").write_bytes(instances.make())
+    told: list = []
+    with assembly.open_folder(root, config.Settings()) as folder:
+        real = type(folder.index).record_files
+        faults = [errors.OutOfSpace("no room left on the disk for the index")]
+
+        def fail_once(index, records):
+            if faults:
+                raise faults.pop()
+            return real(index, records)
+
+        monkeypatch.setattr(type(folder.index), "record_files", fail_once)
+        folder.follow(lambda: not any(each.finished for each in told), told.append, interval=0.01)
+        assert [each.trouble for each in told if each.trouble] == ["no room left on the disk for the index"]
+        assert folder.counts().instances == 1

@@ -199,3 +199,11 @@ def damage(archive) -> None:
 def paths(archive) -> Iterator:
     root = archive.spool.directory.parent / "blobs"
     return (path for path in root.rglob("*") if path.is_file() and path.parent.name != "open")
+
+
+def test_an_index_of_another_version_says_what_to_do(archive, store, monkeypatch) -> None:
+    target = instances.new_target()
+    store(instances.make(target))
+    monkeypatch.setattr("dicomgate.archive.layout.VERSION", 2)
+    with pytest.raises(errors.Unavailable, match="reindex"):
+        frame(archive, target, 1)

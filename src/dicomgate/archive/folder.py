@@ -53,6 +53,7 @@ class Progress:
     waiting: int = 0  # new or changed
     read: int = 0
     finished: bool = False
+    trouble: str = ""  # why the index cannot be brought up to date for now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +129,13 @@ class Folder:
         """Scan again and again until no longer wanted; a folder that takes long to walk is walked less often."""
         while is_wanted():
             began = time.monotonic()
-            difference = self._compare()
-            walked = time.monotonic() - began  # without the reading: after a long one new files are looked for as soon
-            self._catch_up(difference, report)
+            walked = 0.0
+            try:
+                difference = self._compare()
+                walked = time.monotonic() - began  # without the reading: after a long one new files are seen as soon
+                self._catch_up(difference, report)
+            except errors.Unavailable as fault:  # a full disk, a locked index: what was read is kept, the rest waits
+                report(Progress(trouble=fault.message))
             pause = max(interval, 20 * walked if interval else 0.0)
             until = time.monotonic() + min(pause, 60.0)
             while is_wanted() and time.monotonic() < until:

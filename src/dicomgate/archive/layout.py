@@ -10,9 +10,13 @@ from typing import Any
 
 import orjson
 
+from dicomgate import errors
 from dicomgate.dicom import frames
 from dicomgate.dicom.frames import FragmentSummary, NativeFrames
 from dicomgate.dicom.header import Header, Place
+
+VERSION = 1
+"""Of the text below; the index itself has another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ def format_layout(header: Header, checksum: str) -> bytes:
     """The text that the index keeps."""
     return orjson.dumps(
         {
+            "version": VERSION,
             "dataset": [header.dataset_offset, header.dataset_size],
             "sound": header.is_sound,
             "checksum": checksum,
@@ -41,8 +46,10 @@ def format_layout(header: Header, checksum: str) -> bytes:
 
 
 def parse_layout(text: bytes) -> Layout:
-    """The layout again."""
+    """The layout again. Unavailable when another version of dicomgate wrote it."""
     tree: dict[str, Any] = orjson.loads(text)
+    if tree.get("version") != VERSION:
+        raise errors.Unavailable("the index was written by another version of dicomgate: run dicomgate admin reindex")
     return Layout(
         dataset_offset=tree["dataset"][0],
         dataset_size=tree["dataset"][1],

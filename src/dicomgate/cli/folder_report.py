@@ -41,9 +41,14 @@ class FolderReport:
         self._stack = ExitStack()
         self._bar: Callable[[Progress], None] | None = None
         self._has_told = False
+        self._trouble = ""
 
     def __call__(self, progress: Progress) -> None:
         """A scan goes on or is finished."""
+        if progress.trouble != self._trouble:
+            self._trouble = progress.trouble
+            if progress.trouble:
+                output.message(f"  {self._folder} cannot be followed for now: {progress.trouble}")
         if progress.waiting and self._bar is None:
             self._bar = self._stack.enter_context(bar())
         if self._bar is not None:

@@ -175,6 +175,7 @@ async def _answer(
         headers.append(field("warning", warning.format_warning(root, fault.message)))
     if report.location:
         headers.append(field("location", report.location))
+        headers.append(field("content-location", report.location))
     if report.warning:
         headers.append(field("warning", report.warning))
     if status in RETRY_AFTER:
