@@ -127,6 +127,7 @@ def test_single_part_body_STOW_04(service: Service) -> None:
     )
     assert reply.status == 200
     assert reply.headers["location"] == f"{service.root}/studies/{target.study}"
+    assert reply.headers["content-location"] == reply.headers["location"]
 
 
 def test_implicit_little_endian_is_taken_STOW_20_AMB_11(service: Service) -> None:
