@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
-from crash_client import OTHER_CONTENT, Broken, Client, Report
+from crash_client import OTHER_CONTENT, OUT_OF_RESOURCES, Broken, Client, Report
 from crash_instances import LARGE, MIDDLE, SMALL, Maker, Specimen
 from crash_ledger import Ledger
 
@@ -216,3 +216,59 @@ class Load:
         for caller in self._callers:
             if caller.fault is not None:
                 raise caller.fault
+
+
+# Where the disk is to blame.
+
+
+class Storer:
+    """A caller that is told by the disk's troubles that nothing could be stored, and notes it."""
+
+    def __init__(self, port: int, ledger: Ledger, chance: Random) -> None:
+        self.client, self.ledger, self.maker = Client(port), ledger, Maker(Random(chance.getrandbits(64)))
+
+    def close(self) -> None:
+        self.client.close()
+
+    def store(self, *shapes: tuple[int, int]) -> Report:
+        study, series = self.maker.uid(), self.maker.uid()
+        specimens = [self.maker.new(study, series, shape) for shape in shapes]
+        self.ledger.offer(specimens)
+        report = self.client.store(specimens)
+        self.ledger.reported(specimens, report)
+        refused = {specimen.uid for specimen in specimens} - report.stored
+        assert report.status in ({200} if not refused else {202} if report.stored else {503, 507}), report
+        assert set(report.refused.values()) <= {OUT_OF_RESOURCES}, report
+        return report
+
+    def delete(self, study: str) -> int:
+        items = self.ledger.delete([item.target.instance or "" for item in self.ledger.present(study)])
+        status = self.client.delete(path(Target(study)))
+        self.ledger.deleted(items, is_gone=status == 204)
+        return status
+
+
+@contextlib.contextmanager
+def storing(port: int, ledger: Ledger, chance: Random, shape: tuple[int, int] = SMALL) -> Iterator[None]:
+    """Several callers store for as long as the block lasts, whatever they are answered."""
+    stop, faults = threading.Event(), []
+
+    def go_on(storer: Storer) -> None:
+        try:
+            while not stop.is_set():
+                storer.store(*[shape] * storer.maker.chance.randint(1, 4))
+        except BaseException as fault:
+            faults.append(fault)
+        storer.client.close()
+
+    threads = [threading.Thread(target=go_on, args=(Storer(port, ledger, chance),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    if faults:
+        raise faults[0]

@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,68 +14,13 @@ from random import Random
 
 import pytest
 from crash_check import check_all, check_folder, verify
-from crash_client import OUT_OF_RESOURCES, Client, Report
-from crash_instances import LARGE, SMALL, Maker
+from crash_client import Client
+from crash_instances import LARGE, SMALL
 from crash_ledger import Ledger
-from crash_load import path
+from crash_load import Storer, storing
 from crash_server import Server
 
-from dicomgate.dicom.uids import Target
-
 PROGRAM = Path(__file__).with_name("crash_faults.py")
-
-
-class Storer:
-    """Stores, deletes, and notes what it was told."""
-
-    def __init__(self, port: int, ledger: Ledger, chance: Random) -> None:
-        self.client, self.ledger, self.maker = Client(port), ledger, Maker(Random(chance.getrandbits(64)))
-
-    def close(self) -> None:
-        self.client.close()
-
-    def store(self, *shapes: tuple[int, int]) -> Report:
-        study, series = self.maker.uid(), self.maker.uid()
-        specimens = [self.maker.new(study, series, shape) for shape in shapes]
-        self.ledger.offer(specimens)
-        report = self.client.store(specimens)
-        self.ledger.reported(specimens, report)
-        refused = {specimen.uid for specimen in specimens} - report.stored
-        assert report.status in ({200} if not refused else {202} if report.stored else {503, 507}), report
-        assert set(report.refused.values()) <= {OUT_OF_RESOURCES}, report
-        return report
-
-    def delete(self, study: str) -> int:
-        items = self.ledger.delete([item.target.instance or "" for item in self.ledger.present(study)])
-        status = self.client.delete(path(Target(study)))
-        self.ledger.deleted(items, is_gone=status == 204)
-        return status
-
-
-@contextmanager
-def storing(port: int, ledger: Ledger, chance: Random, callers: int = 3) -> Iterator[None]:
-    """Several callers store for as long as the block lasts, whatever they are answered."""
-    stop, faults = threading.Event(), []
-
-    def go_on(storer: Storer) -> None:
-        try:
-            while not stop.is_set():
-                storer.store(*[SMALL] * storer.maker.chance.randint(1, 4))
-        except BaseException as fault:
-            faults.append(fault)
-        storer.client.close()
-
-    threads = [threading.Thread(target=go_on, args=(Storer(port, ledger, chance),)) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-    if faults:
-        raise faults[0]
 
 
 @contextmanager
@@ -170,8 +114,8 @@ def test_a_disk_that_breaks_under_load(here: Path, chance: Random, fault: str) -
         assert ledger.tally["refused"] > 0
         with Client(server.port) as client:
             check_all(client, ledger)
-        for path in faults.iterdir():
-            path.unlink()
+        for each in faults.iterdir():
+            each.unlink()
         check_afterwards(server, ledger, chance)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -12,7 +13,7 @@ from crash_client import OUT_OF_RESOURCES, Client, Report
 from crash_disk import fill, free, mounted
 from crash_instances import LARGE, MIDDLE, SMALL, Maker, Specimen
 from crash_ledger import Ledger
-from crash_load import path
+from crash_load import path, storing
 from crash_server import Server, run
 
 from dicomgate.dicom.uids import Target
@@ -76,6 +77,9 @@ def test_a_disk_that_stores_fill(disk: Path, chance: Random) -> None:
             assert filler.delete(Target(first)) == 204
             check_all(client, ledger)
             assert filler.store(MIDDLE, SMALL).status == 200
+            with storing(server.port, ledger, chance, MIDDLE):  # there is room for some of many at once
+                time.sleep(1.0)
+            check_all(client, ledger)
             assert filler.delete(Target(filler.study)) == 204
             filler.study, filler.series = filler.maker.uid(), filler.maker.uid()
             assert filler.store(LARGE, SMALL).status == 200
