@@ -16,6 +16,9 @@ from typing import Any, Self
 
 _ADDRESS = re.compile(r"^DICOMweb +http://127\.0\.0\.1:([0-9]+)/dicomweb", re.MULTILINE)
 PATIENCE = 60.0
+USUAL = ("-m", "dicomgate")
+OFTEN = (str(Path(__file__).with_name("crash_checkpoints.py")),)
+"""Programs: dicomgate, and one whose index checkpoints often."""
 
 
 class Server:
@@ -27,7 +30,7 @@ class Server:
         *options: str,
         workers: int = 1,
         before: Sequence[str] = (),
-        program: Sequence[str] = ("-m", "dicomgate"),
+        program: Sequence[str] = USUAL,
         environment: dict[str, str] | None = None,
         home: Path | None = None,
     ) -> None:

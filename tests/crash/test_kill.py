@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -11,17 +12,21 @@ from crash_check import check_all, check_folder, check_touched, verify
 from crash_client import Client
 from crash_ledger import Ledger
 from crash_load import Load
-from crash_server import Server
+from crash_server import OFTEN, USUAL, Server
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(("workers", "rounds"), [(1, 40), (1, 41), (2, 30)])
+@pytest.mark.parametrize(
+    ("workers", "rounds", "program"),
+    [(1, 40, USUAL), (1, 40, OFTEN), (2, 30, USUAL)],
+    ids=["one worker", "one worker that checkpoints often", "two workers"],
+)
 def test_nothing_acknowledged_is_lost_by_kills_under_load(
-    here: Path, chance: Random, workers: int, rounds: int
+    here: Path, chance: Random, workers: int, rounds: int, program: Sequence[str]
 ) -> None:
     data, ledger = here / "data", Ledger()
     load = Load(ledger, chance)
-    with Server(data, workers=workers) as server:
+    with Server(data, workers=workers, program=program) as server:
         for number in range(rounds):
             if number % 6 == 5:  # killed while it starts, and sweeps
                 server.spawn()

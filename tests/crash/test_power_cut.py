@@ -24,7 +24,7 @@ from crash_instances import LARGE, MIDDLE, SMALL, Maker, Specimen
 from crash_ledger import Ledger, State
 from crash_load import Load, path
 from crash_power import Call, Model
-from crash_server import Server
+from crash_server import OFTEN, USUAL, Server
 
 from dicomgate import assembly, config
 from dicomgate.archive.archive import Archive
@@ -110,15 +110,18 @@ def _note(ledger: Ledger, deed: Deed, *, is_answered: bool) -> None:
         ledger.deleted(items, is_gone=True)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Call], Deeds]:
+@pytest.fixture(scope="module", params=[USUAL, OFTEN], ids=["usual", "checkpoints often"])
+def recorded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[Call], Deeds]:
     """A server's life: its first start, a lone store, then several callers at once."""
     if shutil.which("strace") is None:
         pytest.skip("strace is not installed")
     here = tmp_path_factory.mktemp("power")
     record = here / "record"
     (here / "top").mkdir()
-    with Server(here / "top" / "new" / "data", before=crash_power.recorder(record), home=here) as server:
+    recorder = crash_power.recorder(record)
+    with Server(here / "top" / "new" / "data", before=recorder, home=here, program=request.param) as server:
         server.start()
         deeds = Deeds(server.port, Random(7))
         study, series = deeds.maker.uid(), deeds.maker.uid()
