@@ -59,14 +59,14 @@ def check_study(client: Client, ledger: Ledger, study: str) -> None:
     digests = client.digests(f"studies/{study}")
     assert set(digests) == set(listed), f"listed and retrieved differ in study {study}"
     for uid, digest in digests.items():
-        assert digest == items[uid].digest, f"other bytes came back for {uid}"
+        assert digest in {items[uid].digest, *items[uid].maybe}, f"other bytes came back for {uid}"
     described = client.metadata(f"studies/{study}")
     assert {value(each, INSTANCE) for each in described} == set(listed)
     assert len(described) == len(listed)
     for each in described:
         assert value(each, STUDY) == study
         assert value(each, "00280010") is not None
-    ledger.seen(study, set(listed))
+    ledger.seen(study, digests)
     _check_gone(client, ledger, study)
 
 

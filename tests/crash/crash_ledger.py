@@ -6,7 +6,7 @@ import enum
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crash_client import OTHER_CONTENT, Report
 from crash_instances import Specimen
@@ -26,12 +26,14 @@ class Item:
     digest: str
     state: State = State.ABSENT
     was_deleted: bool = False
+    maybe: set[str] = field(default_factory=set)  # other contents that may have taken its place
 
 
 class Ledger:
     """Safe for threads. Whoever changes an instance owns its study, but for studies that are contended."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, replaces: bool = False) -> None:
+        self.replaces = replaces
         self.items: dict[str, Item] = {}
         self.tally: Counter[str] = Counter()
         self.touched: set[str] = set()
@@ -62,6 +64,8 @@ class Ledger:
                     self._by_study[specimen.target.study][specimen.uid] = item
                 if item.state is State.ABSENT:
                     item.state, item.digest = State.OPEN, specimen.digest
+                elif self.replaces and specimen.digest != item.digest:
+                    item.maybe.add(specimen.digest)
                 self.touched.add(specimen.target.study)
             self.tally["under way"] += 1
 
@@ -72,7 +76,10 @@ class Ledger:
             for specimen in specimens:
                 item = self.items[specimen.uid]
                 if specimen.uid in report.stored:
-                    assert specimen.digest == item.digest, "other content was taken under a known UID"
+                    assert self.replaces or specimen.digest == item.digest, "other content was taken under a known UID"
+                    self.tally["replaced"] += specimen.digest != item.digest
+                    item.digest = specimen.digest
+                    item.maybe.clear()
                     self.tally["stored"] += 1
                     if specimen.target.study not in self.contended:
                         item.state, item.was_deleted = State.PRESENT, False
@@ -114,9 +121,12 @@ class Ledger:
             self.tally["under way"] -= 1
             self.tally["no answer"] += 1
 
-    def seen(self, study: str, uids: set[str]) -> None:
+    def seen(self, study: str, digests: dict[str, str]) -> None:
         """Somebody looked after a restart: what was open is settled, and stays so."""
+        uids = digests.keys()
         for uid, item in self.of(study).items():
+            item.digest = digests.get(uid, item.digest)
+            item.maybe.clear()
             if item.state is State.OPEN:
                 self.tally["open, proved stored" if uid in uids else "open, proved absent"] += 1
                 item.state = State.PRESENT if uid in uids else State.ABSENT

@@ -17,16 +17,16 @@ from crash_server import OFTEN, USUAL, Server
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
-    ("workers", "rounds", "program"),
-    [(1, 40, USUAL), (1, 40, OFTEN), (2, 30, USUAL)],
-    ids=["one worker", "one worker that checkpoints often", "two workers"],
+    ("workers", "rounds", "program", "duplicates"),
+    [(1, 40, USUAL, "refuse"), (1, 40, OFTEN, "replace"), (2, 30, USUAL, "refuse")],
+    ids=["one worker", "one worker that checkpoints often and replaces", "two workers"],
 )
 def test_nothing_acknowledged_is_lost_by_kills_under_load(
-    here: Path, chance: Random, workers: int, rounds: int, program: Sequence[str]
+    here: Path, chance: Random, workers: int, rounds: int, program: Sequence[str], duplicates: str
 ) -> None:
-    data, ledger = here / "data", Ledger()
+    data, ledger = here / "data", Ledger(replaces=duplicates == "replace")
     load = Load(ledger, chance)
-    with Server(data, workers=workers, program=program) as server:
+    with Server(data, "--duplicates", duplicates, workers=workers, program=program) as server:
         for number in range(rounds):
             if number % 6 == 5:  # killed while it starts, and sweeps
                 server.spawn()
