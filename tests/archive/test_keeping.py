@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicomgate import assembly, config, errors
+from dicomgate.archive import verify
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.testing import instances
@@ -41,7 +42,8 @@ def test_deletion_is_not_offered_unless_configured(tmp_path) -> None:
         assert archive.origin.delete is None
 
 
-def test_verify_names_each_kind_of_damage_D6(archive, store, tmp_path) -> None:
+def test_verify_names_each_kind_of_damage_D6(archive, store, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(verify, "_PATIENCE", 0.0)
     for _ in range(4):
         store(instances.make())
     assert list(archive.verify(lambda _: None)) == []
@@ -56,6 +58,29 @@ def test_verify_names_each_kind_of_damage_D6(archive, store, tmp_path) -> None:
     assert len(problems) == 4
     for expected in ("differ", "bytes", "missing", "no row"):
         assert any(expected in problem for problem in problems), expected
+
+
+def test_verify_goes_on_after_a_file_that_cannot_be_read_D6(archive, store, tmp_path) -> None:
+    for _ in range(2):
+        store(instances.make())
+    first, _ = sorted(blob_files(tmp_path / "data"))
+    first.unlink()
+    first.symlink_to(first)
+    (problem,) = [damage.problem for damage in archive.verify(lambda _: None)]
+    assert "cannot be" in problem
+
+
+def test_what_was_replaced_is_no_damage_though_its_bytes_go_later_D6(tmp_path) -> None:
+    settings = config.Settings(store=config.Store(duplicates="replace"))
+    target = instances.new_target()
+    with assembly.open_archive(tmp_path, settings) as archive:
+        assert archive.origin.store is not None
+        for columns in (8, 16):
+            arrival = archive.spool.arrival()
+            arrival.write(instances.make(target, columns=columns))
+            archive.origin.store.accept(arrival)
+        assert len(list(archive.blobs.keys())) == 2
+        assert list(archive.verify(lambda _: None)) == []
 
 
 def test_rebuild_gives_the_same_answers_D6(tmp_path) -> None:
