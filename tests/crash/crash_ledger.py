@@ -130,3 +130,4 @@ class Ledger:
             if item.state is State.OPEN:
                 self.tally["open, proved stored" if uid in uids else "open, proved absent"] += 1
                 item.state = State.PRESENT if uid in uids else State.ABSENT
+                item.was_deleted = item.was_deleted and uid not in uids
