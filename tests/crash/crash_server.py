@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -119,6 +119,14 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def until(is_so: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+    """Wait for what must come, however slow the machine is."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.005)
 
 
 def living(group: int) -> list[int]:

@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from crash_client import Client
 from crash_instances import LARGE, SMALL
 from crash_ledger import Ledger
 from crash_load import Storer, storing
-from crash_server import Server
+from crash_server import Server, until
 
 PROGRAM = Path(__file__).with_name("crash_faults.py")
 
@@ -107,11 +106,9 @@ def test_a_disk_that_breaks_under_load(here: Path, chance: Random, fault: str) -
     ledger = Ledger()
     with breakable(here) as (server, faults):
         with storing(server.start().port, ledger, chance):
-            time.sleep(0.3)
+            until(lambda: ledger.tally["stored"] > 10)
             _break(faults / fault, "EIO once" if "fsync" in fault else "EIO")
-            time.sleep(0.3)
-        assert ledger.tally["stored"] > 0
-        assert ledger.tally["refused"] > 0
+            until(lambda: ledger.tally["refused"] > 10)
         with Client(server.port) as client:
             check_all(client, ledger)
         for each in faults.iterdir():
@@ -129,8 +126,7 @@ def test_an_index_that_cannot_grow(here: Path, chance: Random) -> None:
         limit = log.stat().st_size + 8192
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         with storing(server.port, ledger, chance):
-            time.sleep(0.5)
-        assert ledger.tally["refused"] > 0
+            until(lambda: ledger.tally["refused"] > 10)
         check_all(storer.client, ledger)
         check_afterwards(server, ledger, chance)
         assert not server.bugs(), server.bugs()
@@ -145,7 +141,7 @@ def broken(server: Server, file: str, calls: str, how: str) -> Iterator[None]:
     with subprocess.Popen(
         [*command, "-e", f"trace={calls}", "-e", f"inject={calls}:{how}"], stderr=subprocess.PIPE
     ) as tracer:
-        time.sleep(0.7)
+        until(lambda: tracer.poll() is not None or _is_traced(server.pid))
         if tracer.poll() is not None:
             assert tracer.stderr is not None
             pytest.skip(f"strace may not trace here: {tracer.stderr.read().decode()[:200]}")
@@ -153,6 +149,12 @@ def broken(server: Server, file: str, calls: str, how: str) -> Iterator[None]:
             yield
         finally:
             tracer.send_signal(signal.SIGINT)
+
+
+def _is_traced(pid: int) -> bool:
+    """Every thread of it."""
+    states = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    return all("TracerPid:\t0\n" not in state for state in states)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,8 @@ def test_a_commit_that_fails(here: Path, chance: Random, calls: str, error: str,
             assert storer.store(SMALL).stored == frozenset(), "acknowledged, though the commit failed"
             assert storer.delete(first) in {503, 507}
             with storing(server.port, ledger, chance):
-                time.sleep(0.2)
+                refused = ledger.tally["refused"]
+                until(lambda: ledger.tally["refused"] > refused + 5)
             _check_reading(storer.client, ledger, second)
         assert bool(storer.store(SMALL).stored) is is_over
         _check_reading(storer.client, ledger, second)

@@ -17,7 +17,7 @@ from crash_client import Answer, Client, parse_report
 from crash_instances import LARGE, SMALL, Maker, Specimen
 from crash_ledger import Ledger
 from crash_load import Load, path
-from crash_server import Server, living
+from crash_server import Server, living, until
 
 SOON = {"DICOMGATE__SERVER__STOP_SECONDS": "1"}
 
@@ -61,6 +61,11 @@ def is_refused(port: int) -> bool:
     return False
 
 
+def _wait_for_upload(server: Server) -> None:
+    """More of it has come than the spool keeps in memory."""
+    until(lambda: list((server.data / "spool").iterdir()))
+
+
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2)])
 def test_what_is_in_flight_is_finished(here: Path, chance: Random, number: int, workers: int) -> None:
     maker = Maker(chance)
@@ -71,16 +76,16 @@ def test_what_is_in_flight_is_finished(here: Path, chance: Random, number: int, 
             assert client.store([kept]).status == 200
         request = upload(coming)
         with connect(server.port) as sending, connect(server.port) as reading:
-            sending.sendall(request[: len(request) // 2])
+            sending.sendall(request[:-50_000])
             reading.sendall(
                 f"GET /dicomweb/{path(kept.target)} HTTP/1.1\r\nHost: x\r\nAccept: application/dicom;transfer-syntax=*\r\n\r\n".encode()
             )
             first = reading.recv(1000)
-            time.sleep(0.3)
+            _wait_for_upload(server)
             server.signal(number)
             assert workers > 1 or is_refused(server.port)
             time.sleep(0.3)
-            sending.sendall(request[len(request) // 2 :])
+            sending.sendall(request[-50_000:])
             report = parse_report(hear(sending))
             assert (report.status, set(report.stored)) == (200, {coming.uid})
             rest = bytearray(first)
@@ -107,7 +112,7 @@ def test_what_does_not_end_is_cut_off(here: Path, chance: Random, workers: int) 
             assert client.store([first]).status == 200
         with connect(server.port) as sending:
             sending.sendall(upload(never)[:5_000_000])
-            time.sleep(0.3)
+            _wait_for_upload(server)
             server.signal(signal.SIGTERM)
             began = time.monotonic()
             assert server.wait() == 0
@@ -123,9 +128,9 @@ def test_a_second_interrupt_does_not_wait(here: Path, chance: Random) -> None:
     with Server(here / "data") as server:
         with connect(server.start().port) as sending:
             sending.sendall(upload(never)[:5_000_000])
-            time.sleep(0.3)
+            _wait_for_upload(server)
             server.signal(signal.SIGINT)
-            time.sleep(0.3)
+            assert is_refused(server.port)
             server.signal(signal.SIGINT)
             began = time.monotonic()
             assert server.wait() in {0, 130}

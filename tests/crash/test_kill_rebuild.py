@@ -54,7 +54,7 @@ def test_a_rebuild_killed_at_random_and_then_done(here: Path, chance: Random) ->
     check_folder(data)
     verify(data)
     assert run("admin", "verify", str(data), cwd=here).returncode == 0
-    assert reached > 1
+    assert reached > 0
     print(f"{len(expected)} answers, {reached} of 6 rebuilds killed at work")
 
 
