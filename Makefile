@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := requirements/runtime.txt requirements/build.txt
 # Programs that tests need beyond Python, and the Debian package each comes from.
-SYSTEM_PROGRAMS := storescu nginx chromium
-SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core
+SYSTEM_PROGRAMS := storescu nginx chromium strace
+SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench lock system clean
