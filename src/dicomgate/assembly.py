@@ -25,7 +25,7 @@ from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.dicom import header
 from dicomgate.index.sqlite import SqliteIndex
-from dicomgate.server import run
+from dicomgate.server import run, supervisor
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
@@ -184,7 +184,8 @@ def following(folder: Path, settings: config.Settings, report: Callable[[Progres
     """While inside, another process keeps the folder's index up to date; `report` hears of it in a thread."""
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_follow, args=(folder, settings, there), daemon=True)
-    process.start()
+    with supervisor.interrupts_blocked():
+        process.start()
     there.close()
     listener = threading.Thread(target=_listen, args=(here, report), daemon=True)
     listener.start()

@@ -92,6 +92,7 @@ class Server:
         if self._process is None:
             return
         with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGSTOP)  # so that none of them sees another die, and tells of it
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         while living(self._process.pid):

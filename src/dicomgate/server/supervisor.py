@@ -9,7 +9,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from multiprocessing.context import SpawnProcess
@@ -26,6 +26,16 @@ _MOST_QUICK_DEATHS: Final = 5
 
 class WorkersFailed(errors.Unavailable):
     """Worker processes die as soon as they start."""
+
+
+@contextlib.contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """A process that is started meanwhile is deaf to Ctrl-C from its first moment: its parent tells it when to stop."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(
@@ -110,7 +120,8 @@ class Supervisor:
         ours, theirs = spawn.Pipe()
         arguments = (self._make_application, self._listening, self._manner, theirs)
         process = spawn.Process(target=_work, args=arguments, name="dicomgate worker")
-        process.start()
+        with interrupts_blocked():
+            process.start()
         theirs.close()
         return _Worker(process, ours, time.monotonic())
 
