@@ -25,10 +25,16 @@ cannot occur inside a JSON string (its quotes would be escaped), so a door makes
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A page of answers; `remaining` counts the matches after it (None: not known)."""
+    """A page of answers; `remaining` counts the matches after it (None: not known).
+
+    `total` counts all matches, if that was asked for and could be done; `next` names the place where the page ended,
+    for the next one's `after` (None: nothing follows, or the origin has no such places).
+    """
 
     datasets: Iterable[JSONDataset]
     remaining: int | None
+    total: int | None = None
+    next: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

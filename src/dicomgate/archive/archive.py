@@ -55,7 +55,7 @@ class Archive:
     def search(self, query: Query) -> Found:
         """One page of data sets that match."""
         found = self.index.find(query)
-        return Found(datasets=found.datasets, remaining=found.remaining)
+        return Found(datasets=found.datasets, remaining=found.remaining, total=found.total, next=found.next)
 
     def sweep(self) -> int:
         """Clear what dead processes have left: spool files, blobs that no row knows, rows' old blobs (D5)."""

@@ -73,7 +73,7 @@ class Folder:
     def search(self, query: Query) -> Found:
         """One page of data sets that match."""
         found = self.index.find(query)
-        return Found(datasets=found.datasets, remaining=found.remaining)
+        return Found(datasets=found.datasets, remaining=found.remaining, total=found.total, next=found.next)
 
     def check_ready(self) -> None:
         """Unavailable while the index cannot be asked."""

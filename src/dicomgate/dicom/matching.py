@@ -50,7 +50,29 @@ class MomentBetween:
     high: str | None
 
 
-Condition = Universal | OneOf | Wildcard | Between | MomentBetween
+@dataclass(frozen=True, slots=True)
+class Fuzzy:
+    """Every word begins some word of one person name, in any order, in any of its component groups, folded.
+
+    The words are folded already: without case and diacritics (`person_names`).
+    """
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The attribute is absent or has no value (Empty Value Matching, PS3.4 C.2.2.2.7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one of several conditions on one attribute (Multiple Value Matching, PS3.4 C.2.2.2.8)."""
+
+    conditions: tuple[OneOf | Wildcard | Between | Fuzzy, ...]
+
+
+Condition = Universal | OneOf | Wildcard | Between | MomentBetween | Fuzzy | Empty | AnyOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +81,14 @@ class Match:
 
     path: AttributePath
     condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One attribute by whose first value answers are sorted; those without a value come last either way."""
+
+    path: AttributePath
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +107,17 @@ class Query:
     include_all: bool = False
     limit: int | None = None
     offset: int = 0
+    order: tuple[Order, ...] = ()
+    """Before the standing order (newest study first; series and instances by number; UIDs), which breaks ties."""
+    after: str | None = None
+    """The place where an earlier page ended, as its `next` named it; `offset` counts from there."""
+    is_counted: bool = False
+    """The number of all matches is wanted too."""
+    timezone: str | None = None
+    """Offset from UTC, as "+0100", in which the dates and times of `matches` are meant (C.2.2.2.5, QIDO-07)."""
+    creators: tuple[tuple[AttributePath, str], ...] = ()
+    """Private Creator elements (gggg,00bb) that were given, with their value: attributes of that block anywhere in the
+    query mean those of this creator, whichever block a stored data set has reserved for it (PS3.5 §7.8)."""
     relational: bool = False
     """The resource is searched across its parents (`/series`, `/instances`, `/studies/{s}/instances`), so the
     parents' attributes may be matched and are returned."""

@@ -115,6 +115,8 @@ class Found:
 
     datasets: list[JSONDataset]
     remaining: int
+    total: int | None = None  # of all matches, when asked for and counted in time
+    next: str | None = None  # where the page ended, when something follows
 
 
 @dataclass(frozen=True, slots=True)
