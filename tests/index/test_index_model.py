@@ -10,10 +10,11 @@ import pytest
 from dicomgate.dicom.matching import Between, Match, MomentBetween, OneOf, Query, Universal, Wildcard
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.base import Verdict
-from dicomgate.index.columns import TRIGRAMMED
+from dicomgate.index.columns import BUILT_IN, COLUMNS, LATER
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing
 
+TRIGRAMMED = sorted(one.number for one in (*COLUMNS.values(), *LATER.values()) if BUILT_IN.has_trigrams(one.number))
 NAMES = ["Doe^John", "Doe^Jane", "DOE", "Müller^Jörg", "O'Neil^X", "Roe^", "Smith^John", None]
 DATES = ["20200101", "20200102", "20191231", None]
 TIMES = ["08", "0815", "101530", "235959.5", None]
@@ -242,7 +243,8 @@ def check_leftovers(index):
         ("series", "study", "study"), ("study_value", "value", "value"), ("series_value", "value", "value"),
     ):  # fmt: skip
         assert not index._readers.rows(f"SELECT * FROM {table} WHERE {column} NOT IN (SELECT id FROM {parent})")
-    unused = "SELECT * FROM value WHERE id NOT IN (SELECT value FROM study_value) AND id NOT IN (SELECT value FROM series_value)"
+    unused = " AND ".join(f"id NOT IN (SELECT value FROM {level}_value)" for level in ("study", "series", "instance"))
+    unused = f"SELECT * FROM value WHERE {unused}"
     assert not index._readers.rows(unused)
     moments = "SELECT 1 FROM study_value v JOIN study s ON s.id = v.study WHERE v.moment <> s.moment"
     assert not index._readers.rows(moments)
@@ -252,7 +254,7 @@ def check_leftovers(index):
     told = "SELECT f.series, v.text FROM series_value f JOIN value v ON v.id = f.value WHERE v.tag = ? ORDER BY 1, 2"
     assert index._readers.rows(told, (int("00080016", 16),)) == index._readers.rows(held)
     searched = index._readers.rows(
-        "SELECT id FROM value WHERE tag IN (SELECT value FROM json_each(?)) ORDER BY id", (str(sorted(TRIGRAMMED)),)
+        "SELECT id FROM value WHERE tag IN (SELECT value FROM json_each(?)) ORDER BY id", (str(TRIGRAMMED),)
     )
     assert searched == index._readers.rows("SELECT id FROM value_trigram_docsize ORDER BY id")
 

@@ -12,7 +12,7 @@ import orjson
 
 from dicomgate.dicom.outcomes import Refused
 from dicomgate.dicom.uids import Target
-from dicomgate.index import answers, columns, values
+from dicomgate.index import answers, columns, registered, values
 from dicomgate.index.base import Added, ChangeKind, Entry, Judge, Known, Surroundings, Verdict
 from dicomgate.index.parents import Parents, Series, row_id
 
@@ -48,7 +48,7 @@ class Changes:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._execute = connection.execute
-        self._parents = Parents(connection)
+        self._parents = Parents(connection, registered.read(connection))
         self._journal: list[tuple[float, str, str, str, str]] = []
         self._now = time.time()
         self._has_tombstones = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM tombstone)").fetchone()[0])
@@ -128,11 +128,14 @@ class Changes:
         instance = row_id(self._execute(_INSERT_INSTANCE, identity + kind + rest))
         packed = self._parents.pack(series, entry.metadata)
         self._execute("INSERT INTO description VALUES (?, ?, ?)", (instance, entry.layout, packed))
+        self._parents.add_values(series, instance, entry.attributes)
         if entry.frame_chunks:
             chunks = [(instance, number, chunk) for number, chunk in enumerate(entry.frame_chunks)]
             self._connection.executemany("INSERT INTO frame_chunk VALUES (?, ?, ?)", chunks)
 
     def _drop(self, stored: Sequence[_Stored], *, is_garbage: bool) -> None:
+        for one in stored:
+            self._parents.drop_values(one.target.study, one.id)
         for start in range(0, len(stored), _BATCH):
             ids = (_json([one.id for one in stored[start : start + _BATCH]]),)
             for sql in _DELETE:

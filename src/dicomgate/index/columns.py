@@ -1,15 +1,14 @@
-"""Which attribute is matched how: one table (PS3.18 Table 10.6.1-5, PS3.4 C.6.2.1)."""
+"""Which attribute is matched how: what is built in, and what was promoted (PS3.18 Table 10.6.1-5, PS3.4 C.6.2.1)."""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from dicomgate.dicom import attributes
 from dicomgate.dicom.matching import AttributePath
 from dicomgate.dicom.uids import Level
-from dicomgate.index import values
-from dicomgate.index.base import JSONDataset
 
 STUDY_UID = "0020000D"
 SERIES_UID = "0020000E"
@@ -22,6 +21,7 @@ MODALITY = "00080060"
 MODALITIES = "00080061"
 SERIES_NUMBER = "00200011"
 INSTANCE_NUMBER = "00200013"
+TIMEZONE = "00080201"
 AVAILABILITY = "00080056"
 TRANSFER_SYNTAX = "00083002"
 RETRIEVE_URL = "00081190"
@@ -31,7 +31,7 @@ SERIES_INSTANCES = "00201209"
 
 INSTANCE_ANSWER = (
     "00080005",  # Specific Character Set
-    "00080201",  # Timezone Offset From UTC
+    TIMEZONE,
     INSTANCE_NUMBER,
     "00280008",  # Number of Frames
     "00280010",  # Rows
@@ -39,6 +39,11 @@ INSTANCE_ANSWER = (
     "00280100",  # Bits Allocated
 )
 """Whose values an instance's row keeps, in this order: part of the schema, only ever appended to."""
+
+_WORDS = 1 << 32
+_OF_SERIES = 1 << 33
+PROMOTED = 1 << 40
+"""Promoted attributes are numbered from here; below it a column's number is its tag, for some with a bit above it."""
 
 
 class Kind(enum.Enum):
@@ -50,113 +55,172 @@ class Kind(enum.Enum):
     CLASS = "class"  # SOP Class UID of instances: a column, and a value of the series
     TEXT = "text"  # as it stands
     NAME = "name"  # folded
+    WORDS = "words"  # the words of a name, each a value: what fuzzy matching asks for
     DATE = "date"  # followed by the time of the same event
     TIME = "time"
 
 
+class State(enum.Enum):
+    """How far a column that came later is."""
+
+    BUILDING = "building"  # new values are written, the stored ones follow
+    READY = "ready"  # every value is there
+    LEAVING = "leaving"  # nothing is written, the values are being taken away
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One attribute that can be matched. `time` is the attribute with the time to a date."""
+    """One attribute that can be matched.
+
+    `number` names it in the table of values. `time` is the attribute with the time to a date. `creator` is whose the
+    path's private attributes are; their tags have 00 in place of the block.
+    """
 
     path: AttributePath
     level: Level
     kind: Kind
+    number: int
     time: str = ""
+    creator: str = ""
 
-    @property
-    def number(self) -> int:
-        """The innermost tag as a number: how the value table names the column."""
-        return int(self.path[-1], 16)
+
+def _tag(path: AttributePath) -> int:
+    return int(path[-1], 16)
 
 
 def _columns() -> Iterator[Column]:
-    yield Column((STUDY_UID,), Level.STUDY, Kind.UID)
-    yield Column((STUDY_DATE,), Level.STUDY, Kind.MOMENT, time=STUDY_TIME)
-    yield Column((STUDY_TIME,), Level.STUDY, Kind.TIME)
-    yield Column(("00080050",), Level.STUDY, Kind.TEXT)  # Accession Number
-    yield Column((MODALITIES,), Level.STUDY, Kind.TEXT)
-    yield Column(("00080090",), Level.STUDY, Kind.NAME)  # Referring Physician's Name
-    yield Column(("00081030",), Level.STUDY, Kind.TEXT)  # Study Description
-    yield Column(("00100010",), Level.STUDY, Kind.NAME)  # Patient's Name
-    yield Column((PATIENT_ID,), Level.STUDY, Kind.TEXT)
-    yield Column(("00100030",), Level.STUDY, Kind.DATE)  # Patient's Birth Date
-    yield Column(("00100040",), Level.STUDY, Kind.TEXT)  # Patient's Sex
-    yield Column(("00200010",), Level.STUDY, Kind.TEXT)  # Study ID
-    yield Column((SERIES_UID,), Level.SERIES, Kind.UID)
-    yield Column((MODALITY,), Level.SERIES, Kind.TEXT)
-    yield Column((SERIES_NUMBER,), Level.SERIES, Kind.NUMBER)
-    yield Column(("00080021",), Level.SERIES, Kind.DATE, time="00080031")  # Series Date
-    yield Column(("00080031",), Level.SERIES, Kind.TIME)
-    yield Column(("0008103E",), Level.SERIES, Kind.TEXT)  # Series Description
-    yield Column(("00180015",), Level.SERIES, Kind.TEXT)  # Body Part Examined
-    yield Column(("00400244",), Level.SERIES, Kind.DATE, time="00400245")  # Performed Procedure Step Start Date
-    yield Column(("00400245",), Level.SERIES, Kind.TIME)
-    yield Column(("00400275", "00400009"), Level.SERIES, Kind.TEXT)  # Request Attributes > Scheduled Procedure Step ID
-    yield Column(("00400275", "00401001"), Level.SERIES, Kind.TEXT)  # Request Attributes > Requested Procedure ID
-    yield Column((SOP_CLASS,), Level.INSTANCE, Kind.CLASS)
-    yield Column((INSTANCE_UID,), Level.INSTANCE, Kind.UID)
-    yield Column((INSTANCE_NUMBER,), Level.INSTANCE, Kind.NUMBER)
+    def column(tags: str, level: Level, kind: Kind, time: str = "") -> Column:
+        path = tuple(tags.split("."))
+        return Column(path, level, kind, _tag(path), time)
+
+    yield column(STUDY_UID, Level.STUDY, Kind.UID)
+    yield column(STUDY_DATE, Level.STUDY, Kind.MOMENT, time=STUDY_TIME)
+    yield column(STUDY_TIME, Level.STUDY, Kind.TIME)
+    yield column("00080050", Level.STUDY, Kind.TEXT)  # Accession Number
+    yield column(MODALITIES, Level.STUDY, Kind.TEXT)
+    yield column("00080090", Level.STUDY, Kind.NAME)  # Referring Physician's Name
+    yield column("00081030", Level.STUDY, Kind.TEXT)  # Study Description
+    yield column("00100010", Level.STUDY, Kind.NAME)  # Patient's Name
+    yield column(PATIENT_ID, Level.STUDY, Kind.TEXT)
+    yield column("00100030", Level.STUDY, Kind.DATE)  # Patient's Birth Date
+    yield column("00100040", Level.STUDY, Kind.TEXT)  # Patient's Sex
+    yield column("00200010", Level.STUDY, Kind.TEXT)  # Study ID
+    yield column(SERIES_UID, Level.SERIES, Kind.UID)
+    yield column(MODALITY, Level.SERIES, Kind.TEXT)
+    yield column(SERIES_NUMBER, Level.SERIES, Kind.NUMBER)
+    yield column("00080021", Level.SERIES, Kind.DATE, time="00080031")  # Series Date
+    yield column("00080031", Level.SERIES, Kind.TIME)
+    yield column("0008103E", Level.SERIES, Kind.TEXT)  # Series Description
+    yield column("00180015", Level.SERIES, Kind.TEXT)  # Body Part Examined
+    yield column("00400244", Level.SERIES, Kind.DATE, time="00400245")  # Performed Procedure Step Start Date
+    yield column("00400245", Level.SERIES, Kind.TIME)
+    yield column("00400275.00400009", Level.SERIES, Kind.TEXT)  # Request Attributes > Scheduled Procedure Step ID
+    yield column("00400275.00401001", Level.SERIES, Kind.TEXT)  # Request Attributes > Requested Procedure ID
+    yield column(SOP_CLASS, Level.INSTANCE, Kind.CLASS)
+    yield column(INSTANCE_UID, Level.INSTANCE, Kind.UID)
+    yield column(INSTANCE_NUMBER, Level.INSTANCE, Kind.NUMBER)
+
+
+def _later() -> Iterator[Column]:
+    """What an index may lack that an earlier version filled."""
+    for column in COLUMNS.values():
+        if column.kind is Kind.NAME:
+            yield Column(column.path, column.level, Kind.WORDS, column.number | _WORDS)
+    zone = (TIMEZONE,)
+    yield Column(zone, Level.STUDY, Kind.TEXT, _tag(zone))
+    yield Column(zone, Level.SERIES, Kind.TEXT, _tag(zone) | _OF_SERIES)
 
 
 COLUMNS: dict[AttributePath, Column] = {column.path: column for column in _columns()}
+"""What every index has had from the beginning."""
+LATER: dict[int, Column] = {column.number: column for column in _later()}
+"""Built in as well, but an index that holds studies already must be filled with them first. By number."""
 
-_VALUED = frozenset({Kind.TEXT, Kind.NAME, Kind.DATE, Kind.TIME})
+_VALUED = frozenset({Kind.TEXT, Kind.NAME, Kind.WORDS, Kind.DATE, Kind.TIME})
 _COUNTED = frozenset({MODALITIES})  # comes from what the study holds, not from one instance
-TRIGRAMMED = frozenset(column.number for column in COLUMNS.values() if column.kind in {Kind.TEXT, Kind.NAME})
-"""Columns that are searched for what they contain; dates and times are not."""
+_TRIGRAMMED = frozenset({Kind.TEXT, Kind.NAME})  # searched for what they contain; dates, times and words are not
+
+Registered = tuple[Column, State]
+"""A column that came later, and how far it is."""
+_Name = tuple[AttributePath, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """One value that can be matched. `item` numbers a sequence's items from 1; 0: no sequence."""
+class Columns:
+    """What one index can match, of one moment: what is built in and what was promoted. Never changes."""
 
-    column: int
-    text: str
-    item: int = 0
+    def __init__(self, registered: Iterable[Registered]) -> None:
+        self._registered = tuple(registered)
+        ready = [column for column, state in self._registered if state is State.READY]
+        written = [column for column, state in self._registered if state is not State.LEAVING]
+        every = [*COLUMNS.values(), *(column for column, _ in self._registered)]
+        self._words = {_name(column): column for column in ready if column.kind is Kind.WORDS}
+        self._zones = {column.level: column for column in ready if column.path == (TIMEZONE,)}
+        self._found: dict[_Name, Column] = {
+            _name(column): column
+            for column in (*reversed(ready), *COLUMNS.values())  # of two levels the higher one, which comes first
+            if column.kind is not Kind.WORDS
+        }
+        self._of_level = {
+            level: tuple(
+                column
+                for column in (*COLUMNS.values(), *written)
+                if column.level is level and column.kind in _VALUED and column.path[0] not in _COUNTED
+            )
+            for level in Level
+        }
+        self._trigrammed = frozenset(column.number for column in every if column.kind in _TRIGRAMMED)
+        self.has_instance_values = any(column.level is Level.INSTANCE for column, _ in self._registered)
+
+    @property
+    def registered(self) -> tuple[Registered, ...]:
+        """What came later, in order of coming."""
+        return self._registered
+
+    def find(self, path: AttributePath, creators: Sequence[tuple[AttributePath, str]] = ()) -> Column | None:
+        """The column in which an attribute can be searched now; `creators` as a query gives them."""
+        name = _asked_name(path, creators)
+        return self._found.get(name) if name else None
+
+    def find_words(self, path: AttributePath, creators: Sequence[tuple[AttributePath, str]] = ()) -> Column | None:
+        """The column with the words of a person name."""
+        name = _asked_name(path, creators)
+        return self._words.get(name) if name else None
+
+    def find_zone(self, level: Level) -> Column | None:
+        """The column with Timezone Offset From UTC of a study or a series."""
+        return self._zones.get(level)
+
+    def of_level(self, level: Level) -> tuple[Column, ...]:
+        """The columns whose values are taken from a data set when a study, series or instance is written."""
+        return self._of_level[level]
+
+    def has_trigrams(self, number: int) -> bool:
+        """True when the column's values are searched for what they contain."""
+        return number in self._trigrammed
 
 
-def level_values(level: Level, attributes: JSONDataset) -> frozenset[Value]:
-    """What of a data set can be matched at a level, in the form in which it is compared."""
-    found: set[Value] = set()
-    for column in COLUMNS.values():
-        if column.level is level and column.kind in _VALUED and column.path[0] not in _COUNTED:
-            found.update(_column_values(column, attributes))
-    return frozenset(found)
+def _name(column: Column) -> _Name:
+    return column.path, column.creator
 
 
-def _column_values(column: Column, attributes: JSONDataset) -> Iterator[Value]:
-    if len(column.path) == 1:
-        for text in _compared(column, attributes):
-            yield Value(column.number, text)
-        return
-    sequence = attributes.get(column.path[0]) or {}
-    for number, item in enumerate(sequence.get("Value") or (), 1):
-        for text in _compared(column, item or {}):
-            yield Value(column.number, text, number)
+def _asked_name(path: AttributePath, creators: Sequence[tuple[AttributePath, str]]) -> _Name | None:
+    """How a column of this path is called; None where there can be none: a private attribute is nobody's."""
+    if not any(map(attributes.is_private, path)):
+        return path, ""
+    given = dict(creators)
+    owners = {
+        given.get((*path[:depth], f"{tag[:4]}00{tag[4:6]}"), "")
+        for depth, tag in enumerate(path)
+        if attributes.is_private(tag)
+    }
+    owner = owners.pop()
+    return (without_blocks(path), owner) if owner and not owners else None
 
 
-def _compared(column: Column, attributes: JSONDataset) -> list[str]:
-    """The texts of one column in one data set or item."""
-    texts = values.texts(attributes.get(column.path[-1]))
-    match column.kind:
-        case Kind.NAME:
-            return [text for text in map(values.fold, texts) if text != values.NAMELESS]
-        case Kind.TIME:
-            return [text for text in map(values.earliest, texts) if text]
-        case Kind.DATE:
-            times = [text for text in map(values.earliest, values.texts(attributes.get(column.time))) if text]
-            return [text + "".join(times[:1]) for text in map(values.date, texts) if text]
-        case _:
-            return texts
+def without_blocks(path: AttributePath) -> AttributePath:
+    """The path with 00 in place of the block of each private attribute, for every data set may use another."""
+    return tuple(f"{tag[:4]}00{tag[6:]}" if attributes.is_private(tag) else tag for tag in path)
 
 
-def study_moment(attributes: JSONDataset) -> int:
-    """Study Date and Time as one number."""
-    dates = [values.date(text) for text in values.texts(attributes.get(STUDY_DATE))]
-    times = [values.earliest(text) for text in values.texts(attributes.get(STUDY_TIME))]
-    return values.moment(dates[0] if dates else "", times[0] if times else "")
-
-
-def first_text(attributes: JSONDataset, tag: str) -> str:
-    """The first value of an attribute as text, or nothing."""
-    return "".join(values.texts(attributes.get(tag))[:1])
+BUILT_IN = Columns((column, State.READY) for column in LATER.values())
+"""What a new index can match."""

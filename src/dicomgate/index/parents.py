@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import orjson
 
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.index import answers, columns, values
+from dicomgate.index import answers, columns, taken, values
 from dicomgate.index.base import Entry, JSONDataset
-from dicomgate.index.columns import Value
+from dicomgate.index.columns import Columns
 from dicomgate.index.metadata import Packer, make_dictionary
+from dicomgate.index.taken import Value
 from dicomgate.index.valued import ValueTables
 
 _CLASS = int(columns.SOP_CLASS, 16)
@@ -77,9 +78,10 @@ class Series:
 class Parents:
     """The studies and series that one transaction touches."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, matched: Columns) -> None:
         self._execute = connection.execute
-        self._values = ValueTables(connection)
+        self._matched = matched
+        self._values = ValueTables(connection, matched)
         self._studies: dict[str, Study] = {}
         self._series: dict[tuple[int, str], Series] = {}
 
@@ -150,6 +152,19 @@ class Parents:
         series.needs_settling |= key == series.source or len(series.classes) > 1
         study.needs_settling |= key == study.source
 
+    def add_values(self, series: Series, instance: int, dataset: JSONDataset) -> None:
+        """What of an instance can be matched: of promoted attributes alone."""
+        if self._matched.of_level(Level.INSTANCE):
+            wanted = self._level_values(Level.INSTANCE, dataset)
+            self._values.add(Level.INSTANCE, instance, series.study.moment, wanted)
+
+    def drop_values(self, study: str, instance: int) -> None:
+        """Before an instance goes."""
+        if self._matched.has_instance_values:
+            found = self.find_study(study)
+            assert found is not None
+            self._values.replace(Level.INSTANCE, instance, found.moment, ())
+
     def pack(self, series: Series, metadata: bytes) -> bytes:
         """An instance's metadata as the series keeps it."""
         if series.packer is None:
@@ -160,22 +175,22 @@ class Parents:
     def _insert_study(self, entry: Entry) -> Study:
         uid, dataset = entry.target.study, entry.attributes
         texts = answers.level_texts(Target(uid), dataset)
-        moment, patient = columns.study_moment(dataset), columns.first_text(dataset, columns.PATIENT_ID)
+        moment, patient = taken.study_moment(dataset), taken.first_text(dataset, columns.PATIENT_ID)
         row = self._execute(_INSERT_STUDY, (uid, moment, entry.key, patient, texts.answer, texts.more))
         study = self._studies[uid] = Study(row_id(row), uid, moment, entry.key, patient, set())
-        self._values.add(Level.STUDY, study.id, moment, columns.level_values(Level.STUDY, dataset))
+        self._values.add(Level.STUDY, study.id, moment, self._level_values(Level.STUDY, dataset))
         return study
 
     def _insert_series(self, entry: Entry, study: Study) -> Series:
         uid, dataset = str(entry.target.series), entry.attributes
         texts = answers.level_texts(Target(study.uid, uid), dataset)
-        modality = columns.first_text(dataset, columns.MODALITY)
+        modality = taken.first_text(dataset, columns.MODALITY)
         number = values.number(dataset.get(columns.SERIES_NUMBER))
         parameters = (uid, study.id, number, entry.key, modality, texts.answer, texts.more)
         series = Series(row_id(self._execute(_INSERT_SERIES, parameters)), uid, study, entry.key, modality)
         self._series[study.id, uid] = series
         self._execute("INSERT INTO dictionary VALUES (?, ?)", (series.id, make_dictionary(entry.metadata)))
-        self._values.add(Level.SERIES, series.id, study.moment, columns.level_values(Level.SERIES, dataset))
+        self._values.add(Level.SERIES, series.id, study.moment, self._level_values(Level.SERIES, dataset))
         study.series += 1
         if modality and modality not in study.modalities:
             study.modalities.add(modality)
@@ -186,26 +201,29 @@ class Parents:
 
     def _take_study(self, study: Study, key: str, dataset: JSONDataset) -> None:
         texts = answers.level_texts(Target(study.uid), dataset)
-        moment = columns.study_moment(dataset)
-        study.source, study.patient = key, columns.first_text(dataset, columns.PATIENT_ID)
+        moment = taken.study_moment(dataset)
+        study.source, study.patient = key, taken.first_text(dataset, columns.PATIENT_ID)
         self._execute(_TAKE_STUDY, (moment, key, study.patient, texts.answer, texts.more, study.id))
         if moment != study.moment:
             study.moment = moment
             self._values.move(study.id, moment)
         keep = {Value(_MODALITIES, modality) for modality in study.modalities}
-        self._values.replace(Level.STUDY, study.id, moment, columns.level_values(Level.STUDY, dataset) | keep)
+        self._values.replace(Level.STUDY, study.id, moment, self._level_values(Level.STUDY, dataset) | keep)
 
     def _take_series(self, series: Series, key: str, dataset: JSONDataset) -> None:
         texts = answers.level_texts(Target(series.study.uid, series.uid), dataset)
-        modality = columns.first_text(dataset, columns.MODALITY)
+        modality = taken.first_text(dataset, columns.MODALITY)
         number = values.number(dataset.get(columns.SERIES_NUMBER))
         self._execute(_TAKE_SERIES, (number, key, modality, texts.answer, texts.more, series.id))
         keep = {Value(_CLASS, uid) for uid in series.classes}
-        wanted = columns.level_values(Level.SERIES, dataset) | keep
+        wanted = self._level_values(Level.SERIES, dataset) | keep
         self._values.replace(Level.SERIES, series.id, series.study.moment, wanted)
         if modality != series.modality:
             series.study.needs_settling = True
         series.source, series.modality = key, modality
+
+    def _level_values(self, level: Level, dataset: JSONDataset) -> frozenset[Value]:
+        return taken.values_of(self._matched.of_level(level), dataset)
 
     def _attributes(self, key: str) -> JSONDataset:
         packed, dictionary = self._execute(_METADATA, (key,)).fetchone()

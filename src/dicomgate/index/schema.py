@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from dicomgate import errors
-from dicomgate.index import connections
+from dicomgate.index import connections, registered
 
 _MIGRATION = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sqlite\.sql")
 _OLDEST = (3, 34, 0)  # brought the trigram tokenizer
@@ -57,6 +57,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         for statement in _statements(steps[number]):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
+    registered.add_built_in(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute("COMMIT")
 

@@ -1,4 +1,6 @@
-"""The tables of values that can be matched: which study and which series has which, each distinct text kept once."""
+"""The tables of values that can be matched: what study, series and instance has which, each distinct text kept once."""
+
+# ruff: noqa: S608 (all that is put together here are our own words; every outside value is a parameter)
 
 from __future__ import annotations
 
@@ -7,44 +9,50 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from dicomgate.dicom.uids import Level
-from dicomgate.index import columns
-from dicomgate.index.columns import Value
+from dicomgate.index.columns import Columns
+from dicomgate.index.taken import Value
 
-_OF: dict[Level, str] = {
-    Level.STUDY: """
-        SELECT v.id, v.tag, v.text, 0 FROM study_value f JOIN value v ON v.id = f.value WHERE f.study = ?
-    """,
-    Level.SERIES: """
-        SELECT v.id, v.tag, v.text, f.item FROM series_value f JOIN value v ON v.id = f.value WHERE f.series = ?
-    """,
+_TABLES: dict[Level, tuple[str, str]] = {
+    Level.STUDY: ("study_value", "study"),
+    Level.SERIES: ("series_value", "series"),
+    Level.INSTANCE: ("instance_value", "instance"),
 }
-_INSERT: dict[Level, str] = {
-    Level.STUDY: "INSERT OR IGNORE INTO study_value VALUES (:value, :moment, :owner)",
-    Level.SERIES: "INSERT OR IGNORE INTO series_value VALUES (:value, :moment, :owner, :item)",
+_OF = {
+    level: f"SELECT v.id, v.tag, v.text, f.item FROM {table} f JOIN value v ON v.id = f.value WHERE f.{owner} = ?"
+    for level, (table, owner) in _TABLES.items()
 }
-_DELETE: dict[Level, str] = {
-    Level.STUDY: "DELETE FROM study_value WHERE value = :value AND moment = :moment AND study = :owner",
-    Level.SERIES: """
-        DELETE FROM series_value WHERE value = :value AND moment = :moment AND series = :owner AND item = :item
-    """,
+_INSERT = {
+    level: f"INSERT OR IGNORE INTO {table} VALUES (:value, :moment, :owner, :item)"
+    for level, (table, _) in _TABLES.items()
 }
-_FORGET = """
-DELETE FROM value WHERE id = :id AND NOT EXISTS (SELECT 1 FROM study_value WHERE value = :id)
-AND NOT EXISTS (SELECT 1 FROM series_value WHERE value = :id)
+_DELETE = {
+    level: f"DELETE FROM {table} WHERE value = :value AND moment = :moment AND {owner} = :owner AND item = :item"
+    for level, (table, owner) in _TABLES.items()
+}
+_FORGET = "DELETE FROM value WHERE id = :id" + "".join(
+    f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE value = :id)" for table, _ in _TABLES.values()
+)
+_MOVE = (
+    "UPDATE study_value SET moment = :moment WHERE study = :study",
+    "UPDATE series_value SET moment = :moment WHERE series IN (SELECT id FROM series WHERE study = :study)",
+)
+_MOVE_INSTANCES = """
+UPDATE instance_value SET moment = :moment WHERE instance IN
+(SELECT i.id FROM series e CROSS JOIN instance i ON i.series = e.id WHERE e.study = :study)
 """
-_MOVE_SERIES = "UPDATE series_value SET moment = ? WHERE series IN (SELECT id FROM series WHERE study = ?)"
 
 
 class ValueTables:
     """Within one transaction. A text that nobody has any more is forgotten: it may be a patient's name."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, columns: Columns) -> None:
         self._connection = connection
         self._execute = connection.execute
+        self._columns = columns
         self._ids: dict[tuple[int, str], int] = {}
 
     def add(self, level: Level, owner: int, moment: int, wanted: Iterable[Value]) -> None:
-        """The study (series) has these values too."""
+        """The study (series, instance) has these values too."""
         rows = [
             {"value": self._id(one), "moment": moment, "owner": owner, "item": one.item}
             for one in sorted(wanted, key=lambda one: (one.column, one.text, one.item))
@@ -52,7 +60,7 @@ class ValueTables:
         self._connection.executemany(_INSERT[level], rows)
 
     def replace(self, level: Level, owner: int, moment: int, wanted: Iterable[Value]) -> None:
-        """The study (series) has these values and no others."""
+        """The study (series, instance) has these values and no others."""
         stored = {
             Value(tag, text, item): id_ for id_, tag, text, item in self._execute(_OF[level], (owner,)).fetchall()
         }
@@ -66,8 +74,8 @@ class ValueTables:
 
     def move(self, study: int, moment: int) -> None:
         """The study's date or time changed."""
-        self._execute("UPDATE study_value SET moment = ? WHERE study = ?", (moment, study))
-        self._execute(_MOVE_SERIES, (moment, study))
+        for sql in (*_MOVE, *([_MOVE_INSTANCES] if self._columns.has_instance_values else [])):
+            self._execute(sql, {"moment": moment, "study": study})
 
     def texts(self, level: Level, owner: int, column: int) -> set[str]:
         """A study's (series') values in one column."""
@@ -86,7 +94,7 @@ class ValueTables:
     def _insert(self, value: Value) -> int:
         number = self._execute("INSERT INTO value VALUES (NULL, ?, ?)", (value.column, value.text)).lastrowid
         assert number is not None
-        if value.column in columns.TRIGRAMMED:
+        if self._columns.has_trigrams(value.column):
             self._execute("INSERT INTO value_trigram (rowid, text) VALUES (?, ?)", (number, value.text))
         return number
 
@@ -95,6 +103,6 @@ class ValueTables:
             return
         with suppress(KeyError):
             del self._ids[value.column, value.text]
-        if value.column in columns.TRIGRAMMED:
+        if self._columns.has_trigrams(value.column):
             sql = "INSERT INTO value_trigram (value_trigram, rowid, text) VALUES ('delete', ?, ?)"
             self._execute(sql, (number, value.text))
