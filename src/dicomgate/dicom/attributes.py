@@ -22,6 +22,7 @@ _DICTIONARY = {f"{tag:08X}": entry for tag, entry in DicomDictionary.items() if 
 _CHOICE: dict[str, str] = {tag: entry[0] for tag, entry in _DICTIONARY.items()}
 _KEYWORD: dict[str, str] = {tag: entry[4] for tag, entry in _DICTIONARY.items() if entry[4]}
 """Items and delimiters, whose VR is "NONE", are no attributes."""
+_SINGLE = frozenset(tag for tag, entry in _DICTIONARY.items() if entry[1] == "1")
 _TAG: dict[str, str] = {keyword: tag for tag, keyword in _KEYWORD.items()}
 _REPEATING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(mask.upper().replace("X", "[0-9A-F]")), entry[0][:2]) for mask, entry in RepeatersDictionary.items()
@@ -69,6 +70,21 @@ def vr(tag: str) -> str:
     return choice(tag)[:2]
 
 
+def is_single(tag: str) -> bool:
+    """True for attributes that PS3.6 gives exactly one value."""
+    return tag in _SINGLE
+
+
+def is_private_creator(tag: str) -> bool:
+    """True for elements (gggg,0010-00FF) that reserve a block of private attributes (PS3.5 §7.8.1)."""
+    return is_private(tag) and tag[4:6] == "00" and tag[6] != "0"
+
+
+def find_creator(tag: str) -> str | None:
+    """The Private Creator element that reserves a private attribute's block; None for public ones."""
+    return f"{tag[:4]}00{tag[4:6]}" if is_private(tag) and tag[4:6] >= "10" else None
+
+
 def parse_path(text: str) -> AttributePath | None:
     """Tags or keywords joined by dots, every one but the last a sequence; None when a part is not known (GEN-05)."""
     parts = text.split(".", DEEPEST + 1)
@@ -95,6 +111,14 @@ def _tags(*lists: str) -> tuple[str, ...]:
 def _paths(words: str) -> tuple[AttributePath, ...]:
     return tuple(tuple(_TAG[keyword] for keyword in path.split(".")) for path in words.split())
 
+
+TIME_OF_DATE: dict[str, str] = {
+    tag: _TAG[time]
+    for tag, keyword in _KEYWORD.items()
+    if keyword.endswith("Date") and (time := keyword[:-4] + "Time") in _TAG
+    if _CHOICE[tag] == "DA" and _CHOICE[_TAG[time]] == "TM"
+}
+"""The time of the same event to each date, by the keywords: Study Date and Study Time."""
 
 EVERY_LEVEL = frozenset(_tags(modules.EVERY_LEVEL))
 _LEVEL: dict[str, Level] = {

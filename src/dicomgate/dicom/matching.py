@@ -24,7 +24,10 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """`*` is any run of characters, `?` is any one."""
+    """`*` is any run of characters, `?` is any one; case counts.
+
+    Of a person name every component group that is given, apart by `=`, matches some group of one name, folded.
+    """
 
     pattern: str
 
@@ -54,7 +57,8 @@ class MomentBetween:
 class Fuzzy:
     """Every word begins some word of one person name, in any order, in any of its component groups, folded.
 
-    The words are folded already: without case and diacritics (`person_names`).
+    The words are folded already: without case and diacritics (`person_names.wanted_words`). In a word `*` stands for
+    any characters and `?` for any one, so `*smi` is in the midst of some word; at the end of a word neither is needed.
     """
 
     words: tuple[str, ...]
@@ -62,12 +66,18 @@ class Fuzzy:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """The attribute is absent or has no value (Empty Value Matching, PS3.4 C.2.2.2.7)."""
+    """The attribute is absent or has no value (Empty Value Matching, PS3.4 C.2.2.2.7).
+
+    Within a sequence: of one item. A sequence without items has one in which everything is absent.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """At least one of several conditions on one attribute (Multiple Value Matching, PS3.4 C.2.2.2.8)."""
+    """At least one of several conditions on one attribute: a list of values (AMB-19).
+
+    Multiple Value Matching (PS3.4 C.2.2.2.8), where every value must be there, is several matches of one path.
+    """
 
     conditions: tuple[OneOf | Wildcard | Between | Fuzzy, ...]
 
@@ -77,7 +87,7 @@ Condition = Universal | OneOf | Wildcard | Between | MomentBetween | Fuzzy | Emp
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One matching key."""
+    """One matching key. All matches of a query hold at once; those below one sequence hold within one item of it."""
 
     path: AttributePath
     condition: Condition

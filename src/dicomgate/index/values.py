@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Any
+
+from dicomgate.dicom import moments, person_names
 
 LONGEST = 256
 """Longer texts are compared by their beginning; no attribute that can be matched may be so long."""
 
-_DATE = re.compile(r"([0-9]{4})[.-]?(0[1-9]|1[0-2])[.-]?(0[1-9]|[12][0-9]|3[01])")
-_TIME = re.compile(r"([01][0-9]|2[0-3])(?::?([0-5][0-9])(?::?([0-5][0-9]|60)(?:\.([0-9]{1,6}))?)?)?")
-_MARKS = re.compile("[̀-ͯ]")
-_BLANKS_AROUND = re.compile(r"\s*\^\s*")
-_ANY_AT_END = re.compile(r"(?:\^+\*+)+$")
-NAMELESS = "^"
-"""What an empty name folds to."""
+NAMELESS = person_names.NAMELESS
 _DAY = 86_400_000_000
 NUMBERLESS = 1 << 62
 """Sorts behind every number, and is none that can be asked for."""
@@ -24,23 +18,11 @@ END = "~"
 """Sorts behind every digit."""
 
 
-def fold(name: str) -> str:
-    """A person name's component group without case, accents and needless blanks, ending with one delimiter.
-
-    Delimiters at the end mean nothing (PS3.5 §6.2.1); with always one, `Doe^*` finds also who has no given name.
-    """
-    return _bare(name).rstrip("^ ") + "^"
-
-
-def fold_pattern(pattern: str) -> str:
-    """The same of a pattern with wildcards."""
-    bare = _bare(pattern)
-    return _ANY_AT_END.sub("^*", bare) if bare.endswith("*") else bare.rstrip("^ ") + "^"
-
-
-def _bare(name: str) -> str:
-    plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", name)))
-    return _BLANKS_AROUND.sub("^", plain.casefold()).strip()
+fold = person_names.fold
+fold_pattern = person_names.fold_pattern
+date = moments.date
+earliest = moments.earliest
+latest = moments.latest
 
 
 def clean(text: str) -> str:
@@ -55,31 +37,6 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
-
-
-def date(text: str) -> str:
-    """YYYYMMDD, also from the old forms with dots or dashes; empty if it is no date."""
-    found = _DATE.fullmatch(text.strip())
-    return "".join(found.groups()) if found else ""
-
-
-def earliest(text: str) -> str:
-    """The first moment a time names, as 12 digits HHMMSSFFFFFF; empty if it is no time."""
-    return _time(text, "0")
-
-
-def latest(text: str) -> str:
-    """The last moment a time names: 10 is until 10:59:59.999999."""
-    return _time(text, "9")
-
-
-def _time(text: str, rest: str) -> str:
-    found = _TIME.fullmatch(text.strip())
-    if found is None:
-        return ""
-    hour, minute, second, fraction = found.groups()
-    missing = ("00", "00") if rest == "0" else ("59", "59")
-    return f"{hour}{minute or missing[0]}{second or missing[1]}{(fraction or '').ljust(6, rest)}"
 
 
 def moment(day: str, time: str) -> int:
