@@ -24,6 +24,7 @@ from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.dicom import header
+from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.server import run, supervisor
 from dicomgate.server.app import Application
@@ -90,9 +91,11 @@ def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], Non
         raise errors.NotFound(f"no archive in {data}")
     fresh, old = data / _FRESH, data / INDEX
     with _locked(data, exclusive=True):
-        _close_old_index(data, settings)
+        promoted = _close_old_index(data, settings)
         _remove_database(fresh)
         with closing(LocalBlobs(data / _BLOBS)) as blobs, closing(SqliteIndex(fresh)) as index:
+            for one in promoted:
+                index.promote(one.path, one.creator)
             yield from _archive(data, settings, blobs, index).reindex(index, progress)
         if _has_log(fresh):
             raise errors.Unavailable("the new index could not be finished; the one there was stays")
@@ -108,13 +111,26 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
     if not folder.is_dir():
         raise errors.NotFound(f"no such folder: {folder}")
     root = folder.resolve()
-    home = _cache() / "folders" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}-{layout.VERSION}"
+    home = _home(root)
     home.mkdir(parents=True, exist_ok=True)
     index = SqliteIndex(home / INDEX, durable=False, most=settings.search.most)
     try:
         yield Folder(root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings))
     finally:
         index.close()
+
+
+@contextmanager
+def open_index(folder: Path, settings: config.Settings) -> Iterator[Index]:
+    """The index of a data folder, or of a folder that was served in place before. NotFound where there is none."""
+    if _is_archive(folder):
+        with open_archive(folder, settings, create=False) as archive:
+            yield archive.index
+    elif (_home(folder.resolve()) / INDEX).exists():
+        with open_folder(folder, settings) as opened:
+            yield opened.index
+    else:
+        raise errors.NotFound(f"{folder} is neither a data folder nor a folder that was served in place")
 
 
 def serve(
@@ -160,6 +176,7 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         assert data is not None, "one of the two is served"
         opened = stack.enter_context(open_archive(data, settings))
         opened.sweep()
+        opened.index.fill_beside()
         spool = opened.spool
     return Application(
         opened.origin, spool, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
@@ -232,6 +249,7 @@ def _follow(folder: Path, settings: config.Settings, there: Connection) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with open_folder(folder, settings) as opened:
+        opened.index.fill_beside()
         opened.follow(
             functools.partial(_is_open, there), functools.partial(_tell, there), interval=settings.folder.watch_seconds
         )
@@ -275,18 +293,21 @@ def _locked(data: Path, *, exclusive: bool) -> Iterator[None]:
         yield
 
 
-def _close_old_index(data: Path, settings: config.Settings) -> None:
+def _close_old_index(data: Path, settings: config.Settings) -> list[Promoted]:
     """Clear what the old index has given up, so that it does not come back, and merge the index's log into its file.
 
-    One that cannot be read keeps its log.
+    One that cannot be read keeps its log. What was promoted in the old index, as far as it can be read.
     """
+    promoted: list[Promoted] = []
     if (data / INDEX).exists():
         with (
             suppress(errors.Fault),
             closing(LocalBlobs(data / _BLOBS)) as blobs,
             closing(SqliteIndex(data / INDEX)) as index,
         ):
+            promoted = [one for one in index.promoted() if one.state is not ColumnState.LEAVING]
             _archive(data, settings, blobs, index).sweep()
+    return promoted
 
 
 def _has_log(database: Path) -> bool:
@@ -312,6 +333,11 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _home(root: Path) -> Path:
+    """Where the index of a folder in place lives."""
+    return _cache() / "folders" / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}-{layout.VERSION}"
 
 
 def _cache() -> Path:

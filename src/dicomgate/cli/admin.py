@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dicomgate.cli import main, options
+from dicomgate.cli.admin_index import index
 
 if TYPE_CHECKING:
     from dicomgate.archive.verify import Damage
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def admin() -> None:
-    """Look after a data folder: verify, reindex, problems."""
+    """Look after a data folder: verify, reindex, problems, index."""
+
+
+admin.add_command(index)
 
 
 @admin.command()

@@ -22,8 +22,8 @@ _MOST_ROWS = 40
 class Step(Protocol):
     """Moves a progress bar on."""
 
-    def __call__(self, by: int = 1) -> None:
-        """So many more are done."""
+    def __call__(self, by: int = 1, *, total: int | None = None) -> None:
+        """So many more are done, of so many if that has changed."""
         ...
 
 
@@ -36,8 +36,8 @@ def progress(what: str, total: int | None, *, in_bytes: bool = False) -> Iterato
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
 
-        def step(by: int = 1) -> None:
-            bar.advance(task, by)
+        def step(by: int = 1, *, total: int | None = None) -> None:
+            bar.update(task, advance=by, total=total)
 
         yield step
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from dicomgate.dicom.matching import Query
+from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.outcomes import Refused
-from dicomgate.dicom.uids import Target
+from dicomgate.dicom.uids import Level, Target
 
 JSONDataset = dict[str, Any]
 """One data set in the DICOM JSON model (PS3.18 Annex F)."""
@@ -168,6 +168,35 @@ class FileRecord:
     instance: str | None = None  # SOP Instance UID, when indexed or duplicate
 
 
+class ColumnState(enum.Enum):
+    """How far something is that can be matched since a later day than the index is from."""
+
+    BUILDING = "building"  # new values are written, the stored ones follow
+    READY = "ready"  # every value is there: searches use it
+    LEAVING = "leaving"  # nothing is written, the values are being taken away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """An attribute that is searched quickly because somebody asked for it.
+
+    `creator` is whose the path's private attributes are; their tags have 00 in place of the block.
+    """
+
+    path: AttributePath
+    creator: str
+    level: Level
+    state: ColumnState
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A small piece of filling done: how many rows were looked at, and how many of this kind may follow."""
+
+    done: int
+    left: int
+
+
 class Reading(Protocol):
     """Asking. Every answer is of one moment: a change is seen wholly or not at all."""
 
@@ -277,7 +306,37 @@ class FolderBook(Protocol):
         ...
 
 
-class Index(Reading, Writing, FolderBook, Protocol):
+class Promoting(Protocol):
+    """Attributes of one's own choice that are searched as quickly as those built in. Safe beside any other use."""
+
+    def promoted(self) -> list[Promoted]:
+        """Every promoted attribute, in the order in which they were."""
+        ...
+
+    def promote(self, path: AttributePath, creator: str = "") -> bool:
+        """Write its values from now on; those of what is stored come by `fill`. False when it is indexed already.
+
+        Malformed for an attribute that cannot be promoted: binary ones, sequences, private ones without a creator.
+        """
+        ...
+
+    def demote(self, path: AttributePath, creator: str = "") -> None:
+        """Search it no more with the index; `fill` takes its values away. NotFound when it was not promoted."""
+        ...
+
+    def fill(self) -> Iterator[Step]:
+        """Bring what is not ready nearer to it, step by step, until nothing is left to do.
+
+        May end at any moment and begin again, in any process. Others' changes go on between two steps.
+        """
+        ...
+
+    def fill_beside(self) -> None:
+        """The same in a thread, until it is done or the index is closed."""
+        ...
+
+
+class Index(Reading, Writing, FolderBook, Promoting, Protocol):
     """All of it."""
 
     def close(self) -> None:

@@ -58,6 +58,10 @@ class Changes:
         """The transaction's connection, for tables that stand alone."""
         return self._connection
 
+    def read_columns(self) -> None:
+        """Again what can be matched, after this transaction changed it."""
+        self._parents.write_columns(registered.read(self._connection))
+
     # Deeds.
 
     def add(self, entry: Entry, judge: Judge) -> Added:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from dicomgate.dicom import attributes
 from dicomgate.dicom.matching import AttributePath
 from dicomgate.dicom.uids import Level
+from dicomgate.index import values
+from dicomgate.index.base import ColumnState
 
 STUDY_UID = "0020000D"
 SERIES_UID = "0020000E"
@@ -58,14 +60,7 @@ class Kind(enum.Enum):
     WORDS = "words"  # the words of a name, each a value: what fuzzy matching asks for
     DATE = "date"  # followed by the time of the same event
     TIME = "time"
-
-
-class State(enum.Enum):
-    """How far a column that came later is."""
-
-    BUILDING = "building"  # new values are written, the stored ones follow
-    READY = "ready"  # every value is there
-    LEAVING = "leaving"  # nothing is written, the values are being taken away
+    DECIMAL = "decimal"  # a number, written so that texts sort as numbers do
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +77,11 @@ class Column:
     number: int
     time: str = ""
     creator: str = ""
+
+    @property
+    def longest(self) -> int:
+        """Longer texts are compared by their beginning."""
+        return values.LONGEST_TEXT if attributes.vr(self.path[-1]) in _LONG_VRS else values.LONGEST
 
 
 def _tag(path: AttributePath) -> int:
@@ -136,11 +136,12 @@ COLUMNS: dict[AttributePath, Column] = {column.path: column for column in _colum
 LATER: dict[int, Column] = {column.number: column for column in _later()}
 """Built in as well, but an index that holds studies already must be filled with them first. By number."""
 
-_VALUED = frozenset({Kind.TEXT, Kind.NAME, Kind.WORDS, Kind.DATE, Kind.TIME})
+_LONG_VRS = frozenset({"LT", "ST", "UC", "UR", "UT"})
+_VALUED = frozenset({Kind.TEXT, Kind.NAME, Kind.WORDS, Kind.DATE, Kind.TIME, Kind.DECIMAL})
 _COUNTED = frozenset({MODALITIES})  # comes from what the study holds, not from one instance
 _TRIGRAMMED = frozenset({Kind.TEXT, Kind.NAME})  # searched for what they contain; dates, times and words are not
 
-Registered = tuple[Column, State]
+Registered = tuple[Column, ColumnState]
 """A column that came later, and how far it is."""
 _Name = tuple[AttributePath, str]
 
@@ -150,8 +151,8 @@ class Columns:
 
     def __init__(self, registered: Iterable[Registered]) -> None:
         self._registered = tuple(registered)
-        ready = [column for column, state in self._registered if state is State.READY]
-        written = [column for column, state in self._registered if state is not State.LEAVING]
+        ready = [column for column, state in self._registered if state is ColumnState.READY]
+        written = [column for column, state in self._registered if state is not ColumnState.LEAVING]
         every = [*COLUMNS.values(), *(column for column, _ in self._registered)]
         self._words = {_name(column): column for column in ready if column.kind is Kind.WORDS}
         self._zones = {column.level: column for column in ready if column.path == (TIMEZONE,)}
@@ -222,5 +223,5 @@ def without_blocks(path: AttributePath) -> AttributePath:
     return tuple(f"{tag[:4]}00{tag[6:]}" if attributes.is_private(tag) else tag for tag in path)
 
 
-BUILT_IN = Columns((column, State.READY) for column in LATER.values())
+BUILT_IN = Columns((column, ColumnState.READY) for column in LATER.values())
 """What a new index can match."""

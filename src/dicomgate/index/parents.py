@@ -79,11 +79,16 @@ class Parents:
     """The studies and series that one transaction touches."""
 
     def __init__(self, connection: sqlite3.Connection, matched: Columns) -> None:
+        self._connection = connection
         self._execute = connection.execute
-        self._matched = matched
-        self._values = ValueTables(connection, matched)
+        self.write_columns(matched)
         self._studies: dict[str, Study] = {}
         self._series: dict[tuple[int, str], Series] = {}
+
+    def write_columns(self, matched: Columns) -> None:
+        """From now on the values of these columns are written."""
+        self._matched = matched
+        self._values = ValueTables(self._connection, matched)
 
     # Finding.
 

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from dicomgate.dicom.matching import Query
+from dicomgate import errors
+from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.uids import Target
-from dicomgate.index import connections, files, schema, search
-from dicomgate.index.base import Added, Change, ChangeKind, Counts, Entry, FileRecord, FileState, Found, Judge, Row
+from dicomgate.index import connections, files, filling, registered, schema, search
+from dicomgate.index.base import (
+    Added,
+    Change,
+    ChangeKind,
+    Counts,
+    Entry,
+    FileRecord,
+    FileState,
+    Found,
+    Judge,
+    Promoted,
+    Row,
+    Step,
+)
 from dicomgate.index.changes import Changes
 from dicomgate.index.rows import Rows
 from dicomgate.index.writer import Writer
 
 _CHANGES = "SELECT number, time, kind, study, series, instance FROM journal WHERE number > ? ORDER BY number LIMIT ?"
 _GROUP = 256
+_PAUSE = 0.005
+"""Between two steps of filling, so that other processes get their turn."""
 
 
 class SqliteIndex:
@@ -34,9 +53,14 @@ class SqliteIndex:
         self._readers = connections.Readers(path, seconds=seconds)
         self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
         self._rows = Rows(self._readers)
+        self._filler: threading.Thread | None = None
+        self._is_closing = threading.Event()
 
     def close(self) -> None:
         """Finish what waits and let go of the file."""
+        self._is_closing.set()
+        if self._filler is not None:
+            self._filler.join()
         self._writer.close()
         self._readers.close()
 
@@ -113,6 +137,41 @@ class SqliteIndex:
         """Their bytes are gone."""
         rows = [(key,) for key in keys]
         self._on_connection("DELETE FROM garbage WHERE key = ?", rows)
+
+    # Attributes of one's own choice.
+
+    def promoted(self) -> list[Promoted]:
+        """Every promoted attribute."""
+        with self._readers.snapshot() as connection:
+            return registered.promoted(connection)
+
+    def promote(self, path: AttributePath, creator: str = "") -> bool:
+        """Write its values from now on. Raises Malformed."""
+        return self._writer.do(lambda changes: filling.promote(changes, path, creator))
+
+    def demote(self, path: AttributePath, creator: str = "") -> None:
+        """Search it no more with the index. Raises NotFound."""
+        self._writer.do(lambda changes: filling.demote(changes, path, creator))
+
+    def fill(self) -> Iterator[Step]:
+        """Bring what is not ready nearer to it, step by step."""
+        while (step := self._writer.do(filling.step, weight=_GROUP)) is not None:
+            yield step
+            time.sleep(_PAUSE)
+
+    def fill_beside(self) -> None:
+        """The same in a thread, if there is anything to do."""
+        with self._readers.snapshot() as connection:
+            is_needed = filling.is_needed(connection)
+        if is_needed and self._filler is None:
+            self._filler = threading.Thread(target=self._fill_quietly, name="index filler", daemon=True)
+            self._filler.start()
+
+    def _fill_quietly(self) -> None:
+        with suppress(errors.Unavailable):  # a full disk, the end of this process: the next one goes on
+            for _ in self.fill():
+                if self._is_closing.is_set():
+                    return
 
     # A folder's files.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicomgate.dicom import attributes, person_names
-from dicomgate.index import columns, values
+from dicomgate.index import columns, decimals, values
 from dicomgate.index.base import JSONDataset
 from dicomgate.index.columns import Column, Kind
 
@@ -33,7 +33,7 @@ def _column_values(column: Column, dataset: JSONDataset) -> Iterator[Value]:
     if len(column.path) > 1:
         for number, item in enumerate(_items(column, dataset), 1):
             for text, _ in _compared(column, item):
-                yield Value(column.number, text, number)
+                yield Value(column.number, text, number)  # of several names in one item, too, each word is the item's
     else:
         for text, position in _compared(column, dataset):
             yield Value(column.number, text, position)
@@ -70,7 +70,7 @@ def _compared(column: Column, dataset: JSONDataset) -> Iterator[tuple[str, int]]
             groups = "=".join(values.texts({"Value": [name]}))
             yield from ((values.clean(word), position) for word in person_names.words(groups))
         return
-    for text in _plain(column, dataset, values.texts(element)):
+    for text in _plain(column, dataset, values.texts(element, column.longest)):
         yield text, 0
 
 
@@ -80,6 +80,8 @@ def _plain(column: Column, dataset: JSONDataset, texts: list[str]) -> list[str]:
             return [text for text in map(values.fold, texts) if text != values.NAMELESS]
         case Kind.TIME:
             return [text for text in map(values.earliest, texts) if text]
+        case Kind.DECIMAL:
+            return [text for text in map(decimals.sortable, texts) if text]
         case Kind.DATE:
             times = [text for text in map(values.earliest, values.texts(dataset.get(column.time))) if text]
             return [text + "".join(times[:1]) for text in map(values.date, texts) if text]

@@ -29,6 +29,11 @@ _DELETE = {
     level: f"DELETE FROM {table} WHERE value = :value AND moment = :moment AND {owner} = :owner AND item = :item"
     for level, (table, owner) in _TABLES.items()
 }
+_WITH = {
+    level: f"SELECT value, moment, {owner}, item FROM {table} WHERE value = :value LIMIT :most"
+    for level, (table, owner) in _TABLES.items()
+}
+_BATCH = 200
 _FORGET = "DELETE FROM value WHERE id = :id" + "".join(
     f" AND NOT EXISTS (SELECT 1 FROM {table} WHERE value = :id)" for table, _ in _TABLES.values()
 )
@@ -71,6 +76,18 @@ class ValueTables:
         for one in gone:
             self._forget(stored[one], one)
         self.add(level, owner, moment, wanted - stored.keys())
+
+    def take_away(self, level: Level, column: int) -> int:
+        """Take a column's values away, a few rows of one text; how many, 0 when nothing is left."""
+        found = self._execute("SELECT id, text FROM value WHERE tag = ? LIMIT 1", (column,)).fetchone()
+        if found is None:
+            return 0
+        rows = self._execute(_WITH[level], {"value": found[0], "most": _BATCH}).fetchall()
+        names = ("value", "moment", "owner", "item")
+        self._connection.executemany(_DELETE[level], [dict(zip(names, row, strict=True)) for row in rows])
+        if len(rows) < _BATCH:
+            self._forget(found[0], Value(column, found[1]))
+        return max(1, len(rows))
 
     def move(self, study: int, moment: int) -> None:
         """The study's date or time changed."""

@@ -7,7 +7,9 @@ from typing import Any
 from dicomgate.dicom import moments, person_names
 
 LONGEST = 256
-"""Longer texts are compared by their beginning; no attribute that can be matched may be so long."""
+"""Longer texts are compared by their beginning; no attribute of the standard's keys may be so long."""
+LONGEST_TEXT = 10_240
+"""The same of promoted attributes whose VR has room for more: as much as an LT may hold."""
 
 NAMELESS = person_names.NAMELESS
 _DAY = 86_400_000_000
@@ -25,9 +27,9 @@ earliest = moments.earliest
 latest = moments.latest
 
 
-def clean(text: str) -> str:
+def clean(text: str, longest: int = LONGEST) -> str:
     """The text as the index keeps it: without NUL and what follows, and of bounded length."""
-    return text.partition("\0")[0][:LONGEST]
+    return text.partition("\0")[0][:longest]
 
 
 def is_storable(text: str) -> bool:
@@ -53,7 +55,7 @@ def moment(day: str, time: str) -> int:
     return days * _DAY + seconds * 1_000_000 + int(time[6:12])
 
 
-def texts(element: dict[str, Any] | None) -> list[str]:
+def texts(element: dict[str, Any] | None, longest: int = LONGEST) -> list[str]:
     """An element's values as text, the empty ones left out; of a person name each component group."""
     if not element:
         return []
@@ -63,7 +65,7 @@ def texts(element: dict[str, Any] | None) -> list[str]:
             found += [group for group in value.values() if isinstance(group, str)]
         elif value is not None:
             found.append(str(value))
-    return [text for text in map(clean, found) if text]
+    return [kept for text in found if (kept := clean(text, longest))]
 
 
 def number(element: dict[str, Any] | None) -> int:
