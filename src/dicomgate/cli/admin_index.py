@@ -19,19 +19,19 @@ _TENTHS = 10
 
 @click.group()
 def index() -> None:
-    r"""Promote attributes, so that searches for them are quick; list and remove them.
+    """Promote attributes, so that searches for them are quick; list and remove them.
 
     Every attribute can be searched without this, but one that is neither built in nor promoted is looked for in the
     stored data sets themselves, which is bounded: too broad a search is refused. DATA is a data folder, or a folder
     that is served in place. A server may run; it needs no restart.
 
-    Examples:
+    For example,
 
     \b
     dicomgate admin index add InstitutionName ./archive
     dicomgate admin index add ProcedureCodeSequence.CodeValue ./archive
     dicomgate admin index add 00191004 --creator "ACME 1.1" ./archive
-    """
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
 
 
 @index.command()
