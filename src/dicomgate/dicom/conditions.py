@@ -81,7 +81,7 @@ def join_moments(time_path: AttributePath, dates: Between, times: Between) -> Mo
 
 
 def _dotted(digits: str) -> str:
-    return f"{digits[:6]}.{digits[6:]}".rstrip("0").rstrip(".")
+    return f"{digits[:6]}.{digits[6:]}"
 
 
 def _split(text: str, separators: str, most: int) -> list[str]:
