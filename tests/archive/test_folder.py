@@ -184,14 +184,14 @@ def test_an_entry_that_cannot_be_looked_at_hides_none_of_its_neighbours(root) ->
 def test_after_a_long_reading_new_files_are_looked_for_as_soon_as_ever(root) -> None:
     (root / "first.dcm").write_bytes(instances.make())
     finished = []
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 50
 
     def report(progress: Progress) -> None:
         if progress.finished:
             finished.append(progress.files)
             (root / "second.dcm").write_bytes(instances.make())
         else:
-            time.sleep(0.5)  # reading takes its time; walking does not
+            time.sleep(3)  # reading takes its time; walking does not. Twenty times this is past the deadline
 
     with assembly.open_folder(root, config.Settings()) as folder:
         folder.follow(lambda: len(finished) < 2 and time.monotonic() < deadline, report, interval=0.1)

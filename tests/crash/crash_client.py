@@ -43,7 +43,7 @@ class Report:
 class Client:
     """One connection, opened again when it was closed. Waiting too long is a TimeoutError, not Broken."""
 
-    def __init__(self, port: int, *, timeout: float = 30.0) -> None:
+    def __init__(self, port: int, *, timeout: float = 120.0) -> None:
         self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 

@@ -207,7 +207,7 @@ class Load:
         if not by_itself:
             self._stop.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(200)
             assert not thread.is_alive(), "a caller hangs"
         self.look()
 

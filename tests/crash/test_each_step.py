@@ -39,7 +39,7 @@ class Stepper:
         )  # fmt: skip
 
     def close(self) -> None:
-        self._program.communicate(timeout=20)
+        self._program.communicate(timeout=120)
 
     def run(self, deeds: list[Deed], kill_at: int | None = None) -> dict[str, Any]:
         """On a fresh copy of the base."""

@@ -153,7 +153,10 @@ def broken(server: Server, file: str, calls: str, how: str) -> Iterator[None]:
 
 def _is_traced(pid: int) -> bool:
     """Every thread of it."""
-    states = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    try:
+        states = [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
+    except OSError:  # one of them has just ended
+        return False
     return all("TracerPid:\t0\n" not in state for state in states)
 
 

@@ -93,7 +93,7 @@ def test_a_disk_that_stores_fill(disk: Path, chance: Random) -> None:
 def test_a_disk_that_others_fill(disk: Path, chance: Random, leave: int) -> None:
     """To the last byte: also a restart finds no room, and reads. When there is room again all goes on."""
     data, ballast, ledger = disk / "data", disk / "ballast", Ledger()
-    with Server(data) as server:
+    with Server(data, home=disk.parent) as server:
         server.start()
         with Client(server.port) as client:
             filler = Filler(client, ledger, chance)

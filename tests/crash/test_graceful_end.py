@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,9 +18,11 @@ from crash_client import Answer, Client, parse_report
 from crash_instances import LARGE, SMALL, Maker, Specimen
 from crash_ledger import Ledger
 from crash_load import Load, path
-from crash_server import Server, living, until
+from crash_server import PATIENCE, Server, living, until
 
-SOON = {"DICOMGATE__SERVER__STOP_SECONDS": "1"}
+SOON = {"DICOMGATE__SERVER__STOP_SECONDS": "1", "DICOMGATE__SERVER__STALL_SECONDS": "9999"}
+LATE = {"DICOMGATE__SERVER__STOP_SECONDS": "9999", "DICOMGATE__SERVER__STALL_SECONDS": "9999"}
+"""What is in flight is cut off at once, or never."""
 
 
 def upload(specimen: Specimen) -> bytes:
@@ -42,13 +45,13 @@ def hear(connection: socket.socket) -> Answer:
 
 def connect(port: int) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", port))
-    connection.settimeout(20)
+    connection.settimeout(PATIENCE)
     return connection
 
 
 def is_refused(port: int) -> bool:
     """True as soon as no new connection is taken; waits for it."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         try:
             with connect(port) as connection:
@@ -114,9 +117,7 @@ def test_what_does_not_end_is_cut_off(here: Path, chance: Random, workers: int) 
             sending.sendall(upload(never)[:5_000_000])
             _wait_for_upload(server)
             server.signal(signal.SIGTERM)
-            began = time.monotonic()
             assert server.wait() == 0
-            assert time.monotonic() - began < 15
         assert not list((server.data / "spool").iterdir())
         assert check_folder(server.data) == 1
         assert not server.bugs(), server.bugs()
@@ -125,16 +126,14 @@ def test_what_does_not_end_is_cut_off(here: Path, chance: Random, workers: int) 
 def test_a_second_interrupt_does_not_wait(here: Path, chance: Random) -> None:
     maker = Maker(chance)
     never = maker.new(maker.uid(), maker.uid(), LARGE)
-    with Server(here / "data") as server:
+    with Server(here / "data", environment=LATE) as server:
         with connect(server.start().port) as sending:
             sending.sendall(upload(never)[:5_000_000])
             _wait_for_upload(server)
             server.signal(signal.SIGINT)
             assert is_refused(server.port)
             server.signal(signal.SIGINT)
-            began = time.monotonic()
             assert server.wait() in {0, 130}
-            assert time.monotonic() - began < 10
         server.start()
         assert check_folder(server.data) == 0
         assert server.stop() == 0
@@ -149,13 +148,13 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(here: Path, chance: 
         for _ in range(3):
             with Client(server.port) as client:
                 check_touched(client, ledger)
+            workers = _wait_for_workers(server)
             load.begin(server.port)
             load.go_on(chance.uniform(0.1, 0.4))
-            before = _workers(server)
-            os.kill(chance.choice(before), signal.SIGKILL)
+            os.kill(killed := chance.choice(workers), signal.SIGKILL)
             load.go_on(0.3)
             load.end()
-            _wait_for_workers(server, before)
+            _wait_for_workers(server, killed)
             check_folder(server.data)
         with Client(server.port) as client:
             check_touched(client, ledger)
@@ -166,28 +165,35 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(here: Path, chance: 
 
 def _workers(server: Server) -> list[int]:
     """Processes that serve, without the first and without those that only watch over semaphores."""
-    found = [pid for pid in living(server.pid) if pid != server.pid]
-    return [pid for pid in found if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in living(server.pid) if pid != server.pid and b"spawn_main" in _command(pid)]
 
 
-def _wait_for_workers(server: Server, before: list[int]) -> None:
-    deadline = time.monotonic() + 20
-    while len(now := _workers(server)) < len(before) or set(now) == set(before) or not _all_serve(server, now):
-        assert time.monotonic() < deadline, "the worker is not replaced"
-        time.sleep(0.05)
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has just ended
+        return b""
+
+
+def _wait_for_workers(server: Server, killed: int | None = None) -> list[int]:
+    """Two that serve, none of them the killed one."""
+    until(lambda: len(now := _workers(server)) == 2 and killed not in now and _all_serve(server, now))
+    return _workers(server)
 
 
 def _all_serve(server: Server, pids: list[int]) -> bool:
     """Each has the folder's lock file open: it has opened the archive, and swept."""
     lock = str(server.data / "lock")
-    return all(any(_link(each) == lock for each in Path(f"/proc/{pid}/fd").iterdir()) for pid in pids)
+    return all(lock in _open_files(pid) for pid in pids)
 
 
-def _link(path: Path) -> str:
-    try:
-        return os.readlink(path)
-    except FileNotFoundError:
-        return ""
+def _open_files(pid: int) -> list[str]:
+    found = []
+    with contextlib.suppress(OSError):  # it ends
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(descriptor))
+    return found
 
 
 def test_workers_end_with_their_supervisor(here: Path) -> None:
@@ -196,10 +202,7 @@ def test_workers_end_with_their_supervisor(here: Path) -> None:
         group = server.pid
         server.signal(signal.SIGKILL)
         server.wait()
-        deadline = time.monotonic() + 20
-        while living(group):
-            assert time.monotonic() < deadline, "workers without a supervisor stay"
-            time.sleep(0.05)
+        until(lambda: not living(group))
 
 
 def test_two_servers_share_one_folder(here: Path, chance: Random) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +13,10 @@ from crash_check import check_all, check_folder, check_touched, verify
 from crash_client import Client
 from crash_ledger import Ledger
 from crash_load import Load
-from crash_server import OFTEN, USUAL, Server
+from crash_server import OFTEN, USUAL, Server, until
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("workers", "rounds", "program", "duplicates"),
     [(1, 40, USUAL, "refuse"), (1, 40, OFTEN, "replace"), (2, 30, USUAL, "refuse")],
@@ -36,7 +37,7 @@ def test_nothing_acknowledged_is_lost_by_kills_under_load(
             with Client(server.port) as client:
                 check_touched(client, ledger, _some(ledger, chance))
             check_folder(data)
-            assert len(list((data / "blobs" / "open").iterdir())) <= workers, "markers of the dead pile up"
+            until(lambda: len(os.listdir(data / "blobs" / "open")) <= workers)  # markers of the dead do not pile up
             load.begin(server.port)
             load.go_on(chance.uniform(0.01, 0.6))
             server.kill()
@@ -53,15 +54,15 @@ def test_nothing_acknowledged_is_lost_by_kills_under_load(
     assert ledger.tally["stored"] > rounds
     assert ledger.tally["no answer"] > rounds // 2, "the kills hit nothing under way"
     full, empty = _start_seconds(data), _start_seconds(here / "empty")
-    assert full < 2 * empty + 0.5, f"starting takes time that grows with the archive: {full:.2f} s, not {empty:.2f} s"
+    assert full < 2 * empty + 0.5, f"starting takes work that grows with the archive: {full:.2f} s, not {empty:.2f} s"
 
 
 def _start_seconds(data: Path) -> float:
-    """The quickest of some starts after kills."""
+    """CPU time of the quickest of some starts after kills."""
     seconds = []
     for _ in range(3):
         with Server(data) as server:
-            seconds.append(server.start().start_seconds)
+            seconds.append(server.start().cpu_seconds)
     return min(seconds)
 
 

@@ -24,7 +24,7 @@ from crash_instances import LARGE, MIDDLE, SMALL, Maker, Specimen
 from crash_ledger import Ledger, State
 from crash_load import Load, path
 from crash_power import Call, Model
-from crash_server import OFTEN, USUAL, Server
+from crash_server import OFTEN, USUAL, Server, until
 
 from dicomgate import assembly, config
 from dicomgate.archive.archive import Archive
@@ -52,20 +52,31 @@ class Deeds:
     def __init__(self, port: int, chance: Random) -> None:
         self.port, self.maker, self.chance = port, Maker(chance), chance
         self.done: list[Deed] = []
+        self._ports: set[int] = set()
         self._lock = threading.Lock()
 
     def store(self, *specimens: Specimen) -> None:
         with Client(self.port) as client:
-            port = client.connect()
+            port = self._connect(client)
             report = client.store(specimens)
             assert report.status == 200, report
             self._note(Deed(port, specimens[0].target.study, specimens=specimens, report=report))
 
     def delete(self, target: Target, *removed: Specimen) -> None:
         with Client(self.port) as client:
-            port = client.connect()
+            port = self._connect(client)
             assert client.delete(path(target)) == 204
             self._note(Deed(port, target.study, removed=[specimen.uid for specimen in removed]))
+
+    def _connect(self, client: Client) -> int:
+        """From a port that none of the others came from: the record knows them by it."""
+        while True:
+            port = client.connect()
+            with self._lock:
+                if port not in self._ports:
+                    self._ports.add(port)
+                    return port
+            client.close()
 
     def some(self, rounds: int) -> None:
         """One caller's work, on studies of its own."""
@@ -260,7 +271,9 @@ def test_a_real_file_system_cut_off_under_load(here: Path, chance: Random) -> No
                 check_touched(client, ledger)
             check_folder(server.data)
             load.begin(server.port)
-            load.go_on(chance.uniform(0.2, 0.7))
+            stored = ledger.tally["stored"]
+            until(lambda stored=stored: ledger.tally["stored"] > stored + 2)
+            load.go_on(chance.uniform(0.0, 0.5))
             server.signal(signal.SIGSTOP)
             subprocess.run(["cp", "--sparse=always", str(image), str(here / "cut")], check=True)
             server.kill()

@@ -62,10 +62,10 @@ def test_sequences_up_to_the_limit_are_read(undefined):
 
 def test_empty_items_are_bounded_T1():
     items = encoder.item(b"") * 200_000
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(errors.TooLarge, match="items"):
         read(encoder.wrap(encoder.head("00081140", "SQ", len(items)) + items))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_elements_are_bounded_T1():
@@ -168,10 +168,10 @@ BROKEN = (
 
 @pytest.mark.skipif(not BROKEN, reason="needs ../shared/data")
 def test_every_broken_file_ends_in_a_header_or_a_fault():
-    started = time.monotonic()
+    started = time.process_time()
     outcomes = [attempt(path.read_bytes()) for path in BROKEN]
     assert {type(outcome).__name__ for outcome in outcomes} == {"Header", "Malformed", "Truncated", "TooLarge"}
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
 
 
 @pytest.mark.skipif(not BROKEN, reason="needs ../shared/data")

@@ -1,6 +1,8 @@
 """The documentation is held to the code: every code block runs, every verb, setting and dependency is there."""
 
+import contextlib
 import os
+import random
 import re
 import signal
 import socket
@@ -35,15 +37,22 @@ def named(pages):
     return pytest.mark.parametrize("page", pages, ids=lambda page: page.name)
 
 
+def free_port():
+    """One that nobody is given by chance (those begin at 32768): servers here come and go on it."""
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
+
+
 class Reader:
     """Does what a page says, line by line, in a folder of its own; servers run until the next one starts."""
 
     def __init__(self, folder):
         self.folder = folder
         self.server = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = str(probe.getsockname()[1])
+        self.port = str(free_port())
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -64,7 +73,7 @@ class Reader:
             said = line.replace("8104", self.port).replace("curl ", "curl -fsS ")
             command = ["bash", "-euo", "pipefail", "-c", said]
             done = subprocess.run(  # noqa: PLW1510 - the code is looked at below
-                command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60
+                command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
             )
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
@@ -72,7 +81,7 @@ class Reader:
         self.stop()
         words = ["bash", "-c", f"exec {line}"]
         self.server = subprocess.Popen(words, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
-        for _ in range(200):
+        for _ in range(1000):
             assert self.server.poll() is None, f"{line} ended with {self.server.returncode}"
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5).close()
@@ -85,7 +94,7 @@ class Reader:
     def stop(self):
         if self.server is not None:
             self.server.send_signal(signal.SIGINT)
-            assert self.server.wait(30) == 0
+            assert self.server.wait(100) == 0
             self.server = None
 
 

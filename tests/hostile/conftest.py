@@ -32,8 +32,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 MOST_MEMORY = 200  # MiB
 SETTINGS = {
-    "DICOMGATE__SERVER__HEADER_SECONDS": "2",
-    "DICOMGATE__SERVER__STALL_SECONDS": "3",
+    "DICOMGATE__SERVER__HEADER_SECONDS": "4",
+    "DICOMGATE__SERVER__STALL_SECONDS": "6",
     "DICOMGATE__STORE__PARTS": "500",
     "DICOMGATE__STORE__INSTANCE_BYTES": str(64 << 20),
     "DICOMGATE__STORE__BODY_BYTES": str(256 << 20),

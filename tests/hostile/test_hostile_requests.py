@@ -19,7 +19,7 @@ from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply, format_request
 
 MULTIPART = 'multipart/related; type="application/dicom"; boundary='
-PATIENCE = 15  # seconds for what takes none when it goes right
+PATIENCE = 100  # seconds for what takes none when it goes right
 PART = b"Content-Type: application/dicom\r\n\r\n"
 
 

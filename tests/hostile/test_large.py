@@ -24,7 +24,7 @@ ENOUGH = 15 << 30
 UNCOMPRESSED_FRAMES = "1.2.840.10008.1.2.1.98"
 PATTERN = bytes(range(256)) * (FRAME // 256)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture

@@ -137,7 +137,7 @@ def test_beyond_loopback_only_when_told_T19(tmp_path: Path, host: str) -> None:
         "--port",
         "0",
     ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=60)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 2
     assert "--no-auth" in done.stderr
     assert not (tmp_path / "data").exists()

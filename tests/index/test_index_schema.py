@@ -26,7 +26,7 @@ def test_processes_that_open_a_new_index_at_once(tmp_path):
     processes = [context.Process(target=open_at_once, args=(tmp_path / "index", barrier, results)) for _ in range(4)]
     for process in processes:
         process.start()
-    assert sorted(results.get(timeout=60) for _ in processes) == ["insert", "same", "same", "same"]
+    assert sorted(results.get(timeout=300) for _ in processes) == ["insert", "same", "same", "same"]
     for process in processes:
         process.join()
         assert process.exitcode == 0

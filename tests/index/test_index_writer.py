@@ -43,9 +43,9 @@ def test_what_waits_together_is_committed_together(index):
     statements = []
     index._writer.do(lambda changes: changes.connection.set_trace_callback(statements.append))
     begun, gate = threading.Event(), threading.Event()
-    blocker = threading.Thread(target=index._writer.do, args=(lambda changes: begun.set() or gate.wait(30),))
+    blocker = threading.Thread(target=index._writer.do, args=(lambda changes: begun.set() or gate.wait(300),))
     blocker.start()
-    assert begun.wait(30)
+    assert begun.wait(300)
     with ThreadPoolExecutor(40) as pool:
         adding = [pool.submit(index.add, entry(target(1, 1, number)), refuse_nothing) for number in range(40)]
         while len(index._writer._waiting) < 40:
@@ -130,7 +130,7 @@ def work(series):
         sys.stdout.flush()
 for series in range(4):
     threading.Thread(target=work, args=(series,), daemon=True).start()
-threading.Event().wait(60)
+threading.Event().wait(600)
 """
 
 
@@ -172,7 +172,7 @@ def test_two_processes_store_the_same_and_their_own_T11(tmp_path):
     processes = [context.Process(target=store_many, args=(tmp_path / "index", number, results)) for number in (0, 1)]
     for process in processes:
         process.start()
-    inserted = [results.get(timeout=60) for _ in range(2 * 4 * 20 * 2)]
+    inserted = [results.get(timeout=300) for _ in range(2 * 4 * 20 * 2)]
     for process in processes:
         process.join()
         assert process.exitcode == 0

@@ -22,7 +22,6 @@ missing = [tool for tool in TOOLS if shutil.which(tool) is None]
 pytestmark = [
     needs_data,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(missing), reason=f"DCMTK is not here: no {', '.join(missing)}"),
 ]
 
@@ -75,7 +74,7 @@ def of_each_kind(*, most: int = 400_000) -> list[Sample]:
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(arguments, capture_output=True, check=False, errors="replace", timeout=60)
+    return subprocess.run(arguments, capture_output=True, check=False, errors="replace", timeout=300)
 
 
 def ran(*arguments: str | Path) -> str:

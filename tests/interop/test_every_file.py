@@ -26,7 +26,7 @@ from dicomgate.dicom import uids
 from dicomgate.testing import processes
 from dicomgate.testing.processes import Running
 
-pytestmark = [needs_data, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [needs_data, pytest.mark.slow]
 
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 VIDEO = re.compile(r"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?")

@@ -63,7 +63,7 @@ class Made:
         position = wanted.start
         try:
             while position < wanted.stop:
-                self.hold.wait(20)
+                self.hold.wait(100)
                 if self.breaks_at is not None and position >= self.breaks_at:
                     raise errors.Unavailable("the stored bytes are damaged")
                 length = min(CHUNK, wanted.stop - position)
@@ -110,7 +110,7 @@ class Made:
         return Found(datasets=[], remaining=0)
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
-        self.hold.wait(20)
+        self.hold.wait(100)
         arrival.finish()
         source = arrival.source()
         content = source.read_at(0, source.size)

@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 
 from dicomgate.server.run import Manner, serve
 
+RELEASE = Path(os.environ["SERVED_PROGRAM_RELEASE"])
+
 
 class Small:
-    """`/` tells the process, `/slow` takes two seconds, `/hang` never ends, `/die` ends the process; bodies are counted."""
+    """`/` tells the process, `/slow` ends when the file of that name is there, `/hang` never, `/die` ends the process.
+
+    Bodies are counted. Who is to be waited for tells `begun` on standard output.
+    """
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
@@ -23,8 +29,11 @@ class Small:
         body = b"%d" % os.getpid()
         match scope["path"]:
             case "/slow":
-                await asyncio.sleep(1.0)
+                print("begun", flush=True)
+                while not RELEASE.exists():
+                    await asyncio.sleep(0.01)
             case "/hang":
+                print("begun", flush=True)
                 await asyncio.sleep(1000)
             case "/die":
                 os._exit(3)
@@ -32,6 +41,8 @@ class Small:
                 seen, more = 0, True
                 while more:
                     message = await receive()
+                    if not seen and message.get("body"):
+                        print("begun", flush=True)
                     seen += len(message.get("body", b""))
                     more = message.get("more_body", False)
                 body = b"%d" % seen

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import select
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
+from waiting import until
 
 from dicomgate.server.census import Census
 from dicomgate.server.settings import ConnectionLimits
-from dicomgate.testing.serving import Served, format_request, serving
+from dicomgate.testing.serving import Line, Served, format_request, serving
 
 TIGHT = ConnectionLimits(
-    header_bytes=4096,
-    header_fields=20,
-    header_seconds=0.6,
-    stall_seconds=0.6,
-    idle_seconds=1,
-    connections=1000,
-    connections_per_address=400,
-    pipelined=4,
+    header_bytes=4096, header_fields=20, connections=1000, connections_per_address=400, pipelined=4
 )
+"""In all but time."""
+HASTY = replace(TIGHT, header_seconds=0.6, stall_seconds=0.6, idle_seconds=1)
+"""For callers who are too slow, however slow the machine is."""
+STEADY = replace(TIGHT, header_seconds=60, stall_seconds=4, idle_seconds=4)
+"""For callers who are slow, but not too slow: with seconds to spare."""
 
 
 async def echo(scope, receive, send):
-    """Reads the whole body and tells its length; `/early` answers at once; `/large` sends 64 MiB."""
+    """Reads the whole body and tells its length; `/early` answers at once; `/large` sends 64 MiB, `/slow` takes its time."""
     if scope["type"] == "lifespan":
         while True:
             message = await receive()
@@ -36,6 +38,8 @@ async def echo(scope, receive, send):
     seen = 0
     if scope["path"] == "/slow":
         await asyncio.sleep(0.5)
+    if scope["path"] == "/slower":
+        await asyncio.sleep(3)
     if scope["path"] not in {"/early", "/large"}:
         more = True
         while more:
@@ -44,12 +48,14 @@ async def echo(scope, receive, send):
                 LEFT.append(seen)
                 return
             seen += len(message.get("body", b""))
+            CAME.append(seen)
             more = message.get("more_body", False)
     if scope["path"] == "/large":
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"67108864")]})
         for _ in range(64):
             await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+        LEFT.append(seen)
         return
     names = b",".join(name for name, _ in scope["headers"])
     body = b"%d %s" % (seen, names)
@@ -60,21 +66,49 @@ async def echo(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
+CAME: list[int] = []
 LEFT: list[int] = []
+"""What the application had heard of a body, at each step and when its caller had gone or could be let go."""
 
 
 def whoever_left() -> list[int]:
-    for _ in range(100):
-        if LEFT:
-            break
-        time.sleep(0.02)
+    assert until(lambda: LEFT)
     return LEFT
+
+
+@pytest.fixture(autouse=True)
+def _nobody_yet() -> None:
+    CAME.clear()
+    LEFT.clear()
 
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     with serving(echo, TIGHT) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Served]:
+    with serving(echo, HASTY) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def steady() -> Iterator[Served]:
+    with serving(echo, STEADY) as one:
+        yield one
+
+
+def drip(line: Line, byte: bytes) -> int:
+    """A byte now and then until there is an answer; how many."""
+    sent = 0
+    while not select.select([line.socket], [], [], 0.1)[0]:
+        assert sent < 1000, "a byte now and then buys time"
+        with contextlib.suppress(OSError):
+            line.say(byte)
+        sent += 1
+    return sent
 
 
 START = b"POST / HTTP/1.1\r\nHost: test\r\n"
@@ -205,45 +239,41 @@ def test_trailer_that_never_ends_is_refused_T13(served: Served) -> None:
         assert line.hear().status == 431
 
 
-def test_header_must_come_in_time_T13(served: Served) -> None:
-    with served.line() as line:
+def test_header_must_come_in_time_T13(hasty: Served) -> None:
+    with hasty.line() as line:
         line.say(b"GET / HTTP/1.1\r\n")
-        for _ in range(4):  # a byte now and then does not buy time
-            time.sleep(0.1)
-            line.say(b"X")
+        drip(line, b"X")
         assert line.hear().status == 408
         assert line.is_closed()
 
 
-def test_silence_from_the_start_is_408_T13(served: Served) -> None:
-    with served.line() as line:
+def test_silence_from_the_start_is_408_T13(hasty: Served) -> None:
+    with hasty.line() as line:
         assert line.hear().status == 408
 
 
-def test_body_must_grow_T13(served: Served) -> None:
-    LEFT.clear()
-    with served.line() as line:
+def test_body_must_grow_T13(hasty: Served) -> None:
+    with hasty.line() as line:
         line.say(format_request("POST", "/", {"Content-Length": "100000"}) + b"x" * 10)
-        for _ in range(3):
-            time.sleep(0.1)
-            line.say(b"x")
+        sent = drip(line, b"x")
         assert line.hear().status == 408
-    assert whoever_left() == [13]
+    (heard,) = whoever_left()
+    assert 10 <= heard <= 10 + sent
 
 
 @pytest.mark.slow
-def test_body_that_grows_slowly_but_steadily_is_taken(served: Served) -> None:
-    with served.line() as line:
-        line.say(format_request("POST", "/", {"Content-Length": "6144"}))
-        for _ in range(6):
-            time.sleep(0.15)
+def test_body_that_grows_slowly_but_steadily_is_taken(steady: Served) -> None:
+    with steady.line() as line:
+        line.say(format_request("POST", "/", {"Content-Length": "5120"}))
+        for _ in range(5):
+            time.sleep(1)
             line.say(b"x" * 1024)
-        assert line.hear().body.startswith(b"6144 ")
+        assert line.hear().body.startswith(b"5120 ")
 
 
 @pytest.mark.slow
-def test_idle_connection_is_closed_T13(served: Served) -> None:
-    with served.line() as line:
+def test_idle_connection_is_closed_T13(hasty: Served) -> None:
+    with hasty.line() as line:
         line.say(format_request("GET", "/"))
         assert line.hear().status == 200
         line.say(b"\r\n")  # blank lines between requests are legal and buy no time
@@ -251,20 +281,19 @@ def test_idle_connection_is_closed_T13(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_idle_time_ends_when_a_request_begins(served: Served) -> None:
-    with served.line() as line:
+def test_idle_time_ends_when_a_request_begins(steady: Served) -> None:
+    with steady.line() as line:
         line.say(format_request("GET", "/"))
         assert line.hear().status == 200
-        time.sleep(0.7)
-        line.say(format_request("GET", "/slow"))
+        time.sleep(1.5)
+        line.say(format_request("GET", "/slower"))
         assert line.hear().status == 200
 
 
 def test_caller_who_leaves_mid_body_is_told_to_the_application_T21(served: Served) -> None:
-    LEFT.clear()
     with served.line() as line:
         line.say(format_request("POST", "/", {"Content-Length": "100000"}) + b"x" * 10)
-        time.sleep(0.1)
+        assert until(lambda: CAME == [10])
     assert whoever_left() == [10]
 
 
@@ -289,12 +318,7 @@ def test_one_address_cannot_take_all_connections_T13() -> None:
         assert reply.status == 503
         assert reply.headers["retry-after"]
         kept.pop().socket.close()
-        for _ in range(50):
-            if one.ask("GET", "/").status == 200:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("a place that was left is not given again")
+        assert until(lambda: one.ask("GET", "/").status == 200), "a place that was left is not given again"
         for line in kept:
             line.socket.close()
 
@@ -341,10 +365,10 @@ def test_early_answer_reaches_a_caller_who_is_still_sending(served: Served) -> N
 
 
 @pytest.mark.slow
-def test_reader_who_takes_nothing_is_let_go_T21(served: Served) -> None:
-    with served.line(receive_buffer=4096) as line:
+def test_reader_who_takes_nothing_is_let_go_T21(hasty: Served) -> None:
+    with hasty.line(receive_buffer=4096) as line:
         line.say(format_request("GET", "/large"))
-        time.sleep(1.6)
+        whoever_left()
         taken = 0
         try:
             while chunk := line.socket.recv(1 << 20):
@@ -355,12 +379,12 @@ def test_reader_who_takes_nothing_is_let_go_T21(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_reader_who_is_slow_but_reads_gets_all_T21(served: Served) -> None:
-    with served.line() as line:
+def test_reader_who_is_slow_but_reads_gets_all_T21(steady: Served) -> None:
+    with steady.line() as line:
         line.say(format_request("GET", "/large"))
         taken = 0
         for _ in range(5):
-            time.sleep(0.25)
+            time.sleep(1)
             taken += len(line.socket.recv(1 << 20))
         while taken < 64 << 20:
             chunk = line.socket.recv(1 << 20)

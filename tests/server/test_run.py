@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
@@ -12,8 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from waiting import PATIENCE, is_running, until
 
 from dicomgate.server import run
 from dicomgate.testing.serving import Reply, Served, format_request
@@ -24,12 +27,18 @@ PROGRAM = Path(__file__).with_name("served_program.py")
 
 
 class Program:
-    def __init__(self, workers: int, seconds: float, maker: str) -> None:
+    def __init__(self, workers: int, seconds: float, maker: str, release: Path) -> None:
         command = [sys.executable, str(PROGRAM), str(workers), str(seconds), maker]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "SERVED_PROGRAM_RELEASE": str(release)},
         )
         self.served = Served(0)
+        self._release = release
 
     def wait_until_ready(self) -> Served:
         line = self.process.stdout.readline()
@@ -37,26 +46,37 @@ class Program:
         self.served = Served(int(line.split()[2]))
         return self.served
 
+    def wait_until_begun(self) -> None:
+        """A request is in the application's hands."""
+        line = self.process.stdout.readline()
+        assert line == "begun\n", line
+
+    def release(self) -> None:
+        """Let what is slow end."""
+        self._release.touch()
+
     def end(self) -> tuple[int, str, str]:
-        out, err = self.process.communicate(timeout=30)
+        out, err = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, out, err
 
 
 @contextmanager
-def program(workers: int, *, seconds: float = 10, maker: str = "make") -> Iterator[Program]:
-    running = Program(workers, seconds, maker)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            os.killpg(running.process.pid, signal.SIGKILL)
-        running.process.communicate()
+def program(workers: int, *, seconds: float = PATIENCE, maker: str = "make") -> Iterator[Program]:
+    with TemporaryDirectory() as folder:
+        running = Program(workers, seconds, maker, Path(folder) / "release")
+        try:
+            yield running
+        finally:
+            if running.process.poll() is None:
+                os.killpg(running.process.pid, signal.SIGKILL)
+            running.process.communicate()
 
 
-def ask_later(served: Served, path: str, into: list[Reply]) -> threading.Thread:
-    thread = threading.Thread(target=lambda: into.append(served.ask("GET", path)))
+def ask_slowly(running: Program, into: list[Reply]) -> threading.Thread:
+    """In flight until `release`."""
+    thread = threading.Thread(target=lambda: into.append(running.served.ask("GET", "/slow")))
     thread.start()
-    time.sleep(0.3)
+    running.wait_until_begun()
     return thread
 
 
@@ -64,10 +84,12 @@ def ask_later(served: Served, path: str, into: list[Reply]) -> threading.Thread:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_is_in_flight_is_finished(workers: int, number: signal.Signals) -> None:
     with program(workers) as running:
-        served = running.wait_until_ready()
+        running.wait_until_ready()
         replies: list[Reply] = []
-        thread = ask_later(served, "/slow", replies)
+        thread = ask_slowly(running, replies)
         os.killpg(running.process.pid, number)  # as a terminal does: to the whole group
+        time.sleep(0.2)
+        running.release()
         thread.join()
         code, out, _ = running.end()
         assert [reply.status for reply in replies] == [200]
@@ -89,7 +111,7 @@ def test_upload_in_flight_is_finished() -> None:
         served = running.wait_until_ready()
         with served.line() as line:
             line.say(format_request("POST", "/count", {"Content-Length": "300000"}) + bytes(100_000))
-            time.sleep(0.2)
+            running.wait_until_begun()
             running.process.send_signal(signal.SIGTERM)
             time.sleep(0.3)
             line.say(bytes(200_000))
@@ -103,20 +125,30 @@ def test_what_never_ends_is_cut_off_after_a_time() -> None:
         served = running.wait_until_ready()
         with served.line() as line:
             line.say(format_request("GET", "/hang"))
-            time.sleep(0.2)
+            running.wait_until_begun()
             running.process.send_signal(signal.SIGTERM)
             assert running.end()[0] == 0
 
 
 def test_new_callers_are_not_let_in_while_stopping() -> None:
     with program(1) as running:
-        served = running.wait_until_ready()
-        thread = ask_later(served, "/slow", [])
+        running.wait_until_ready()
+        replies: list[Reply] = []
+        thread = ask_slowly(running, replies)
         running.process.send_signal(signal.SIGTERM)
-        time.sleep(0.4)
-        with pytest.raises(OSError):
-            served.ask("GET", "/")
+        assert until(lambda: is_refused(running.served))
+        assert not replies, "and what is in flight goes on"
+        running.release()
         thread.join()
+        assert [reply.status for reply in replies] == [200]
+
+
+def is_refused(served: Served) -> bool:
+    try:
+        served.ask("GET", "/")
+    except (OSError, http.client.HTTPException):
+        return True
+    return False
 
 
 def test_workers_share_one_socket_and_the_dead_are_replaced() -> None:
@@ -126,16 +158,9 @@ def test_workers_share_one_socket_and_the_dead_are_replaced() -> None:
         with served.line() as line:
             line.say(format_request("GET", "/die"))
             assert line.is_closed()
-        time.sleep(0.2)
         assert served.ask("GET", "/").status == 200
         seen: set[bytes] = set()
-        for _ in range(200):
-            seen.add(served.ask("GET", "/").body)
-            if seen - first and len(seen) == 2:
-                break
-            time.sleep(0.02)
-        else:
-            pytest.fail("no new worker answers")
+        assert until(lambda: seen.add(served.ask("GET", "/").body) or (seen - first and len(seen) == 2))
         running.process.send_signal(signal.SIGTERM)
         code, _, err = running.end()
         assert code == 0
@@ -154,12 +179,7 @@ def test_workers_end_when_their_parent_is_killed() -> None:
         served = running.wait_until_ready()
         workers = {int(served.ask("GET", "/").body) for _ in range(20)}
         os.kill(running.process.pid, signal.SIGKILL)
-        for _ in range(100):
-            if not any(Path(f"/proc/{worker}").exists() for worker in workers):
-                break
-            time.sleep(0.05)
-        else:
-            pytest.fail("orphans go on serving")
+        assert until(lambda: not any(is_running(worker) for worker in workers)), "orphans go on serving"
 
 
 def test_address_in_use_is_told() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_origin import TARGET, Made
+from waiting import PATIENCE, until
 
 from dicomgate import errors
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
@@ -48,8 +49,9 @@ def stored(reply: Reply) -> int:
     return len(json.loads(reply.body).get("00081199", {}).get("Value", []))
 
 
-def spooled(folder: Path) -> list[str]:
-    return os.listdir(folder)
+def is_empty(folder: Path) -> bool:
+    """Also what callers of other tests left when they went."""
+    return until(lambda: not os.listdir(folder))
 
 
 def by_number(content: bytes) -> Outcome:
@@ -75,7 +77,7 @@ def test_parts_are_stored_and_reported_in_order_STOW_12(serve_made: Callable[...
 
 def test_parts_are_judged_side_by_side(serve_made: Callable[..., Served]) -> None:
     made = Made()
-    together = threading.Barrier(8, timeout=20)
+    together = threading.Barrier(8, timeout=PATIENCE)
 
     def judge(content: bytes) -> Outcome:
         together.wait()  # passes only when eight of them are here at once
@@ -215,7 +217,7 @@ def test_body_that_grows_too_long_is_413_with_what_was_stored(serve_made: Callab
         line.say(format_request("POST", STUDIES, {"Content-Type": RELATED, "Transfer-Encoding": "chunked"}))
         first = body_of(b"/1").removesuffix(b"--XX--\r\n") + b"--XX\r\n\r\n"
         line.say(b"%x\r\n%s\r\n" % (len(first), first))
-        time.sleep(0.2)
+        assert until(lambda: made.accepted)
         line.say(b"%x\r\n%s\r\n" % (2000, bytes(2000)))
         reply = line.hear()
         assert (reply.status, stored(reply)) == (413, 1)
@@ -227,7 +229,7 @@ def test_too_long_an_instance_spoils_only_itself(serve_made: Callable[..., Serve
     reply = post(serve_made(made, instance_bytes=5 * MIB), body_of(b"/1", bytes(9 * MIB), b"/2"))
     assert (reply.status, stored(reply), reasons(reply)) == (202, 2, [Reason.LIMIT_PASSED])
     assert made.accepted == [b"/1", b"/2"]
-    assert spooled(spool_folder) == []
+    assert is_empty(spool_folder)
 
 
 def test_too_many_parts_are_413_with_what_was_stored(serve_made: Callable[..., Served]) -> None:
@@ -244,7 +246,7 @@ def test_large_instance_goes_through_the_spool_and_leaves_nothing_there(
     reply = post(serve_made(made), body_of(b"/1", content, b"/2"))
     assert (reply.status, stored(reply)) == (200, 3)
     assert max(made.accepted, key=len) == content
-    assert spooled(spool_folder) == []
+    assert is_empty(spool_folder)
 
 
 def test_one_bad_part_spoils_only_itself_STOW_12(serve_made: Callable[..., Served]) -> None:
@@ -299,7 +301,7 @@ def test_full_disk_is_507_and_says_when_to_come_back_D3(
     assert (reply.status, reasons(reply)) == (507, [Reason.OUT_OF_RESOURCES] * 2)
     assert reply.headers["retry-after"]
     assert served.ask("GET", "/healthz").status == 200
-    assert spooled(spool_folder) == []
+    assert is_empty(spool_folder)
 
 
 def test_full_disk_while_spooling_spoils_only_that_part_D3(
@@ -316,7 +318,7 @@ def test_full_disk_while_spooling_spoils_only_that_part_D3(
     monkeypatch.setattr(Arrival, "_spill", full)
     reply = post(served, body_of(b"/1", bytes(12 * MIB), b"/2"))
     assert (reply.status, stored(reply), reasons(reply)) == (202, 2, [Reason.OUT_OF_RESOURCES])
-    assert spooled(spool_folder) == []
+    assert is_empty(spool_folder)
 
 
 def test_no_closing_delimiter_is_400_with_what_was_stored_MP_07(
@@ -328,7 +330,7 @@ def test_no_closing_delimiter_is_400_with_what_was_stored_MP_07(
     assert (reply.status, stored(reply)) == (400, 1)
     assert "closing delimiter" in reply.headers["warning"], "a report of success alone would not tell why it is 400"
     assert made.accepted == [b"/1"]
-    assert spooled(spool_folder) == []
+    assert is_empty(spool_folder)
 
 
 @pytest.mark.parametrize(
@@ -360,13 +362,11 @@ def test_caller_who_leaves_keeps_what_was_complete_STOW_19(
     with served.line() as line:
         line.say(format_request("POST", STUDIES, {"Content-Type": RELATED, "Content-Length": str(len(whole) + 9)}))
         line.say(whole[:-100_000])
-        time.sleep(0.3)
-    for _ in range(100):
-        if any(b'"access"' in one for one in lines):
-            break
-        time.sleep(0.02)
+        assert until(lambda: made.accepted)
+        assert until(lambda: os.listdir(spool_folder)), "the second is on its way"
+    assert until(lambda: any(b'"access"' in one for one in lines))
+    assert is_empty(spool_folder)
     assert made.accepted == [b"/1"]
-    assert spooled(spool_folder) == []
 
 
 @pytest.mark.parametrize("bounds", [{"store_window": 4}, {"store_window": 1000, "store_memory": 8 * MIB}])
@@ -385,7 +385,7 @@ def test_memory_under_way_is_bounded(serve_made: Callable[..., Served], bounds: 
             while sent < len(body):
                 sent += line.socket.send(body[sent : sent + MIB])
         assert sent < 40 * MIB
-        line.socket.settimeout(20)
+        line.socket.settimeout(PATIENCE)
         made.hold.set()
         line.say(body[sent:])
         reply = line.hear()

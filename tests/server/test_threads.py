@@ -35,13 +35,14 @@ def test_result_and_fault_come_back():
 
 
 def test_no_more_at_once_than_threads_and_all_are_used():
-    together, most, lock = 0, 0, threading.Lock()
+    together, most, lock, meeting = 0, 0, threading.Lock(), threading.Barrier(3, timeout=100)
 
     def stay():
         nonlocal together, most
         with lock:
             together += 1
             most = max(most, together)
+        meeting.wait()  # passes only when three are here at once
         time.sleep(0.02)
         with lock:
             together -= 1
@@ -112,7 +113,7 @@ def test_nothing_is_kept_of_a_deed_that_is_over():
         seen = weakref.ref(thing)
         await made.do(id, thing)
         del thing
-        for _ in range(100):
+        for _ in range(10_000):
             if seen() is None:
                 return True
             await asyncio.sleep(0.01)

@@ -16,7 +16,7 @@ from dicomgate.server.run import listen
 from dicomgate.server.settings import ConnectionLimits
 from dicomgate.server.worker import ASGIApplication, Manner, Server
 
-PATIENCE = 20.0
+PATIENCE = 100.0
 
 
 @dataclass(frozen=True, slots=True)
