@@ -37,7 +37,7 @@ def files():
     if not DATA.exists():
         return []
     found = [path for path in sorted((DATA / "syntaxes").rglob("*")) if path.is_file()]
-    return found + [DATA / "objects/photo/image1.dcm", DATA / "objects/op-sr/sample-op.dcm"]
+    return [*found, DATA / "objects/photo/image1.dcm", DATA / "objects/op-sr/sample-op.dcm"]
 
 
 FILES = [path for path in files() if cut(path)]
@@ -177,7 +177,7 @@ def test_colour_of_a_jpeg_is_told_by_its_markers(content, colour):
 @pytest.mark.parametrize("junk", [b"", b"\0", b"\xff\xd8\xff\xe0second picture", bytes(5000)])
 def test_what_follows_the_end_of_a_jpeg_is_left_out(junk):
     content = jpeg()
-    assert read(content + junk, "image/jpeg").spans == (range(0, len(content)),)
+    assert read(content + junk, "image/jpeg").spans == (range(len(content)),)
 
 
 def test_fill_bytes_before_a_marker_are_skipped_in_one_go():

@@ -1,4 +1,4 @@
-"""Pictures and videos as consumers send them: what their headers tell, and the transfer syntax they fit (PS3.18 §10.5.2).
+"""Pictures and videos as consumers send them: what their headers tell, the transfer syntax they fit (PS3.18 §10.5.2).
 
 The first bytes decide what a picture is; a media type that says otherwise makes it malformed.
 """

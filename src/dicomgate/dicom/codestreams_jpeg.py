@@ -67,7 +67,7 @@ def read(source: Source, *, is_ls: bool) -> Picture:
         raise errors.Malformed("expected a JPEG picture, saw other first bytes")
     found = _Found()
     end = _read_segments(source, found, is_ls=is_ls)
-    return picture.checked(_describe(found, range(0, end)))
+    return picture.checked(_describe(found, range(end)))
 
 
 def _read_segments(source: Source, found: _Found, *, is_ls: bool) -> int:

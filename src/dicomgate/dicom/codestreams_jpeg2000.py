@@ -50,7 +50,7 @@ class _Found:
 def read(source: Source, *, is_high_throughput: bool) -> Picture:
     """The picture. Malformed or Truncated when it is none, UnsupportedMedia when no transfer syntax takes it."""
     colour: int | None = None
-    span = range(0, source.size)
+    span = range(source.size)
     if source.read_at(0, len(FILE_START)) == FILE_START:
         span, colour = _find_codestream(source)
     if source.read_at(span.start, len(START)) != START:
@@ -66,7 +66,7 @@ def read(source: Source, *, is_high_throughput: bool) -> Picture:
 def _find_codestream(source: Source) -> tuple[range, int | None]:
     """Where the codestream lies in a file, and its enumerated colour space."""
     colour: int | None = None
-    for box in read_boxes(source, range(0, source.size)):
+    for box in read_boxes(source, range(source.size)):
         if box.type == b"jp2h":
             colour = _read_file_header(source, box)
         elif box.type == b"jp2c":

@@ -51,7 +51,8 @@ def read(source: Source) -> Picture:
 
     A file that can give back the JPEG it was made from is kept whole; of any other only the codestream.
     """
-    spans, is_recompressed = (range(0, source.size),), False
+    spans: tuple[range, ...] = (range(source.size),)
+    is_recompressed = False
     if source.read_at(0, len(FILE_START)) == FILE_START:
         spans, is_recompressed = _find_codestream(source)
     head = _head(source, spans)
@@ -59,7 +60,7 @@ def read(source: Source) -> Picture:
         raise errors.Malformed("expected a JPEG XL picture, saw other first bytes")
     found = _read_header(Bits(head[2:], least_first=True))
     if is_recompressed:
-        spans = (range(0, source.size),)
+        spans = (range(source.size),)
     return picture.checked(_describe(found, spans, is_recompressed=is_recompressed))
 
 
@@ -67,7 +68,7 @@ def _find_codestream(source: Source) -> tuple[tuple[range, ...], bool]:
     """The codestream's parts, and whether the file also tells how to rebuild a JPEG from it."""
     parts: list[range] = []
     is_recompressed = False
-    for box in read_boxes(source, range(0, source.size)):
+    for box in read_boxes(source, range(source.size)):
         if box.type == b"jxlc":
             parts.append(box.content)
         elif box.type == b"jxlp":

@@ -19,6 +19,9 @@ LONGEST_FRAGMENT = (1 << 32) - 2
 MONOCHROME2 = "MONOCHROME2"
 RGB = "RGB"
 
+_Element = tuple[str, str, list[object]]
+"""Tag, value representation, values."""
+
 LOSSY_METHODS: dict[str, str] = {
     # Lossy Image Compression Method (0028,2114), by the media type of the codestream (PS3.3 §C.7.6.1.1.5.1).
     "image/jpeg": "ISO_10918_1",
@@ -138,7 +141,7 @@ def derive(picture: Picture, *, transfer_syntax: str | None = None, size: int | 
     `transfer_syntax`: the one taken, if not the picture's best; `size`: how many bytes all its frames have, for the
     compression ratio. Number of Frames and the times of a cine are given where there is more than one frame.
     """
-    elements: list[tuple[str, str, list[object]]] = [*_times(picture)]
+    elements = _times(picture)
     if picture.samples > 1:
         elements.append(("00280006", "US", [0]))
     if picture.frames > 1 or picture.is_video:
@@ -162,7 +165,7 @@ def derive(picture: Picture, *, transfer_syntax: str | None = None, size: int | 
     return {tag: {"vr": vr, "Value": values} for tag, vr, values in sorted(elements, key=lambda element: element[0])}
 
 
-def _times(picture: Picture) -> list[tuple[str, str, list[object]]]:
+def _times(picture: Picture) -> list[_Element]:
     """Frame Time, or Frame Time Vector, and the rate to play them at (PS3.3 §C.7.6.5)."""
     times = picture.frame_times
     if not times or (picture.frames == 1 and not picture.is_video):
@@ -170,19 +173,18 @@ def _times(picture: Picture) -> list[tuple[str, str, list[object]]]:
     if len(times) > 1:
         return [("00181065", "DS", [_decimal(time) for time in (Fraction(0), *times[: picture.frames - 1])])]
     rate = round(1000 / times[0]) if times[0] else 0
-    cine: list[tuple[str, str, list[object]]] = [("00180040", "IS", [rate])] if rate else []
+    cine: list[_Element] = [("00180040", "IS", [rate])] if rate else []
     return [*cine, ("00181063", "DS", [_decimal(times[0])])]
 
 
-def _loss(picture: Picture, uid: str, size: int | None) -> list[tuple[str, str, list[object]]]:
+def _loss(picture: Picture, uid: str, size: int | None) -> list[_Element]:
+    elements: list[_Element] = [("00282110", "CS", ["01"])]
+    if size:
+        elements.append(("00282112", "DS", [_decimal(Fraction(picture.frame_bytes * picture.frames, size))]))
     syntax = syntaxes.find(uid)
-    method = LOSSY_METHODS.get(syntax.media_type) if syntax else None
-    ratio = picture.frame_bytes * picture.frames / size if size else 0
-    return [
-        ("00282110", "CS", ["01"]),
-        *([("00282112", "DS", [_decimal(Fraction(ratio))])] if ratio else []),
-        *([("00282114", "CS", [method])] if method else []),
-    ]
+    if syntax and syntax.media_type in LOSSY_METHODS:
+        elements.append(("00282114", "CS", [LOSSY_METHODS[syntax.media_type]]))
+    return elements
 
 
 def _decimal(number: Fraction) -> float | int:
