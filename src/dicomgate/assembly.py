@@ -193,6 +193,8 @@ def _door(settings: config.Settings) -> DoorSettings:
         body_bytes=settings.store.body_bytes,
         instance_bytes=settings.store.instance_bytes,
         parts=settings.store.parts,
+        expansion=settings.store.expansion,
+        limits=limits(settings),
     )
 
 

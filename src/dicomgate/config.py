@@ -113,7 +113,10 @@ class Store:
     allow_delete: bool = _setting(False, "DELETE of studies, series and instances is offered")
     instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)
     body_bytes: int = _setting(64 * GIB, "largest request body", least=1)
-    parts: int = _setting(10_000, "most instances in one request", least=1)
+    parts: int = _setting(10_000, "most parts in one request", least=1)
+    expansion: int = _setting(
+        100, "how many times as large a compressed body (gzip, deflate) may become, beyond 64 MiB", least=1
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

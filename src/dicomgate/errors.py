@@ -7,6 +7,7 @@ Fault                      somebody outside (a caller, a peer, the disk) is the 
 ├── Conflict               well-formed, but contradicts what is already here
 ├── NotAcceptable          no representation that the caller would accept can be made
 ├── UnsupportedMedia       a kind of content that is not taken here
+│   └── UnsupportedCoding  it is compressed in a way that is not taken here
 ├── NotAllowed             this deed does not exist on this resource (or is switched off)
 ├── TooLarge               a bound on size, depth, count or time was passed
 ├── Forbidden              the caller may not
@@ -51,6 +52,10 @@ class NotAcceptable(Fault):
 
 class UnsupportedMedia(Fault):
     """A kind of content that is not taken here."""
+
+
+class UnsupportedCoding(UnsupportedMedia):
+    """It is compressed in a way that is not taken here; `see` names those that are."""
 
 
 class NotAllowed(Fault):

@@ -104,25 +104,41 @@ class Parser:
         self._parts = 0
         self._near_delimiters = 0
         self._before = _State.PREAMBLE
+        self._fault: errors.Fault | None = None
 
     def feed(self, data: bytes) -> list[Event]:
-        """What the next piece of the body brings. Malformed when it breaks the grammar, TooLarge past a limit."""
+        """What the next piece of the body brings.
+
+        Malformed when it breaks the grammar, TooLarge past a limit. Where something came before that in the same piece,
+        it is given first, and `check`, `finish` and the next `feed` raise the fault.
+        """
+        self.check()
         events: list[Event] = []
         position = 0
-        while position < len(data):
-            match self._state:
-                case _State.PREAMBLE | _State.BODY:
-                    position = self._feed_body(data, position, events)
-                case _State.DELIMITER:
-                    position = self._feed_delimiter(data, position, events)
-                case _State.HEADERS:
-                    position = self._feed_headers(data, position, events)
-                case _State.EPILOGUE:
-                    break
+        try:
+            while position < len(data) and self._state is not _State.EPILOGUE:
+                position = self._step(data, position, events)
+        except errors.Fault as fault:
+            self._fault = fault
+            if not events:
+                raise
         return events
 
+    def _step(self, data: bytes, position: int, events: list[Event]) -> int:
+        if self._state is _State.DELIMITER:
+            return self._feed_delimiter(data, position, events)
+        if self._state is _State.HEADERS:
+            return self._feed_headers(data, position, events)
+        return self._feed_body(data, position, events)
+
+    def check(self) -> None:
+        """Malformed or TooLarge when `feed` kept such a fault back, for the sake of what came before it."""
+        if self._fault is not None:
+            raise self._fault
+
     def finish(self) -> None:
-        """The body has ended. Malformed when its closing delimiter has not come."""
+        """The body has ended. Malformed when its closing delimiter has not come; and what `check` raises."""
+        self.check()
         if self._state is _State.EPILOGUE:
             return
         if self._parts == 0:

@@ -52,8 +52,11 @@ def status_of(fault: errors.Fault) -> int:
 
 
 def headers_of(fault: errors.Fault, status: int) -> list[Header]:
-    """What a status obliges us to say beside the body: Allow, Retry-After (GEN-10, V18)."""
+    """What a status obliges us to say beside the body: Allow, Retry-After, what would be taken (GEN-10, V18)."""
     headers: list[Header] = []
+    if isinstance(fault, errors.UnsupportedMedia) and fault.see:  # RFC 9110 §15.5.16
+        name = b"accept-encoding" if isinstance(fault, errors.UnsupportedCoding) else b"accept"
+        headers.append((name, ", ".join(fault.see).encode("ascii")))
     if isinstance(fault, errors.NotAllowed):
         headers.append((b"allow", ", ".join(fault.see).encode("ascii")))
     if status in RETRY_AFTER:

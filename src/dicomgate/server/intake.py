@@ -9,11 +9,13 @@ import asyncio
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from dicomgate import errors
+from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused
 from dicomgate.server.logs import Log
+from dicomgate.server.order import Order
 from dicomgate.server.threads import Threads
 from dicomgate.spool import Arrival, Spool
 
@@ -47,11 +49,31 @@ class Budget:
             self._freed.notify_all()
 
 
+class Content(Protocol):
+    """The bytes of one instance, before they are in an arrival; asked in a thread."""
+
+    def fill(self, arrival: Arrival) -> Refused | None:
+        """Write them, or say why they cannot be made. OSError when the disk is full or broken."""
+        ...
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        """The outcome with what is to be said of how the bytes were made."""
+        ...
+
+
 class Intake:
     """The instances of one request, in the order of its parts."""
 
     def __init__(
-        self, accept: Accept, spool: Spool, threads: Threads, budget: Budget, *, window: int, instance_bytes: int
+        self,
+        accept: Accept,
+        spool: Spool,
+        threads: Threads,
+        budget: Budget,
+        *,
+        window: int,
+        instance_bytes: int,
+        limits: Limits,
     ) -> None:
         self._accept = accept
         self._spool = spool
@@ -59,6 +81,10 @@ class Intake:
         self._budget = budget
         self._window = window
         self._instance_bytes = instance_bytes
+        self._limits = limits
+        self._order = Order()
+        self._count = 0
+        self._entered: asyncio.Future[None] | None = None  # done when the newest instance has come to its thread
         self._under_way: deque[asyncio.Task[Outcome]] = deque()
         self._outcomes: list[Outcome] = []
         self._part: _Part | None = None
@@ -82,10 +108,14 @@ class Intake:
         """The part is complete: it is judged while the caller sends on."""
         part, self._part = self._part, None
         assert part is not None, "a part has begun"
-        while len(self._under_way) >= self._window:
-            self._outcomes.append(await self._under_way.popleft())
+        await self._make_way()
         await self._budget.take(part.held)
-        self._under_way.append(asyncio.get_running_loop().create_task(self._settle(part)))
+        self._start(part)
+
+    async def add(self, content: Content) -> None:
+        """An instance that is made here is judged too; what it holds in memory was taken from the budget before."""
+        await self._make_way()
+        self._start(_Made(self._spool.arrival(), content))
 
     async def outcomes(self) -> Sequence[Outcome]:
         """What became of every complete part, in order, once all are settled."""
@@ -99,12 +129,86 @@ class Intake:
         if part is not None:
             await part.discard()
 
-    async def _settle(self, part: _Part) -> Outcome:
-        held = part.held
+    async def _make_way(self) -> None:
+        while len(self._under_way) >= self._window:
+            self._outcomes.append(await self._under_way.popleft())
+
+    def _start(self, offered: _Part | _Made) -> None:
+        loop = asyncio.get_running_loop()
+        before, self._entered = self._entered, loop.create_future()
+        self._under_way.append(loop.create_task(self._settle(offered, self._count, before, self._entered)))
+        self._count += 1
+
+    async def _settle(
+        self,
+        offered: _Part | _Made,
+        number: int,
+        before: asyncio.Future[None] | None,
+        entered: asyncio.Future[None],
+    ) -> Outcome:
+        """Judge in a thread, entered in the order of the parts (see Order)."""
+        held = offered.held
         try:
-            return await part.settle(self._accept)
+            content = await offered.content()
+            if before is not None:
+                await before
+            judging = self._threads.do(self._judge, number, offered.arrival, content)
+            entered.set_result(None)
+            return await judging
         finally:
+            if not entered.done():
+                entered.set_result(None)
+            self._order.leave(number)
             await self._budget.give_back(held)
+
+    def _judge(self, number: int, arrival: Arrival, content: Content | Refused) -> Outcome:
+        try:
+            refusal = content if isinstance(content, Refused) else content.fill(arrival)
+            if isinstance(content, Refused) or refusal is not None:
+                assert refusal is not None, "either way it is refused"
+                return refusal
+            self._order.enter(number, _find_header(arrival, self._limits))
+            return content.conclude(self._accept(arrival))
+        except OSError as fault:
+            return _refusal_of(fault)
+        except errors.Unavailable as fault:
+            return Refused(Reason.OUT_OF_RESOURCES, fault.message)
+        except Exception as bug:  # noqa: BLE001 - one poisoned instance must not spoil the others of its request
+            Log().bug(bug, kind="store")
+            return Refused(Reason.PROCESSING_FAILURE)
+        finally:
+            self._order.leave(number)
+            arrival.discard()
+
+
+class _Made:
+    """An instance whose bytes are made when it is judged."""
+
+    held: Final = 0
+
+    def __init__(self, arrival: Arrival, content: Content) -> None:
+        self.arrival = arrival
+        self._content = content
+
+    async def content(self) -> Content | Refused:
+        """Nothing is to be waited for."""
+        return self._content
+
+
+class _Gathered:
+    """What is left to be written of a part."""
+
+    def __init__(self, pieces: list[bytes | memoryview]) -> None:
+        self._pieces = pieces
+
+    def fill(self, arrival: Arrival) -> Refused | None:
+        """Write it."""
+        _write(arrival, self._pieces)
+        return None
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        """Nothing is to be added."""
+        return outcome
 
 
 class _Part:
@@ -112,8 +216,8 @@ class _Part:
 
     def __init__(self, arrival: Arrival, threads: Threads, refusal: Refused | None) -> None:
         self.size = 0
+        self.arrival = arrival
         self._refusal = refusal
-        self._arrival = arrival
         self._threads = threads
         self._gathered: list[bytes | memoryview] = []
         self._gathered_size = 0
@@ -135,7 +239,7 @@ class _Part:
             await self._rest()
             gathered, self._gathered, self._gathered_size = self._gathered, [], 0
             if self._refusal is None:
-                self._writing = self._hop(_write, self._arrival, gathered)
+                self._writing = self._hop(_write, self.arrival, gathered)
 
     async def refuse(self, refusal: Refused) -> None:
         """Keep nothing of it, neither what came nor what will."""
@@ -143,20 +247,17 @@ class _Part:
             self._refusal = refusal
             await self._rest()
             self._gathered = []
-            self._arrival.discard()
+            self.arrival.discard()
 
-    async def settle(self, accept: Accept) -> Outcome:
-        """Write what is left, let the origin judge, and let go of the arrival in every case."""
+    async def content(self) -> Content | Refused:
+        """What is left to be written, once what came before is."""
         await self._rest()
-        if self._refusal is not None:
-            self._arrival.discard()
-            return self._refusal
-        return await self._threads.do(_judge, self._arrival, self._gathered, accept)
+        return self._refusal or _Gathered(self._gathered)
 
     async def discard(self) -> None:
         """Leave nothing of it."""
         await self._rest()
-        self._arrival.discard()
+        self.arrival.discard()
 
     async def _rest(self) -> None:
         """Wait for the step that a thread still writes."""
@@ -181,19 +282,13 @@ def _write(arrival: Arrival, gathered: list[bytes | memoryview]) -> None:
         arrival.write(data)
 
 
-def _judge(arrival: Arrival, gathered: list[bytes | memoryview], accept: Accept) -> Outcome:
+def _find_header(arrival: Arrival, limits: Limits) -> Header | None:
+    """What an arrival says of itself; None where it cannot be read, of which the judgement will tell."""
     try:
-        _write(arrival, gathered)
-        return accept(arrival)
-    except OSError as fault:
-        return _refusal_of(fault)
-    except errors.Unavailable as fault:
-        return Refused(Reason.OUT_OF_RESOURCES, fault.message)
-    except Exception as bug:  # noqa: BLE001 - one poisoned instance must not spoil the others of its request
-        Log().bug(bug, kind="store")
-        return Refused(Reason.PROCESSING_FAILURE)
-    finally:
-        arrival.discard()
+        arrival.finish()
+        return arrival.header(limits)
+    except errors.Fault:
+        return None
 
 
 def _refusal_of(fault: OSError) -> Refused:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dicomgate.dicom.limits import DEFAULT, Limits
+
 KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
@@ -59,7 +61,13 @@ class Settings:
     instance_bytes: int = 16 * GIB
     """Largest instance."""
     parts: int = 10_000
-    """Most instances in one request."""
+    """Most parts in one request."""
+    expansion: int = 100
+    """How many times as large a compressed request body may become (T3)."""
+    expansion_free: int = 64 * MIB
+    """Bytes that it may become in any case."""
+    limits: Limits = DEFAULT
+    """Bounds on one data set."""
     store_window: int = 16
     """Instances of one request that are judged and written while the next ones are read."""
     store_memory: int = 128 * MIB

@@ -18,6 +18,7 @@ from dicomgate.dicomweb.multipart import PartBegin, PartData, PartEnd
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import JSONDataset, Store
+from dicomgate.server import expansion
 from dicomgate.server.errors import RETRY_AFTER, status_of
 from dicomgate.server.exchange import Exchange, field
 from dicomgate.server.intake import Budget, Intake
@@ -26,7 +27,6 @@ from dicomgate.server.settings import Settings
 from dicomgate.server.threads import Threads
 from dicomgate.spool import Spool
 
-_PLAIN: Final = "identity"
 _TAKEN: Final = ('multipart/related; type="application/dicom"', media_types.DICOM)
 
 
@@ -43,7 +43,7 @@ class StoreService:
     async def store(self, exchange: Exchange, resource: Resource) -> None:
         """Store every instance of the body and report on each; what refuses the whole does so before it is read."""
         request = exchange.request
-        content_type = _content_type(request)
+        content_type, coding = _content_type(request), expansion.find_coding(request.header(b"content-encoding"))
         if request.length is not None and request.length > self._settings.body_bytes:
             raise errors.TooLarge(f"a body of {request.length} bytes; at most {self._settings.body_bytes} are taken")
         offer = _report_offer(request, strict=self._settings.strict)
@@ -51,7 +51,7 @@ class StoreService:
         intake = self._intake(study)
         fault: errors.Fault | None = None
         try:
-            await self._read(exchange, intake, content_type)
+            await self._read(exchange, intake, content_type, coding)
         except errors.Fault as seen:
             fault = seen
         finally:
@@ -70,10 +70,13 @@ class StoreService:
             self._budget,
             window=self._settings.store_window,
             instance_bytes=self._settings.instance_bytes,
+            limits=self._settings.limits,
         )
 
-    async def _read(self, exchange: Exchange, intake: Intake, content_type: MediaType) -> None:
+    async def _read(self, exchange: Exchange, intake: Intake, content_type: MediaType, coding: str | None) -> None:
         chunks = self._chunks(exchange)
+        if coding is not None:
+            chunks = self._expand(exchange, chunks, coding)
         if content_type.type == media_types.MULTIPART:
             parser = multipart.Parser(multipart.boundary_of(content_type), multipart.Limits(parts=self._settings.parts))
             await _read_parts(chunks, parser, intake)
@@ -100,6 +103,23 @@ class StoreService:
             if chunk:
                 yield chunk
 
+    async def _expand(self, exchange: Exchange, chunks: AsyncIterator[bytes], coding: str) -> AsyncIterator[bytes]:
+        """The body as it was before it was compressed, made in threads. Malformed, or TooLarge past a bound."""
+        bounds = expansion.Bounds(ratio=self._settings.expansion, free=self._settings.expansion_free)
+        expanding = expansion.Expansion(coding, bounds)
+        total = 0
+        async for chunk in chunks:
+            expanding.feed(chunk)
+            while not expanding.is_hungry:
+                piece = await self._threads.do(expanding.step)
+                total += len(piece)
+                if total > self._settings.body_bytes:
+                    raise errors.TooLarge(f"a body of more than {self._settings.body_bytes} bytes")
+                if piece:
+                    yield piece
+        if not exchange.is_gone:
+            expanding.finish()
+
 
 async def _read_parts(chunks: AsyncIterator[bytes], parser: multipart.Parser, intake: Intake) -> None:
     has_parts = False
@@ -113,6 +133,7 @@ async def _read_parts(chunks: AsyncIterator[bytes], parser: multipart.Parser, in
                     intake.begin(_refusal(event.headers.get("content-type")))
                 case PartEnd():
                     await intake.end()
+        parser.check()
     if not has_parts:
         parser.finish()
 
@@ -139,9 +160,6 @@ def _refusal(part_type: str | None) -> Refused | None:
 
 def _content_type(request: Request) -> MediaType:
     """What the body claims to be. UnsupportedMedia when that is not taken here."""
-    encoding = request.header(b"content-encoding") or _PLAIN
-    if encoding.strip().lower() != _PLAIN:
-        raise errors.UnsupportedMedia("a body with a Content-Encoding; expected it as it is")  # RFC 9110 §8.4
     said = request.header(b"content-type")
     if not said:
         raise errors.UnsupportedMedia("a body without Content-Type", see=_TAKEN)
