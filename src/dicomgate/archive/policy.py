@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from dicomgate.dicom import syntaxes, uids
+from dicomgate.dicom import sop_classes, syntaxes, uids
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.index.base import Entry, Judge, Known, Surroundings, Verdict
@@ -47,6 +47,8 @@ def examine(header: Header, study: str | None) -> Refused | None:
             return Refused(Reason.MALFORMED_UID, f"{name} has {len(text)} characters", header.target, None)
     if header.target is None:
         return Refused(Reason.MALFORMED_UID, "expected one value of each UID, saw several", None, sop_class)
+    if sop_class is not None and not sop_classes.is_storable(sop_class):
+        return Refused(Reason.CLASS_NOT_SUPPORTED, "", header.target, sop_class)
     if syntaxes.find(header.transfer_syntax) is None:
         return Refused(Reason.SYNTAX_NOT_SUPPORTED, "", header.target, sop_class)
     if study is not None and header.target.study != study:
