@@ -33,7 +33,7 @@ def read(
 ) -> PixelData:
     """Pixel data of the parts that a data set names for it; files opened for the moment are left with `held`.
 
-    Unfit, Malformed, TooLarge, UnsupportedMedia when that is none; Unavailable or OutOfSpace when it cannot be done now.
+    Unfit, Malformed, TooLarge, UnsupportedMedia when it is none; Unavailable or OutOfSpace when it cannot be done now.
     """
     kinds = {(part.media_type, part.transfer_syntax) for part in parts}
     if len(kinds) > 1:
@@ -50,7 +50,7 @@ def read(
 
 
 def _as_sent(sources: Sequence[Source], named: str, attributes: JSONDataset) -> PixelData:
-    """Frames as a DICOM file has them, in the transfer syntax that was named; read only for what is not said of them."""
+    """Frames as a file has them, in the transfer syntax that was named; read only for what is not said of them."""
     media_type = codestreams.find_media_type(named)
     if media_type is not None and not all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION):
         return _encapsulate(sources, media_type, named, attributes)
