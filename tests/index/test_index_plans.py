@@ -10,11 +10,23 @@ import re
 import pytest
 
 from dicomgate.dicom import attributes
-from dicomgate.dicom.matching import Between, Match, MomentBetween, OneOf, Query, Universal, Wildcard
+from dicomgate.dicom.matching import (
+    AnyOf,
+    Between,
+    Empty,
+    Fuzzy,
+    Match,
+    MomentBetween,
+    OneOf,
+    Query,
+    Universal,
+    Wildcard,
+)
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import compile as compiled
-from dicomgate.index import conditions
-from dicomgate.index.columns import COLUMNS, INSTANCE_ANSWER, Kind
+from dicomgate.index import conditions, order
+from dicomgate.index.columns import BUILT_IN, COLUMNS, INSTANCE_ANSWER, LATER, Kind
+from dicomgate.index.sql import SQL
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing, target
 
@@ -27,6 +39,7 @@ ALLOWED = [
     r"(CORRELATED )?(SCALAR|LIST) SUBQUERY \d+",
     r"USE TEMP B-TREE FOR RIGHT PART OF ORDER BY",  # equal moments or numbers, by UID
     r"CO-ROUTINE .*",
+    r"COMPOUND QUERY|LEFT-MOST SUBQUERY|UNION ALL",
     r"MULTI-INDEX OR|INDEX \d+",
 ]
 COUNTED = r"SCAN (s|study) USING COVERING INDEX \w+|SCAN \(subquery-\d+\)"
@@ -41,10 +54,13 @@ def index(tmp_path_factory):
     index.close()
 
 
+def made(query):
+    return compiled.prepare(query, conditions.conditions(query, BUILT_IN).asked, order.terms(query, BUILT_IN))
+
+
 def plans(query):
     """Every plan that may be chosen, whatever the probes count."""
-    search = compiled.prepare(query.level, conditions.conditions(query))
-    assert not search.is_empty
+    search = made(query)
     probes = compiled.probes(search)
     for sizes in itertools.product((0, compiled.FEW + 1), repeat=len(probes)):
         yield search, compiled.choose(search, sizes), probes
@@ -56,13 +72,24 @@ def steps(index, sql):
 
 def assert_planned(index, query):
     for search, plan, probes in plans(query):
-        for sql in (compiled.page(search, plan, 100, 200), compiled.count(search, plan), *probes):
+        for sql in (*pages(search, plan), compiled.count(search, plan), *probes):
             for step in steps(index, sql):
                 allowed = any(re.fullmatch(pattern, step) for pattern in ALLOWED)
                 is_sort_of_few = re.fullmatch(SORTED, step) and not plan.in_order
                 # counting stops after a moment, wherever it is
                 counts = sql.text.startswith("SELECT count(*)") and re.fullmatch(COUNTED, step)
                 assert allowed or is_sort_of_few or counts, f"{step!r} in {sql.text}"
+
+
+def pages(search, plan):
+    """The first page, and one that begins behind a row."""
+    for place in (None, tuple(key_of(term) for term in search.terms)):
+        for stretch in compiled.stretches(search, plan, place):
+            yield compiled.page(search, plan, stretch, 100, 200)
+
+
+def key_of(term):
+    return 7 if term.is_moment or "number" in term.sql else "x"
 
 
 def matches_for(column):
@@ -81,13 +108,19 @@ def matches_for(column):
                 Wildcard("*abc*"),
                 Wildcard("*a*"),
                 Wildcard("a?c"),
+                Empty(),
+                AnyOf((OneOf(("a", "b")), Wildcard("abc*"), Wildcard("*abc*"))),
             ]
+            if (column.path, Kind.WORDS) in {(one.path, one.kind) for one in LATER.values()}:
+                found.append(Fuzzy(("abc", "de")))
         case Kind.MOMENT | Kind.DATE:
             found = [
                 OneOf(("20200101",)),
                 Between("20200101", "20200102"),
                 Between("20200101", None),
                 Between(None, "20200101"),
+                AnyOf((OneOf(("20200101",)), Between("20210101", None))),
+                Empty(),
             ]
             if column.time:
                 found.append(MomentBetween((column.time,), "202001011000", "202001021000"))
@@ -107,7 +140,7 @@ def test_paging_without_a_key_walks_the_index_of_the_order(index, level):
         query = Query(level=level, scope=scope)
         assert_planned(index, query)
         ((search, plan, _),) = plans(query)
-        found = steps(index, compiled.page(search, plan, 100, 0))
+        found = [step for sql in pages(search, plan) for step in steps(index, sql)]
         assert not any("TEMP B-TREE FOR ORDER BY" in step for step in found)
         if scope is None:
             assert not any("TEMP B-TREE" in step for step in found), "the joins come in the order of the answer"
@@ -141,7 +174,7 @@ def test_one_common_value_is_walked_in_the_order_of_the_answer(index):
     ((search, plan, probes),) = plans(query)
     assert plan.in_order
     assert not probes
-    found = steps(index, compiled.page(search, plan, 100, 0))
+    found = steps(index, next(pages(search, plan)))
     assert found[0] == "SEARCH d USING PRIMARY KEY (value=?)"
     assert "USE TEMP B-TREE FOR ORDER BY" not in found
 
@@ -158,7 +191,7 @@ def test_reading_by_target_is_looked_up(index):
     from dicomgate.index import rows
 
     for level, sql in rows._LISTS.items():
-        wanted = compiled.SQL(f"SELECT i.id {sql} {rows._ORDER}", ("1",) * level)
+        wanted = SQL(f"SELECT i.id {sql} {rows._ORDER}", ("1",) * level)
         for step in steps(index, wanted):
             assert step.startswith("SEARCH") or "RIGHT PART" in step
 
@@ -172,9 +205,9 @@ def test_a_value_and_a_date_are_one_range_of_one_index(index):
     """The commonest search of a worklist: no row is read that does not match, and counting reads no study."""
     dates = Match(("00080020",), Between("20240101", "20241231"))
     query = Query(level=Level.STUDY, matches=(dates, Match(("00080061",), OneOf(("CT",)))))
-    search = compiled.prepare(query.level, conditions.conditions(query))
+    search = made(query)
     plan = compiled.choose(search)
     assert compiled.probes(search) == []
     walked = r"SEARCH d USING (COVERING INDEX \w+|PRIMARY KEY) \(value=\? AND moment>\? AND moment<\?\)"
-    assert any(re.fullmatch(walked, step) for step in steps(index, compiled.page(search, plan, 100, 0)))
-    assert not any(re.search(r"\b(s|study)\b", step) for step in steps(index, compiled.count(search, plan, 10)))
+    assert any(re.fullmatch(walked, step) for step in steps(index, next(pages(search, plan))))
+    assert not any(re.search(r"\b(s|study)\b", step) for step in steps(index, compiled.count(search, plan, most=10)))

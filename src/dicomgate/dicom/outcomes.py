@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Any
 
 from dicomgate.dicom.uids import Target
 
@@ -28,7 +27,6 @@ class Reason(enum.IntEnum):
     WRONG_STUDY = 0xC409
     READ_ONLY = 0xC413
     WRONG_PART_TYPE = 0xC415
-    NO_BULK_DATA = 0xC416
 
 
 MEANINGS: dict[Reason, str] = {
@@ -48,7 +46,6 @@ MEANINGS: dict[Reason, str] = {
     Reason.WRONG_STUDY: "the Study Instance UID differs from the study in the address",
     Reason.READ_ONLY: "nothing can be stored here",
     Reason.WRONG_PART_TYPE: "the part's media type is not taken here",
-    Reason.NO_BULK_DATA: "the request does not hold the bulk data that the metadata names",
 }
 
 
@@ -62,16 +59,12 @@ class Caution(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The instance is on stable storage and in the index; `again` when it already was, byte for byte.
-
-    `originals`: the items of its Original Attributes Sequence (0400,0561) that tell what was changed on the way in.
-    """
+    """The instance is on stable storage and in the index; `again` when it already was, byte for byte."""
 
     target: Target
     sop_class: str
     again: bool = False
     warning: Caution | None = None
-    originals: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,59 +1,40 @@
 """Query -> SQL and parameters, each with a plan of its own: where to begin, and in which order to walk.
 
-An answer's order is fixed (newest study first; series and instances by number; UIDs break ties), so there are two ways
-to find a page: walk in that order and test each row until the page is full, which is quick when many match, or begin
-with the few rows that a condition names and sort them. `probes` count, up to a bound, what each condition names;
-`choose` takes the smaller road. The order of joins is written out (CROSS JOIN), nothing is left to guessing.
+An answer's order is fixed, so there are two ways to find a page: walk in that order and test each row until the page is
+full, which is quick when many match, or begin with the few rows that a condition names and sort them. `probes` count,
+up to a bound, what each condition names; `choose` takes the smaller road. The order of joins is written out (CROSS
+JOIN), nothing is left to guessing.
 """
 
 # ruff: noqa: S608 (all that is put together here are our own words; every outside value is a parameter)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import orjson
-
-from dicomgate.dicom.uids import Level
-from dicomgate.index.conditions import Asked, Classes, Moments, Never, Numbers, Test, Uids, Valued
+from dicomgate.dicom.matching import Query
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.index import filters, order
+from dicomgate.index.asked import Asked, Either, Moments, Never, Uids, Valued
+from dicomgate.index.filters import ALIAS, TABLE, VALUE_ID, VALUES
+from dicomgate.index.order import Key, Term
+from dicomgate.index.sql import NOTHING, SQL, every
 
 FEW = 2000
 """So many rows are sorted in less time than it takes to notice."""
 
-_ALIAS = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
-_TABLE = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
 _UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
-_VALUES = {Level.STUDY: ("study_value", "study"), Level.SERIES: ("series_value", "series")}
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
 _ALL = -1  # as SQLite's LIMIT has it
-_VALUE_ID = "(SELECT id FROM value WHERE tag = ? AND text = ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class SQL:
-    """A piece of SQL with its parameters, in the order of its question marks."""
-
-    text: str
-    parameters: tuple[Any, ...] = ()
-
-    def __add__(self, other: SQL) -> SQL:
-        return SQL(f"{self.text}{other.text}", self.parameters + other.parameters)
-
-
-def joined(pieces: Iterable[SQL], between: str) -> SQL:
-    """Pieces one after the other."""
-    pieces = list(pieces)
-    parameters = tuple(value for piece in pieces for value in piece.parameters)
-    return SQL(between.join(piece.text for piece in pieces), parameters)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to begin: at what one condition names (None: at the newest study).
+    """Where to begin: at what one condition names (None: at the order's first row).
 
-    `in_order`: the condition's rows are walked in the order of the answer; else they are few, and sorted.
+    `in_order`: rows come in the order of the answer; else they are sorted, all of them.
     """
 
     begin: Asked | None = None
@@ -62,10 +43,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A query made ready: its conditions and the level of what it finds."""
+    """A query made ready: its conditions, its order and the level of what it finds."""
 
     level: Level
     asked: tuple[Asked, ...]
+    terms: tuple[Term, ...]
+    scope: Target | None = None
     open_ended: tuple[Asked, ...] = field(default=())  # conditions whose size must be looked at before choosing
 
     @property
@@ -73,21 +56,43 @@ class Search:
         """True when nothing can match."""
         return any(isinstance(asked, Never) for asked in self.asked)
 
+    @property
+    def is_newest_first(self) -> bool:
+        """True for the standing order, which every value's rows are kept in."""
+        return self.terms == order.standing(self.level)
 
-def prepare(level: Level, asked: Sequence[Asked]) -> Search:
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the answer that one statement finds: the whole of it, or those with a value and then those without.
+
+    `terms` sort within it. `place`: only what comes behind these keys. `walked`: the column whose values are walked.
+    """
+
+    terms: tuple[Term, ...]
+    place: tuple[Key, ...] | None = None
+    walked: Term | None = None
+    where: SQL = NOTHING
+
+
+def prepare(query: Query, asked: Sequence[Asked], terms: Sequence[Term]) -> Search:
     """Sort out which conditions can be a beginning."""
+    search = Search(query.level, tuple(asked), tuple(terms), query.scope)
     if any(isinstance(one, Uids) for one in asked):
-        return Search(level, tuple(asked))
-    beginnings = tuple(one for one in asked if isinstance(one, (Moments, Valued, Numbers)))
+        return search
+    beginnings = tuple(one for one in asked if filters.level_of(one) is not None)
     besides_dates = [one for one in beginnings if not isinstance(one, Moments)]
-    if all(_is_ordered(one) for one in beginnings) and len(besides_dates) < 2:
-        return Search(level, tuple(asked))  # a value's rows hold the date too: one walk fulfils both
-    return Search(level, tuple(asked), beginnings)
+    if search.is_newest_first and all(map(_is_ordered, beginnings)) and len(besides_dates) < 2:
+        return search  # a value's rows hold the date too: one walk fulfils both
+    return dataclasses.replace(search, open_ended=beginnings)
 
 
 def probes(search: Search) -> list[SQL]:
     """For each open-ended condition a count of what it names, up to FEW + 1."""
-    return [SQL("SELECT count(*) FROM (") + _named(asked) + SQL(" LIMIT ?)", (FEW + 1,)) for asked in search.open_ended]
+    return [
+        SQL("SELECT count(*) FROM (") + filters.named(asked) + SQL(" LIMIT ?)", (FEW + 1,))
+        for asked in search.open_ended
+    ]
 
 
 def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
@@ -98,152 +103,158 @@ def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
     if sizes and min(sizes) <= FEW:
         return Plan(search.open_ended[sizes.index(min(sizes))], in_order=False)
     walkable = sorted(filter(_is_ordered, search.asked), key=lambda one: isinstance(one, Moments))
-    return Plan(next(iter(walkable), None), in_order=True)
+    begin = next(iter(walkable), None)
+    first = search.terms[0]
+    if first.is_moment:
+        return Plan(begin)
+    return Plan() if first.column is not None else Plan(begin, in_order=False)
 
 
-def page(search: Search, plan: Plan, limit: int, offset: int) -> SQL:
-    """The identities of the rows of one page, in order: of study, series and instance as deep as the level goes."""
-    ids = ", ".join(f"{_ALIAS[level]}.id" for level in Level if level <= search.level)
-    order = [f"{_moment(plan)} DESC", "s.uid", "e.number", "e.uid", "i.number", "i.uid"][: 2 * search.level]
-    tail = SQL(f" ORDER BY {', '.join(order)} LIMIT ? OFFSET ?", (limit, offset))
-    return SQL(f"SELECT {ids} FROM ") + _body(search, plan) + tail
+def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) -> Iterator[Stretch]:
+    """The parts of the answer, one after the other, from a place on."""
+    first, *rest = search.terms
+    if not plan.in_order or not first.can_lack:
+        yield Stretch(search.terms, place)
+        return
+    moment = _moment(plan)
+    if place is None or place[0] is not None:
+        bare = dataclasses.replace(first, sql="{m}" if first.is_moment else "o.text", can_lack=False)
+        where = SQL(f"{moment} > 0") if first.is_moment else NOTHING
+        yield Stretch((bare, *rest), place, walked=None if first.is_moment else first, where=where)
+    further = place[1:] if place is not None and place[0] is None else None
+    lacking = f"{moment} = 0" if first.is_moment else f"{first.sql} IS NULL"
+    yield Stretch(tuple(rest), further, where=SQL(lacking))
+
+
+def page(search: Search, plan: Plan, stretch: Stretch, limit: int = _ALL, offset: int = 0) -> SQL:
+    """The identities of rows in order: of study, series and instance as deep as the level goes."""
+    ids = ", ".join(f"{ALIAS[level]}.id" for level in Level if level <= search.level)
+    by = order.by(stretch.terms, _moment(plan, stretch))
+    tail = SQL(f" ORDER BY {by} LIMIT ? OFFSET ?", (limit, offset))
+    return SQL(f"SELECT {ids} FROM ") + _body(search, plan, stretch) + tail
+
+
+def keys(search: Search, identity: int) -> SQL:
+    """What a row is sorted by."""
+    alias = ALIAS[search.level]
+    wanted = ", ".join(term.sql.format(m="s.moment") for term in search.terms)
+    chain = _chain(search.level, search.level)
+    return SQL(f"SELECT {wanted} FROM {chain} WHERE {alias}.id = ?", (identity,))
 
 
 def is_counted_quickly(search: Search, plan: Plan) -> bool:
     """True when one range of one index holds exactly the matches: each of its rows stands for one."""
-    if not (plan.in_order and isinstance(plan.begin, Valued) and search.level is plan.begin.level):
+    begin = plan.begin
+    if not (plan.in_order and isinstance(begin, Valued) and search.level is begin.level):
         return False
-    return all(asked is plan.begin or isinstance(asked, Moments) for asked in search.asked)
+    return all(asked is begin or isinstance(asked, Moments) for asked in search.asked)
 
 
-def count(search: Search, plan: Plan, most: int = _ALL) -> SQL:
-    """How many rows match, up to a bound."""
-    tables = _begun(plan.begin) if is_counted_quickly(search, plan) and isinstance(plan.begin, Valued) else None
-    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + _body(search, plan, tables) + SQL(" LIMIT ?)", (most,))
+def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most: int = _ALL) -> SQL:
+    """How many rows match, from a place on, up to a bound."""
+    begin = plan.begin
+    is_bare = place is None and is_counted_quickly(search, plan) and isinstance(begin, Valued)
+    tables = _begun(begin) if is_bare and isinstance(begin, Valued) else None
+    body = _body(search, plan, Stretch(search.terms, place), tables)
+    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + body + SQL(" LIMIT ?)", (most,))
+
+
+def count_stretch(search: Search, plan: Plan, stretch: Stretch) -> SQL:
+    """How many rows match in one part of the answer."""
+    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + _body(search, plan, stretch) + SQL(")")
+
+
+def kept_count(search: Search) -> SQL | None:
+    """How many there are where that is written down: of everything, or of all of one study or series."""
+    scope = search.scope
+    if scope is None:
+        return None if search.asked else SQL(f"SELECT count(*) FROM {TABLE[search.level]}")
+    if not all(isinstance(asked, Uids) for asked in search.asked) or len(search.asked) != scope.level:
+        return None
+    if scope.level is Level.STUDY:
+        counted = "number_of_series" if search.level is Level.SERIES else "number_of_instances"
+        return SQL(f"SELECT coalesce(max({counted}), 0) FROM study WHERE uid = ?", (scope.study,))
+    rows = "study s CROSS JOIN series e ON e.study = s.id AND e.uid = ?"
+    counted = "SELECT coalesce(max(e.number_of_instances), 0)"
+    return SQL(f"{counted} FROM {rows} WHERE s.uid = ?", (scope.series, scope.study))
 
 
 def _is_ordered(asked: Asked) -> bool:
-    """True when the rows that the condition names can be walked in the order of the answer."""
-    if isinstance(asked, Moments):
-        return True
-    return isinstance(asked, Valued) and not asked.in_sequence and asked.tests[0].exact is not None
+    """True when the rows that the condition names can be walked newest first."""
+    return isinstance(asked, Moments) or filters.is_walkable(asked)
 
 
-def _body(search: Search, plan: Plan, tables: tuple[SQL, SQL] | None = None) -> SQL:
-    joins, tie = tables or _tables(search, plan)
-    moment = _moment(plan)
-    tests = [_filter(asked, moment) for asked in search.asked if asked is not plan.begin]
-    where = [tie, *tests] if tie.text else tests
-    return joins + (SQL(" WHERE ") + joined(where, " AND ") if where else SQL(""))
+def _body(search: Search, plan: Plan, stretch: Stretch, tables: tuple[SQL, SQL] | None = None) -> SQL:
+    joins, tie = tables or _tables(search, plan, stretch)
+    moment = _moment(plan, stretch)
+    where = [tie] if tie.text else []
+    if stretch.place is not None:
+        where.append(order.after(stretch.terms, stretch.place, moment))
+    where += [stretch.where] if stretch.where.text else []
+    where += [filters.holds(asked, moment) for asked in search.asked if not _is_fulfilled(asked, plan)]
+    return joins + (SQL(" WHERE ") + every(where) if where else NOTHING)
 
 
-def _tables(search: Search, plan: Plan) -> tuple[SQL, SQL]:
+def _is_fulfilled(asked: Asked, plan: Plan) -> bool:
+    """True for the condition that the plan begins with, unless beginning with it left some of it open."""
+    if isinstance(asked, Either):
+        return asked is plan.begin and all(len(each) == 1 for each in asked.alternatives)
+    return asked is plan.begin
+
+
+def _tables(search: Search, plan: Plan, stretch: Stretch) -> tuple[SQL, SQL]:
     """The joins, and what ties the first of them down, by which the plan's beginning is fulfilled."""
     begin = plan.begin
+    if stretch.walked is not None:
+        return _walk_of_values(search, stretch.walked)
     if isinstance(begin, Valued) and plan.in_order:
         first, tie = _begun(begin)
-        _, owner = _VALUES[begin.level]
-        own = f"{_TABLE[begin.level]} {_ALIAS[begin.level]} ON {_ALIAS[begin.level]}.id = d.{owner}"
-        return first + SQL("".join(f" CROSS JOIN {one}" for one in (own, *_rest(begin.level, search.level)))), tie
-    level = begin.level if isinstance(begin, (Uids, Valued, Numbers)) else Level.STUDY
-    chain = SQL(" CROSS JOIN ".join([f"{_TABLE[level]} {_ALIAS[level]}", *_rest(level, search.level)]))
-    if not isinstance(begin, Valued):
-        return chain, _filter(begin, _moment(plan)) if begin else SQL("")
-    return chain, SQL(f"{_ALIAS[level]}.id IN (") + _named(begin) + SQL(")")
+        return first + _owned(begin.level, "d", search.level), tie
+    level = (filters.level_of(begin) if begin else None) or Level.STUDY
+    chain = SQL(_chain(level, search.level))
+    if isinstance(begin, Valued | Either):
+        return chain, SQL(f"{ALIAS[level]}.id IN (") + filters.named(begin) + SQL(")")
+    return chain, filters.holds(begin, _moment(plan, stretch)) if begin else NOTHING
+
+
+def _walk_of_values(search: Search, term: Term) -> tuple[SQL, SQL]:
+    """All values of a column in order, and whose smallest each is."""
+    table, owner = VALUES[term.level]
+    smaller = f"{table} k CROSS JOIN value n ON n.id = k.value"
+    same = f"k.{owner} = w.{owner} AND n.tag = ? AND n.text < o.text"
+    tie = SQL(f"o.tag = ? AND NOT EXISTS (SELECT 1 FROM {smaller} WHERE {same})", (term.column, term.column))
+    first = SQL(f"value o CROSS JOIN {table} w ON w.value = o.id")
+    return first + _owned(term.level, "w", search.level), tie
+
+
+def _owned(level: Level, alias: str, wanted: Level) -> SQL:
+    """The joins from a table of values to the rows wanted."""
+    _, owner = VALUES[level]
+    own = f"{TABLE[level]} {ALIAS[level]} ON {ALIAS[level]}.id = {alias}.{owner}"
+    return SQL("".join(f" CROSS JOIN {one}" for one in (own, *_rest(level, wanted))))
 
 
 def _begun(begin: Valued) -> tuple[SQL, SQL]:
     """The table of values alone, and what ties it to one."""
     test = begin.tests[0]
-    return SQL(f"{_VALUES[begin.level][0]} d"), SQL(f"d.value = {_VALUE_ID}", (test.column, test.exact))
+    return SQL(f"{VALUES[begin.level][0]} d"), SQL(f"d.value = {VALUE_ID}", (test.column, test.exact))
 
 
-def _moment(plan: Plan) -> str:
+def _moment(plan: Plan, stretch: Stretch | None = None) -> str:
     """The study's moment: beside each value too, so that value and date are one range of an index."""
+    if stretch is not None and stretch.walked is not None:
+        return "w.moment"
     return "d.moment" if plan.in_order and isinstance(plan.begin, Valued) else "s.moment"
+
+
+def _chain(begun: Level, wanted: Level) -> str:
+    return " CROSS JOIN ".join([f"{TABLE[begun]} {ALIAS[begun]}", *_rest(begun, wanted)])
 
 
 def _rest(begun: Level, wanted: Level) -> list[str]:
     """The other tables of the chain: first up to the study, then down to the level wanted."""
     up = [
-        f"{_TABLE[Level(level - 1)]} {_ALIAS[Level(level - 1)]} ON {_UP[Level(level)]}" for level in range(begun, 1, -1)
+        f"{TABLE[Level(level - 1)]} {ALIAS[Level(level - 1)]} ON {_UP[Level(level)]}" for level in range(begun, 1, -1)
     ]
-    down = [f"{_TABLE[level]} {_ALIAS[level]} ON {_UP[level]}" for level in Level if begun < level <= wanted]
+    down = [f"{TABLE[level]} {ALIAS[level]} ON {_UP[level]}" for level in Level if begun < level <= wanted]
     return up + down
-
-
-# One condition, as a test of a row.
-
-
-def _filter(asked: Asked, moment: str = "s.moment") -> SQL:
-    match asked:
-        case Uids(level, uids):
-            return _in(f"{_ALIAS[level]}.uid", uids)
-        case Moments(low, high):
-            return SQL(f"{moment} >= ?", (low,)) if high is None else SQL(f"{moment} BETWEEN ? AND ?", (low, high))
-        case Numbers(level, numbers):
-            return _in(f"{_ALIAS[level]}.number", numbers)
-        case Classes(uids):
-            return _in("i.sop_class", uids)
-        case Valued() if not asked.in_sequence and asked.tests[0].exact is not None:
-            return _filter_exact(asked)
-        case Valued():
-            return _filter_valued(asked)
-        case Never():
-            return SQL("0")
-
-
-def _in(column: str, wanted: Sequence[str | int]) -> SQL:
-    if len(wanted) == 1:
-        return SQL(f"{column} = ?", (wanted[0],))
-    return SQL(f"{column} IN (SELECT value FROM json_each(?))", (orjson.dumps(wanted).decode(),))
-
-
-def _filter_exact(asked: Valued) -> SQL:
-    """The whole key of the value's row is known: one step."""
-    table, owner = _VALUES[asked.level]
-    test = asked.tests[0]
-    row = f"f.value = {_VALUE_ID} AND f.moment = s.moment AND f.{owner} = {_ALIAS[asked.level]}.id"
-    return SQL(f"EXISTS (SELECT 1 FROM {table} f WHERE {row})", (test.column, test.exact))
-
-
-def _filter_valued(asked: Valued) -> SQL:
-    """Look at the row's few values."""
-    table, owner = _VALUES[asked.level]
-    pieces = [f"{table} f0 CROSS JOIN value v0 ON v0.id = f0.value", *_within_item(asked, table, owner)]
-    where = [SQL(f"f0.{owner} = {_ALIAS[asked.level]}.id"), *_tests(asked.tests)]
-    return SQL(f"EXISTS (SELECT 1 FROM {' CROSS JOIN '.join(pieces)} WHERE ") + joined(where, " AND ") + SQL(")")
-
-
-# One condition, as a beginning.
-
-
-def _named(asked: Asked) -> SQL:
-    """The identities that a condition names."""
-    if isinstance(asked, Moments):
-        return SQL("SELECT s.id FROM study s WHERE ") + _filter(asked)
-    if isinstance(asked, Numbers):
-        alias = _ALIAS[asked.level]
-        return SQL(f"SELECT {alias}.id FROM {_TABLE[asked.level]} {alias} WHERE ") + _filter(asked)
-    assert isinstance(asked, Valued)
-    table, owner = _VALUES[asked.level]
-    trigrams = asked.tests[0].trigrams
-    first = ["value_trigram t", "value v0 ON v0.id = t.rowid"] if trigrams else ["value v0"]
-    pieces = [*first, f"{table} f0 ON f0.value = v0.id", *_within_item(asked, table, owner)]
-    where = [*([SQL("t.value_trigram MATCH ?", (trigrams,))] if trigrams else ()), *_tests(asked.tests)]
-    return SQL(f"SELECT f0.{owner} FROM {' CROSS JOIN '.join(pieces)} WHERE ") + joined(where, " AND ")
-
-
-def _within_item(asked: Valued, table: str, owner: str) -> list[str]:
-    return [
-        f"{table} f{n} ON f{n}.{owner} = f0.{owner} AND f{n}.item = f0.item"
-        f" CROSS JOIN value v{n} ON v{n}.id = f{n}.value"
-        for n in range(1, len(asked.tests))
-    ]
-
-
-def _tests(tests: Sequence[Test]) -> list[SQL]:
-    return [
-        SQL(f"v{n}.tag = ? AND {test.sql.format(v=f'v{n}')}", (test.column, *test.parameters))
-        for n, test in enumerate(tests)
-    ]

@@ -1,97 +1,81 @@
-"""What a query's matching keys ask of the index's rows: on UIDs, moments, numbers, values (PS3.4 C.2.2.2)."""
+"""What a query's matching keys ask of the index's rows, and what only the data sets can tell (PS3.4 C.2.2.2)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import orjson
-
 from dicomgate import errors
 from dicomgate.dicom import attributes
-from dicomgate.dicom.matching import Between, Condition, Match, MomentBetween, OneOf, Query, Universal, Wildcard
+from dicomgate.dicom.matching import (
+    AnyOf,
+    AttributePath,
+    Condition,
+    Empty,
+    Fuzzy,
+    Match,
+    OneOf,
+    Query,
+    Universal,
+    Wildcard,
+)
 from dicomgate.dicom.uids import Level
-from dicomgate.index import values
-from dicomgate.index.columns import COLUMNS, Column, Kind
+from dicomgate.index import columns, decimals, texts, times, values
+from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Test, Uids, Valued
+from dicomgate.index.columns import Column, Columns, Kind
 
-_LAST_TIME = "235959999999"
-_MOST_TRIGRAMS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Uids:
-    """The row's own UID is one of these."""
-
-    level: Level
-    uids: tuple[str, ...]
+MOST_ALTERNATIVES = 100
+"""Patterns and ranges, beside any number of plain values, of which one is to match."""
+_LONGEST_NUMBER = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """The study's date and time lie between these, both included."""
+class Asking:
+    """All that a row must fulfil.
 
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """Series or Instance Number is one of these."""
-
-    level: Level
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Classes:
-    """SOP Class UID of the instance is one of these."""
-
-    uids: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Test:
-    """A test of one column's value: SQL on `{v}.text` with its parameters.
-
-    `exact` is set when one text alone passes; `trigrams` is a full text query that finds all that may pass.
+    Every match fulfils `asked`; of the rows that do, those match whose data sets fulfil `rest` as well.
     """
 
-    column: int
-    sql: str
-    parameters: tuple[str, ...]
-    exact: str | None = None
-    trigrams: str = ""
+    asked: tuple[Asked, ...]
+    rest: tuple[Match, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Valued:
-    """The study (series) has values that pass the tests: if several, all within one item of a sequence."""
+class _Part:
+    """What one key asks. Not `is_exact`: rows may fulfil it that do not match."""
 
-    level: Level
-    tests: tuple[Test, ...]
-    in_sequence: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Never:
-    """Nothing stored can match."""
+    asked: tuple[Asked, ...]
+    is_exact: bool = True
 
 
-Asked = Uids | Moments | Numbers | Classes | Valued | Never
+_UNKNOWN = _Part((), is_exact=False)
 
 
-def conditions(query: Query) -> list[Asked]:
-    """All that a row must fulfil. Keys that the index has no column for, or of a lower level, are left out.
+def conditions(query: Query, matched: Columns) -> Asking:
+    """What a query asks. Keys of a lower level than its answers are left out.
 
-    Raises Malformed for a kind of matching that the attribute's VR does not have.
+    Raises Malformed for a kind of matching that the attribute's VR does not have, TooLarge for too many alternatives.
     """
-    found: list[Asked] = list(_scope(query))
-    known = [match for match in query.matches if _is_asked(query, match)]
-    for path, group in groupby(sorted(known, key=_parent), key=_parent):
-        tests = [asked for match in group for asked in _condition(COLUMNS[match.path], match.condition)]
-        found += [_one_item(tests)] if path and tests else tests
-    return found
+    reader = _Reader(query, matched)
+    keys = [match for match in query.matches if _level(match.path) <= query.level and not _is_universal(match)]
+    parts = [(reader.read(match), [match]) for match in keys if len(match.path) == 1]
+    for _, group in groupby(sorted((key for key in keys if len(key.path) > 1), key=_outermost), key=_outermost):
+        of_one = list(group)
+        parts.append((reader.read_sequence(of_one), of_one))
+    asked = (*_scope(query), *(one for part, _ in parts for one in part.asked))
+    return Asking(asked, tuple(match for part, of_one in parts if not part.is_exact for match in of_one))
+
+
+def level(tag: str) -> Level:
+    """The level whose data set holds an attribute."""
+    return Level.STUDY if tag == columns.AVAILABILITY else attributes.level(tag)
+
+
+def _level(path: AttributePath) -> Level:
+    known = columns.COLUMNS.get(path)
+    return known.level if known else level(path[0])
 
 
 def _scope(query: Query) -> Iterator[Uids]:
@@ -102,174 +86,232 @@ def _scope(query: Query) -> Iterator[Uids]:
             yield Uids(Level.SERIES, (scope.series,))
 
 
-def _is_asked(query: Query, match: Match) -> bool:
-    column = COLUMNS.get(match.path)
-    return column is not None and column.level <= query.level
+def _outermost(match: Match) -> str:
+    return match.path[0]
 
 
-def _parent(match: Match) -> tuple[str, ...]:
-    return match.path[:-1]
+def _is_universal(match: Match) -> bool:
+    condition = match.condition
+    return isinstance(condition, Universal) or (isinstance(condition, Wildcard) and not condition.pattern.strip("*"))
 
 
-def _one_item(asked: list[Asked]) -> Asked:
-    valued = [one for one in asked if isinstance(one, Valued)]
-    if len(valued) < len(asked):
-        return Never()
-    tests = tuple(test for one in valued for test in one.tests)
-    return Valued(valued[0].level, tests, in_sequence=True)
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the keys of one query."""
+
+    query: Query
+    matched: Columns
+
+    def read(self, match: Match) -> _Part:
+        """One key outside sequences, or one of an item."""
+        column = self.matched.find(match.path, self.query.creators)
+        if isinstance(match.condition, AnyOf):
+            return self._any_of(match.path, match.condition)
+        if isinstance(match.condition, Fuzzy):
+            words = self.matched.find_words(match.path, self.query.creators)
+            return _fuzzy(words, match.condition) if words else _UNKNOWN
+        if column is None:
+            return _UNKNOWN
+        if isinstance(match.condition, Empty):
+            return _lacking(column)
+        return _READ[column.kind](column, match.condition)
+
+    def read_sequence(self, keys: Sequence[Match]) -> _Part:
+        """All keys of one sequence: within one item."""
+        by_parent: dict[AttributePath, list[Match]] = {}
+        for key in keys:
+            if not isinstance(key.condition, Empty):
+                by_parent.setdefault(key.path[:-1], []).append(key)
+        is_exact = len(by_parent) == 1 and all(not isinstance(key.condition, Empty) for key in keys)
+        asked: list[Asked] = []
+        for of_item in by_parent.values():
+            part = self._read_item(of_item)
+            asked += part.asked
+            is_exact = is_exact and part.is_exact
+        return _Part(tuple(asked), is_exact)
+
+    def _read_item(self, keys: Sequence[Match]) -> _Part:
+        parts = [self.read(key) for key in keys]
+        if any(isinstance(one, Never) for part in parts for one in part.asked):
+            return _Part((Never(),))
+        joined = [one for part in parts if (one := _of_one_item(part)) is not None]
+        tests = tuple(test for one in joined for test in one.tests)
+        asked = (Valued(joined[0].level, tests, has_items=True),) if tests else ()
+        is_exact = len(joined) == len(parts) and all(part.is_exact for part in parts)
+        return _Part(asked, is_exact and not any(isinstance(key.condition, Fuzzy) for key in keys))
+
+    def _any_of(self, path: AttributePath, condition: AnyOf) -> _Part:
+        plain = tuple(text for one in condition.conditions if isinstance(one, OneOf) for text in one.values)
+        others = [one for one in condition.conditions if not isinstance(one, OneOf)]
+        if len(others) > MOST_ALTERNATIVES:
+            raise errors.TooLarge(
+                f"{attributes.format_path(path)}: {len(others)} patterns and ranges at once, "
+                f"at most {MOST_ALTERNATIVES} are compared"
+            )
+        each: list[Condition] = [OneOf(plain), *others] if plain else [*others]
+        parts = [self.read(Match(path, one)) for one in each]
+        is_exact = all(part.is_exact for part in parts)
+        if not all(part.asked for part in parts):
+            return _Part((), is_exact=False)
+        possible = [part.asked for part in parts if not any(isinstance(one, Never) for one in part.asked)]
+        if len(possible) == 1:
+            return _Part(possible[0], is_exact)
+        return _Part((Either(tuple(possible)) if possible else Never(),), is_exact)
 
 
-def _condition(column: Column, condition: Condition) -> Iterator[Asked]:
-    if isinstance(condition, Universal) or (isinstance(condition, Wildcard) and not condition.pattern.strip("*")):
-        return
-    match column.kind, condition:
-        case Kind.UID, OneOf(texts):
-            yield _any(texts, lambda kept: Uids(column.level, kept))
-        case Kind.CLASS, OneOf(texts):
-            yield _any(texts, Classes)
-            yield _any(texts, lambda kept: Valued(Level.SERIES, (_one_of(column, kept),)))
-        case Kind.NUMBER, OneOf(texts):
-            numbers = {values.parse_number(text) for text in texts if values.is_storable(text)}
-            kept = tuple(sorted(number for number in numbers if number is not None))
-            yield Numbers(column.level, kept) if kept else Never()
-        case Kind.MOMENT, _:
-            yield from _moments(column, condition)
-        case Kind.DATE | Kind.TIME, _:
-            tests = [_between(column, low, high) for low, high in _spans(column, condition)]
-            yield Valued(column.level, (_either(tests),)) if tests else Never()
-        case Kind.TEXT, OneOf(texts):
-            yield _any(texts, lambda kept: Valued(column.level, (_one_of(column, kept),)))
-        case Kind.NAME, OneOf(texts):
-            yield from _names(column, texts)
-        case Kind.TEXT | Kind.NAME, Wildcard(pattern):
-            yield _wildcard(column, pattern)
-        case _:
-            raise _undefined(column)
+def _of_one_item(part: _Part) -> Valued | None:
+    """What is asked of the values of an item, if it can be put together with others."""
+    match part.asked:
+        case (Valued() as only,):
+            return only
+        case (Either(alternatives),):
+            valued = [one for each in alternatives for one in each if len(each) == 1 and isinstance(one, Valued)]
+            tests = [one.tests[0] for one in valued if len(one.tests) == 1]
+            if len(tests) == len(alternatives):
+                return Valued(valued[0].level, (texts.any_of(tests),), has_items=True)
+    return None
 
 
-def _any(texts: tuple[str, ...], make: Callable[[tuple[str, ...]], Asked]) -> Asked:
-    kept = tuple(dict.fromkeys(values.clean(text) for text in texts if text and values.is_storable(text)))
-    return make(kept) if kept else Never()
+# By the kind of column.
+
+
+def _lacking(column: Column) -> _Part:
+    """Values that are none of their kind are not kept, so all but texts must be looked at."""
+    match column.kind:
+        case Kind.UID | Kind.CLASS:
+            return _Part((Never(),))
+        case Kind.MOMENT:
+            return _Part((Moments(0, 0),), is_exact=False)
+        case Kind.NUMBER:
+            return _Part((Numbers(column.level, (values.NUMBERLESS,)),), is_exact=False)
+        case kind:
+            return _Part((Lacking(column.level, column.number),), is_exact=kind is Kind.TEXT)
+
+
+def _fuzzy(column: Column, condition: Fuzzy) -> _Part:
+    words = [word for word in condition.words if texts.is_searchable(word)]
+    if not words or len(words) < len(condition.words):
+        return _Part((Never(),))
+    return _Part((Valued(column.level, texts.beginning(column.number, words), has_items=True),))
+
+
+def _uid(column: Column, condition: Condition) -> _Part:
+    kept = _kept(column, condition)
+    return _Part((Uids(column.level, kept) if kept else Never(),))
+
+
+def _class(column: Column, condition: Condition) -> _Part:
+    kept = _kept(column, condition)
+    if not kept:
+        return _Part((Never(),))
+    return _Part((Classes(kept), Valued(Level.SERIES, (texts.one_of(column.number, kept),))))
+
+
+def _number(column: Column, condition: Condition) -> _Part:
+    if not isinstance(condition, OneOf):
+        raise _undefined(column)
+    numbers = {values.parse_number(text) for text in condition.values if values.is_storable(text)}
+    kept = tuple(sorted(number for number in numbers if number is not None))
+    return _Part((Numbers(column.level, kept) if kept else Never(),))
+
+
+def _decimal(column: Column, condition: Condition) -> _Part:
+    if not isinstance(condition, OneOf):
+        raise _undefined(column)
+    numbers = [text for text in condition.values if text.isascii() and len(text) <= _LONGEST_NUMBER]
+    if attributes.vr(column.path[-1]) == "FL":
+        numbers = [_single(text) for text in numbers]
+    kept = tuple(dict.fromkeys(text for text in map(decimals.sortable, numbers) if text))
+    return _Part((Valued(column.level, (texts.one_of(column.number, kept),)) if kept else Never(),))
+
+
+def _single(text: str) -> str:
+    """The number as four bytes hold it, which is another one for most fractions."""
+    try:
+        return str(struct.unpack("<f", struct.pack("<f", float(text)))[0])
+    except (ValueError, OverflowError):
+        return ""
+
+
+def _moment(column: Column, condition: Condition) -> _Part:
+    found = [Moments(*span) for span in map(times.moments, _spans(column, condition))]
+    if len(found) == 1:
+        return _Part((found[0],))
+    return _Part((Either(tuple((one,) for one in found)) if found else Never(),))
+
+
+def _time(column: Column, condition: Condition) -> _Part:
+    tests = [texts.between(column.number, low, high) for low, high in _spans(column, condition)]
+    return _Part((Valued(column.level, (texts.any_of(tests),)) if tests else Never(),))
+
+
+def _text(column: Column, condition: Condition) -> _Part:
+    if isinstance(condition, Wildcard):
+        return _Part((_glob(column, [condition.pattern]),))
+    kept = _kept(column, condition)
+    return _Part((Valued(column.level, (texts.one_of(column.number, kept),)) if kept else Never(),))
+
+
+def _name(column: Column, condition: Condition) -> _Part:
+    """Each component group given must be there; whether in one name, only the name can tell."""
+    if isinstance(condition, Wildcard):
+        groups = [group for group in condition.pattern.split("=") if group.strip("* ")]
+        patterns = [values.fold_pattern(group) for group in groups]
+        return _Part(tuple(_glob(column, [one]) for one in patterns), is_exact="=" not in condition.pattern)
+    if not isinstance(condition, OneOf):
+        raise _undefined(column)
+    known = [text for text in condition.values if values.is_storable(text)]
+    folded = [_groups(text) for text in known]
+    kept = [groups for groups in folded if groups]
+    if not kept:
+        return _Part((Never(),))
+    is_exact = all(len(groups) == 1 for groups in kept)
+    if len(kept) > 1:
+        first = tuple(dict.fromkeys(groups[0] for groups in kept))
+        return _Part((Valued(column.level, (texts.one_of(column.number, first),)),), is_exact)
+    return _Part(tuple(Valued(column.level, (texts.one_of(column.number, (one,)),)) for one in kept[0]), is_exact)
+
+
+def _groups(name: str) -> tuple[str, ...]:
+    folded = (values.fold(values.clean(group)) for group in name.split("="))
+    return tuple(dict.fromkeys(group for group in folded if group != values.NAMELESS))
+
+
+def _glob(column: Column, patterns: Iterable[str]) -> Asked:
+    tests: list[Test] = [texts.glob(column.number, one) for one in patterns if texts.is_searchable(one, column.longest)]
+    return Valued(column.level, (tests[0],)) if tests else Never()
+
+
+def _kept(column: Column, condition: Condition) -> tuple[str, ...]:
+    """The values that something stored can equal."""
+    if not isinstance(condition, OneOf):
+        raise _undefined(column)
+    return tuple(
+        dict.fromkeys(
+            values.clean(text, column.longest) for text in condition.values if text and values.is_storable(text)
+        )
+    )
+
+
+def _spans(column: Column, condition: Condition) -> list[times.Span]:
+    found = times.spans(column, condition)
+    if found is None:
+        raise _undefined(column)
+    return found
 
 
 def _undefined(column: Column) -> errors.Malformed:
     return errors.Malformed(f"{attributes.format_path(column.path)}: this kind of matching is not defined for its VR")
 
 
-# Dates and times.
-
-
-def _spans(column: Column, condition: Condition) -> Iterator[tuple[str, str]]:
-    """Texts between which a value must lie, both included."""
-    match condition:
-        case OneOf(texts):
-            for text in texts:
-                yield _low(column, text), _high(column, text)
-        case Between(low, high):
-            yield _low(column, low) if low else "", _high(column, high) if high else values.END
-        case MomentBetween(_, low, high):
-            yield _moment_low(column, low) if low else "", _moment_high(column, high) if high else values.END
-        case _:
-            raise _undefined(column)
-
-
-def _low(column: Column, text: str) -> str:
-    low = values.earliest(text) if column.kind is Kind.TIME else values.date(text)
-    if not low:
-        raise _undefined(column)
-    return low
-
-
-def _high(column: Column, text: str) -> str:
-    if column.kind is Kind.TIME:
-        return values.latest(text) or _low(column, text)
-    return _low(column, text) + values.END
-
-
-def _moment_low(column: Column, text: str) -> str:
-    return _low(column, text[:8]) + values.earliest(text[8:])
-
-
-def _moment_high(column: Column, text: str) -> str:
-    return _low(column, text[:8]) + (values.latest(text[8:]) or values.END)
-
-
-def _between(column: Column, low: str, high: str) -> Test:
-    return Test(column.number, "{v}.text BETWEEN ? AND ?", (low, high))
-
-
-def _moments(column: Column, condition: Condition) -> Iterator[Asked]:
-    spans = list(_spans(column, condition))
-    if len(spans) != 1:
-        raise _undefined(column)
-    low, high = spans[0]
-    first = values.moment(low[:8], low[8:]) if low else 1  # a study without a date is in no range
-    if high == values.END:
-        yield Moments(first, None)
-    else:
-        yield Moments(first, values.moment(high[:8], high[8:].rstrip(values.END) or _LAST_TIME))
-
-
-# Texts and names.
-
-
-def _one_of(column: Column, texts: tuple[str, ...]) -> Test:
-    if len(texts) == 1:
-        return Test(column.number, "{v}.text = ?", texts, exact=texts[0])
-    return Test(column.number, "{v}.text IN (SELECT value FROM json_each(?))", (_json(texts),))
-
-
-def _names(column: Column, texts: tuple[str, ...]) -> Iterator[Asked]:
-    """Each component group given must be there; of several names, any group of any."""
-    folded = [
-        values.fold(values.clean(group)) for text in texts if values.is_storable(text) for group in text.split("=")
-    ]
-    groups = tuple(dict.fromkeys(group for group in folded if group != values.NAMELESS))
-    if not groups:
-        yield Never()
-    elif len(texts) > 1:
-        yield Valued(column.level, (_one_of(column, groups),))
-    else:
-        for group in groups:
-            yield Valued(column.level, (_one_of(column, (group,)),))
-
-
-def _wildcard(column: Column, pattern: str) -> Asked:
-    if not values.is_storable(pattern) or len(pattern) > values.LONGEST:
-        return Never()
-    return Valued(column.level, (_glob(column, values.fold_pattern(pattern) if column.kind is Kind.NAME else pattern),))
-
-
-def _glob(column: Column, pattern: str) -> Test:
-    """`*` and `?` are GLOB's too; its bracket is taken as it stands."""
-    sql, parameters = "{v}.text GLOB ?", (pattern.replace("[", "[[]"),)
-    prefix = pattern[: min(pattern.find(sign) % (len(pattern) + 1) for sign in "*?")]
-    if prefix:  # the range finds them by the index; GLOB alone would read every text of the column
-        return Test(
-            column.number, f"{{v}}.text >= ? AND {{v}}.text < ? AND {sql}", (prefix, _after(prefix), *parameters)
-        )
-    return Test(column.number, sql, parameters, trigrams=_trigrams(pattern))
-
-
-def _after(prefix: str) -> str:
-    """Behind every text that begins with the prefix (texts compare by their UTF-8 bytes, as code points do)."""
-    return prefix + "\U0010ffff"
-
-
-def _trigrams(pattern: str) -> str:
-    """A full text query for the three-letter pieces; empty for patterns with none, which it would answer wrongly."""
-    runs = pattern.replace("?", "*").split("*")
-    pieces = dict.fromkeys(run[start : start + 3] for run in runs for start in range(len(run) - 2))
-    quoted = ('"' + piece.replace('"', '""') + '"' for piece in list(pieces)[:_MOST_TRIGRAMS])
-    return " AND ".join(quoted)
-
-
-def _either(tests: list[Test]) -> Test:
-    if len(tests) == 1:
-        return tests[0]
-    sql = " OR ".join(f"({test.sql})" for test in tests)
-    return Test(tests[0].column, f"({sql})", tuple(text for test in tests for text in test.parameters))
-
-
-def _json(texts: Iterable[str]) -> str:
-    return orjson.dumps(list(texts)).decode()
+_READ: dict[Kind, Callable[[Column, Condition], _Part]] = {
+    Kind.UID: _uid,
+    Kind.CLASS: _class,
+    Kind.NUMBER: _number,
+    Kind.MOMENT: _moment,
+    Kind.DATE: _time,
+    Kind.TIME: _time,
+    Kind.TEXT: _text,
+    Kind.NAME: _name,
+    Kind.DECIMAL: _decimal,
+}

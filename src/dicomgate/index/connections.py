@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dicomgate import errors
+
+T = TypeVar("T")
 
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -51,9 +54,11 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> _Connection:
     try:
-        return sqlite3.connect(path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+        return sqlite3.connect(
+            path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
     except sqlite3.Error as error:
         raise fault(error) from error
 
@@ -71,18 +76,33 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.01)
 
 
-@contextlib.contextmanager
-def hurry(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    """Do without what takes longer; the transaction goes on, without a time limit."""
-    deadline = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+class _Connection(sqlite3.Connection):
+    """A connection that knows until when it may work."""
+
+    deadline = math.inf
+
+    def work_until(self, deadline: float) -> None:
+        """Statements are interrupted after this moment."""
+        self.deadline = deadline
+        if deadline == math.inf:
+            self.set_progress_handler(None, 0)
+        else:
+            self.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+
+
+def hurry(connection: sqlite3.Connection, seconds: float, deed: Callable[[], T]) -> T | None:
+    """What the deed finds, or None when it takes longer; the transaction goes on, with the time it had."""
+    assert isinstance(connection, _Connection), "only readers are hurried"
+    before, deadline = connection.deadline, time.monotonic() + seconds
+    connection.work_until(min(before, deadline))
     try:
-        yield
+        return deed()
     except sqlite3.OperationalError as error:
-        if code(error) != sqlite3.SQLITE_INTERRUPT:
+        if code(error) != sqlite3.SQLITE_INTERRUPT or time.monotonic() > before:
             raise
+        return None
     finally:
-        connection.set_progress_handler(None, 0)
+        connection.work_until(before)
 
 
 class Readers:
@@ -91,7 +111,7 @@ class Readers:
     def __init__(self, path: Path, *, seconds: float) -> None:
         self._path = path
         self._seconds = seconds
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[_Connection] = []
         self._lock = threading.Lock()
         self._is_closed = False
 
@@ -108,8 +128,7 @@ class Readers:
     @contextlib.contextmanager
     def _lent(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
         connection = self._take()
-        deadline = time.monotonic() + (seconds or self._seconds)
-        connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        connection.work_until(time.monotonic() + (seconds or self._seconds))
         try:
             yield connection
         except sqlite3.Error as error:
@@ -132,7 +151,7 @@ class Readers:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> sqlite3.Connection:
+    def _take(self) -> _Connection:
         with self._lock:
             if self._is_closed:
                 raise errors.Unavailable("the index was closed")
@@ -147,9 +166,9 @@ class Readers:
             raise fault(error) from error
         return connection
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
+    def _give_back(self, connection: _Connection) -> None:
         try:
-            connection.set_progress_handler(None, 0)
+            connection.work_until(math.inf)
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except sqlite3.Error:

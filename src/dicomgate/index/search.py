@@ -3,129 +3,142 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from dicomgate.dicom.matching import Query
-from dicomgate.dicom.uids import Level, Target
-from dicomgate.index import answers, compile, conditions, connections  # noqa: A004
-from dicomgate.index.base import Found, JSONDataset
-from dicomgate.index.metadata import Packer
+from dicomgate.index import compile, conditions, connections, datasets, order, places, registered  # noqa: A004
+from dicomgate.index.base import Found
+from dicomgate.index.compile import Plan, Search
+from dicomgate.index.datasets import Ids
+from dicomgate.index.order import Key
+from dicomgate.index.sql import SQL
 
 COUNTED = 500
 """Matches after a page are counted exactly up to here, and beyond it if a moment is enough."""
 
 _MOMENT = 0.1
+_COUNTING = 2.0
+_PROBING = 0.05
 _FURTHEST = 1 << 40
 
-_STUDIES = """
-SELECT id, answer, modalities, number_of_series, number_of_instances, more
-FROM study WHERE id IN (SELECT value FROM json_each(?))
-"""
-_SERIES = """
-SELECT id, answer, number_of_instances, more FROM series WHERE id IN (SELECT value FROM json_each(?))
-"""
-_INSTANCES = """
-SELECT i.id, i.answer, i.sop_class, i.transfer_syntax, s.uid, e.uid, i.uid
-FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study
-WHERE i.id IN (SELECT value FROM json_each(?))
-"""
-_METADATA = """
-SELECT d.instance, i.series, d.metadata FROM description d JOIN instance i ON i.id = d.instance
-WHERE d.instance IN (SELECT value FROM json_each(?)) ORDER BY i.series
-"""
 
-Ids = tuple[int, ...]
-"""Identities of a study, and of the series and instance below, as deep as the query's level."""
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one search may take: answers of a page."""
+
+    most: int
 
 
-def find(connection: sqlite3.Connection, query: Query, *, most: int) -> Found:
-    """One page, within an open transaction; never more than `most` answers."""
-    search = compile.prepare(query.level, conditions.conditions(query))
-    limit = most if query.limit is None else min(query.limit, most)
-    offset = min(query.offset, _FURTHEST)
-    if search.is_empty or not limit:
-        return Found(datasets=[], remaining=0)
-    plan = compile.choose(search, [_number(connection, probe) for probe in compile.probes(search)])
-    is_quick = compile.is_counted_quickly(search, plan)
-    rows = _rows(connection, compile.page(search, plan, limit + (1 if is_quick else COUNTED), offset))
-    remaining = max(0, len(rows) - limit)
-    if remaining and is_quick:
-        remaining = _number(connection, compile.count(search, plan, offset + limit + COUNTED)) - offset - limit
-    if remaining == COUNTED:
-        with connections.hurry(connection, _MOMENT):
-            remaining = _number(connection, compile.count(search, plan)) - offset - limit
-    return Found(datasets=_datasets(connection, query, rows[:limit]), remaining=remaining)
+def find(connection: sqlite3.Connection, query: Query, bounds: Bounds) -> Found:
+    """One page, within an open transaction."""
+    matched = registered.read(connection)
+    asking = conditions.conditions(query, matched)
+    search = compile.prepare(query, asking.asked, order.terms(query, matched))
+    place = places.unseal(_secret(connection), query, query.after) if query.after is not None else None
+    limit = bounds.most if query.limit is None else min(query.limit, bounds.most)
+    if search.is_empty:
+        return Found(datasets=[], remaining=0, total=0 if query.is_counted else None)
+    plan = compile.choose(search, [_probe(connection, probe) for probe in compile.probes(search)])
+    asked = _Asked(connection, query, search, plan, place, limit, min(query.offset, _FURTHEST))
+    total = asked.total() if query.is_counted else None
+    if not limit:
+        return Found(datasets=[], remaining=0, total=total)
+    return asked.page(total)
 
 
-def _rows(connection: sqlite3.Connection, sql: compile.SQL) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question with its plan, in one moment of the index."""
+
+    connection: sqlite3.Connection
+    query: Query
+    search: Search
+    plan: Plan
+    place: tuple[Key, ...] | None
+    limit: int
+    offset: int
+
+    def total(self) -> int | None:
+        """All that match, wherever the page begins; None when counting takes too long."""
+        kept = compile.kept_count(self.search)
+        if kept is not None:
+            return _number(self.connection, kept)
+        sql = compile.count(self.search, self.plan)
+        return connections.hurry(self.connection, _COUNTING, lambda: _number(self.connection, sql))
+
+    def page(self, total: int | None) -> Found:
+        """The rows, and what follows them."""
+        known = self._known_total(total)
+        rows = self._rows(self.limit + (1 if known is not None else COUNTED))
+        remaining = max(0, len(rows) - self.limit)
+        if remaining and known is not None:
+            remaining = known - self.offset - self.limit
+        elif remaining == COUNTED:
+            remaining = self._counted_further()
+        rows = rows[: self.limit]
+        return Found(
+            datasets=datasets.read(self.connection, self.query, rows),
+            remaining=remaining,
+            total=total,
+            next=self._sealed(rows[-1]) if remaining else None,
+        )
+
+    def _known_total(self, total: int | None) -> int | None:
+        """The number of matches where it costs nothing, if the page is counted from the first of them."""
+        if self.place is not None:
+            return None
+        if total is not None:
+            return total
+        kept = compile.kept_count(self.search)
+        if kept is not None:
+            return _number(self.connection, kept)
+        if compile.is_counted_quickly(self.search, self.plan):
+            most = self.offset + self.limit + COUNTED
+            found = _number(self.connection, compile.count(self.search, self.plan, most=most))
+            return found if found < most else self.offset + self.limit + self._counted_further()
+        return None
+
+    def _counted_further(self) -> int:
+        """What remains beyond COUNTED, as far as a moment suffices to count it."""
+        sql = compile.count(self.search, self.plan, self.place)
+        found = connections.hurry(self.connection, _MOMENT, lambda: _number(self.connection, sql))
+        return COUNTED if found is None else found - self.offset - self.limit
+
+    def _rows(self, limit: int) -> list[Ids]:
+        found: list[Ids] = []
+        offset = self.offset
+        for stretch in compile.stretches(self.search, self.plan, self.place):
+            sql = compile.page(self.search, self.plan, stretch, limit - len(found), offset)
+            rows = _rows(self.connection, sql)
+            if not rows and offset:
+                offset -= _number(self.connection, compile.count_stretch(self.search, self.plan, stretch))
+            elif rows:
+                offset = 0
+            found += rows
+            if len(found) == limit:
+                break
+        return found
+
+    def _sealed(self, row: Ids) -> str:
+        keys = _rows(self.connection, compile.keys(self.search, row[-1]))[0]
+        return places.seal(_secret(self.connection), self.query, keys)
+
+
+def _probe(connection: sqlite3.Connection, sql: SQL) -> int:
+    """What a condition names, up to a bound; many when counting it takes longer than is worth it."""
+    found = connections.hurry(connection, _PROBING, lambda: _number(connection, sql))
+    return compile.FEW + 1 if found is None else found
+
+
+def _secret(connection: sqlite3.Connection) -> bytes:
+    secret: bytes = connection.execute("SELECT content FROM place_secret").fetchone()[0]
+    return secret
+
+
+def _rows(connection: sqlite3.Connection, sql: SQL) -> list[Any]:
     return connection.execute(sql.text, sql.parameters).fetchall()
 
 
-def _number(connection: sqlite3.Connection, sql: compile.SQL) -> int:
+def _number(connection: sqlite3.Connection, sql: SQL) -> int:
     return int(connection.execute(sql.text, sql.parameters).fetchone()[0])
-
-
-# From identities to data sets.
-
-
-def _datasets(connection: sqlite3.Connection, query: Query, rows: list[Ids]) -> list[JSONDataset]:
-    wanted = answers.wanted(query)
-    readers = {Level.STUDY: _studies, Level.SERIES: _series, Level.INSTANCE: _instances}
-    levels = [level for level in Level if level is query.level or (level < query.level and wanted.needs(level))]
-    parts = {level: readers[level](connection, {row[level - 1] for row in rows}, wanted) for level in levels}
-    if len(levels) == 1 and not wanted.needs_more(query.level):
-        return [parts[query.level][row[-1]] for row in rows]
-    return [answers.merged(parts[level][row[level - 1]] for level in levels) for row in rows]
-
-
-Parts = dict[int, JSONDataset]
-
-
-def _studies(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    found = {}
-    for id_, answer, modalities, series, instances, more in connection.execute(_STUDIES, (_json(ids),)):
-        found[id_] = _with_more(answers.study(answer, modalities, series, instances), more, Level.STUDY, wanted)
-    return found
-
-
-def _series(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    found = {}
-    for id_, answer, instances, more in connection.execute(_SERIES, (_json(ids),)):
-        found[id_] = _with_more(answers.series(answer, instances), more, Level.SERIES, wanted)
-    return found
-
-
-def _with_more(dataset: JSONDataset, more: str, level: Level, wanted: answers.Wanted) -> JSONDataset:
-    """All that is returned unasked where the level is the query's or comes along, and what is asked for of it."""
-    others = wanted.pick(level, orjson.loads(more)) if wanted.needs_more(level) else {}
-    if level is wanted.level or level in wanted.parents:
-        return {**dataset, **others} if others else dataset
-    return others | {tag: dataset[tag] for tag in wanted.tags[level] & dataset.keys()}
-
-
-def _instances(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    others = _from_metadata(connection, ids, wanted) if wanted.needs_more(Level.INSTANCE) else {}
-    found = {}
-    for id_, answer, sop_class, syntax, *uids in connection.execute(_INSTANCES, (_json(ids),)):
-        dataset = answers.instance(answer, sop_class, syntax, Target(*uids))
-        found[id_] = {**others.get(id_, {}), **dataset}
-    return found
-
-
-def _from_metadata(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    found = {}
-    packers: dict[int, Packer] = {}
-    for id_, series, packed in connection.execute(_METADATA, (_json(ids),)):
-        if series not in packers:
-            row = connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()
-            packers = {series: Packer(row[0])}
-        dataset = orjson.loads(packers[series].unpack(packed))
-        found[id_] = wanted.pick(Level.INSTANCE, dataset)
-    return found
-
-
-def _json(ids: Sequence[int] | set[int]) -> str:
-    return orjson.dumps(list(ids)).decode()

@@ -49,7 +49,7 @@ class SqliteIndex:
         newer dicomgate or another program, Unavailable when it cannot be opened.
         """
         schema.prepare(path)
-        self._most = most
+        self._bounds = search.Bounds(most)
         self._readers = connections.Readers(path, seconds=seconds)
         self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
         self._rows = Rows(self._readers)
@@ -69,7 +69,7 @@ class SqliteIndex:
     def find(self, query: Query) -> Found:
         """One page. TooLarge when it takes too long, Malformed for matching that an attribute's VR does not have."""
         with self._readers.snapshot() as connection:
-            return search.find(connection, query, most=self._most)
+            return search.find(connection, query, self._bounds)
 
     def locate(self, target: Target) -> Iterator[Row]:
         """The instances of a target, in order."""

@@ -1,0 +1,126 @@
+"""One condition as SQL: as a test of a row, and as the rows that it names (PS3.4 C.2.2.2)."""
+
+# ruff: noqa: S608 (all that is put together here are our own words; every outside value is a parameter)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dicomgate.dicom.uids import Level
+from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Test, Uids, Valued
+from dicomgate.index.sql import SQL, either, every, is_one_of, joined
+
+ALIAS = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
+TABLE = {Level.STUDY: "study", Level.SERIES: "series", Level.INSTANCE: "instance"}
+VALUES = {
+    Level.STUDY: ("study_value", "study"),
+    Level.SERIES: ("series_value", "series"),
+    Level.INSTANCE: ("instance_value", "instance"),
+}
+"""Level -> the table of its values, and how that calls the row they belong to."""
+VALUE_ID = "(SELECT id FROM value WHERE tag = ? AND text = ?)"
+
+
+def is_walkable(asked: Asked) -> bool:
+    """True for one exact value: its rows can be walked newest first."""
+    return isinstance(asked, Valued) and not asked.has_items and asked.tests[0].exact is not None
+
+
+def level_of(asked: Asked) -> Level | None:
+    """The level whose rows a condition names; None where it can only test rows."""
+    match asked:
+        case Moments():
+            return Level.STUDY
+        case Uids(level) | Numbers(level) | Valued(level):
+            return level
+        case Either(alternatives):
+            levels = {level_of(each[0]) for each in alternatives}
+            return levels.pop() if len(levels) == 1 else None
+        case _:
+            return None
+
+
+# As a test of a row.
+
+
+def holds(asked: Asked, moment: str) -> SQL:
+    """True for the rows that fulfil it; `moment` is where the study's stands in the statement."""
+    match asked:
+        case Uids(level, uids):
+            return is_one_of(f"{ALIAS[level]}.uid", uids)
+        case Moments(low, high):
+            return SQL(f"{moment} >= ?", (low,)) if high is None else SQL(f"{moment} BETWEEN ? AND ?", (low, high))
+        case Numbers(level, numbers):
+            return is_one_of(f"{ALIAS[level]}.number", numbers)
+        case Classes(uids):
+            return is_one_of("i.sop_class", uids)
+        case Valued() if is_walkable(asked):
+            return _has_exactly(asked)
+        case Valued():
+            return _has_value(asked)
+        case Lacking(level, column):
+            table, owner = VALUES[level]
+            rows = f"{table} f CROSS JOIN value v ON v.id = f.value"
+            where = f"f.{owner} = {ALIAS[level]}.id AND v.tag = ?"
+            return SQL(f"NOT EXISTS (SELECT 1 FROM {rows} WHERE {where})", (column,))
+        case Either(alternatives):
+            return either(every(holds(one, moment) for one in each) for each in alternatives)
+        case Never():
+            return SQL("0")
+
+
+def _has_exactly(asked: Valued) -> SQL:
+    """The whole key of the value's row is known: one step."""
+    table, owner = VALUES[asked.level]
+    only = asked.tests[0]
+    row = f"f.value = {VALUE_ID} AND f.moment = s.moment AND f.{owner} = {ALIAS[asked.level]}.id"
+    return SQL(f"EXISTS (SELECT 1 FROM {table} f WHERE {row})", (only.column, only.exact))
+
+
+def _has_value(asked: Valued) -> SQL:
+    """Look at the row's few values."""
+    table, owner = VALUES[asked.level]
+    pieces = [f"{table} f0 CROSS JOIN value v0 ON v0.id = f0.value", *_of_one_item(asked, table, owner)]
+    where = [SQL(f"f0.{owner} = {ALIAS[asked.level]}.id"), *_tests(asked.tests)]
+    return SQL(f"EXISTS (SELECT 1 FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where) + SQL(")")
+
+
+# As a beginning.
+
+
+def named(asked: Asked) -> SQL:
+    """The identities of the rows that it names, of the level that `level` tells; some perhaps twice."""
+    match asked:
+        case Moments():
+            return SQL("SELECT s.id FROM study s WHERE ") + holds(asked, "s.moment")
+        case Uids(level) | Numbers(level):
+            return SQL(f"SELECT {ALIAS[level]}.id FROM {TABLE[level]} {ALIAS[level]} WHERE ") + holds(asked, "s.moment")
+        case Valued():
+            return _named_by_value(asked)
+        case Either(alternatives):
+            return joined((named(each[0]) for each in alternatives), " UNION ALL ")
+    raise AssertionError("only what has a level names rows")
+
+
+def _named_by_value(asked: Valued) -> SQL:
+    table, owner = VALUES[asked.level]
+    trigrams = asked.tests[0].trigrams
+    first = ["value_trigram t", "value v0 ON v0.id = t.rowid"] if trigrams else ["value v0"]
+    pieces = [*first, f"{table} f0 ON f0.value = v0.id", *_of_one_item(asked, table, owner)]
+    where = [*([SQL("t.value_trigram MATCH ?", (trigrams,))] if trigrams else ()), *_tests(asked.tests)]
+    return SQL(f"SELECT f0.{owner} FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where)
+
+
+def _of_one_item(asked: Valued, table: str, owner: str) -> list[str]:
+    return [
+        f"{table} f{n} ON f{n}.{owner} = f0.{owner} AND f{n}.item = f0.item"
+        f" CROSS JOIN value v{n} ON v{n}.id = f{n}.value"
+        for n in range(1, len(asked.tests))
+    ]
+
+
+def _tests(tests: Sequence[Test]) -> list[SQL]:
+    return [
+        SQL(f"v{n}.tag = ? AND {test.sql.format(v=f'v{n}')}", (test.column, *test.parameters))
+        for n, test in enumerate(tests)
+    ]

@@ -1,0 +1,72 @@
+"""The place where a page ended: what its last row was sorted by, so that the next page begins strictly behind it.
+
+The row itself may be gone by then, and others may have come: what is there during a whole walk is found once. The keys
+may be a patient's name, and addresses are written into logs, so they are sealed: no one without the index can read or
+make them. A place holds for the level, the scope and the order it was made in, whatever the conditions.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Sequence
+
+import orjson
+
+from dicomgate import errors
+from dicomgate.dicom.matching import Query
+from dicomgate.index.order import Key
+
+_VERSION = b"\x01"
+_TAG = 16
+LONGEST = 8192
+"""Characters of a place; four names of 256 characters fit."""
+
+
+def seal(secret: bytes, query: Query, keys: Sequence[Key]) -> str:
+    """The place as text for an address."""
+    plain = orjson.dumps(list(keys))
+    tag = _tag(secret, query, plain)
+    sealed = _VERSION + tag + _hide(secret, tag, plain)
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def unseal(secret: bytes, query: Query, text: str) -> tuple[Key, ...]:
+    """What the last row was sorted by. Malformed when this index gave no such place for this kind of question."""
+    sealed = _decoded(text)
+    if sealed[:1] != _VERSION or len(sealed) <= 1 + _TAG:
+        raise _unknown()
+    tag = sealed[1 : 1 + _TAG]
+    plain = _hide(secret, tag, sealed[1 + _TAG :])
+    if not hmac.compare_digest(tag, _tag(secret, query, plain)):
+        raise _unknown()
+    return tuple(orjson.loads(plain))
+
+
+def _decoded(text: str) -> bytes:
+    if len(text) > LONGEST or not text.isascii():
+        raise _unknown()
+    try:
+        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except binascii.Error as error:
+        raise _unknown() from error
+
+
+def _unknown() -> errors.Malformed:
+    return errors.Malformed("the place to go on from: expected one that an answer to this kind of question named")
+
+
+def _tag(secret: bytes, query: Query, plain: bytes) -> bytes:
+    """Proves that the place is ours and belongs to the question."""
+    scope = query.scope.level if query.scope else 0
+    asked = [int(query.level), int(scope), [[order.path, order.descending] for order in query.order]]
+    bound = orjson.dumps(asked) + b"\0" + plain
+    return hashlib.blake2b(bound, key=secret, digest_size=_TAG, person=b"place").digest()
+
+
+def _hide(secret: bytes, tag: bytes, content: bytes) -> bytes:
+    """The content under a stream of bytes that the tag and the secret make; the same again shows it."""
+    stream = hashlib.shake_256(b"place" + secret + tag).digest(len(content))
+    return bytes(one ^ other for one, other in zip(content, stream, strict=True))

@@ -1,0 +1,72 @@
+"""Tests of texts and names as the index keeps them: single values, lists, wildcards, words (PS3.4 C.2.2.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from dicomgate.index import values
+from dicomgate.index.asked import Test
+from dicomgate.index.sql import json_list
+
+_MOST_TRIGRAMS = 12
+_ANY = re.compile(r"[*?]*\*[*?]*")
+
+
+def one_of(column: int, texts: tuple[str, ...]) -> Test:
+    """The value is one of these texts."""
+    if len(texts) == 1:
+        return Test(column, "{v}.text = ?", texts, exact=texts[0])
+    return Test(column, "{v}.text IN (SELECT value FROM json_each(?))", (json_list(texts),))
+
+
+def between(column: int, low: str, high: str) -> Test:
+    """The value lies between two texts, both included."""
+    return Test(column, "{v}.text BETWEEN ? AND ?", (low, high))
+
+
+def any_of(tests: list[Test]) -> Test:
+    """The value passes one of several tests of its column."""
+    if len(tests) == 1:
+        return tests[0]
+    sql = " OR ".join(f"({test.sql})" for test in tests)
+    return Test(tests[0].column, f"({sql})", tuple(text for test in tests for text in test.parameters))
+
+
+def glob(column: int, pattern: str) -> Test:
+    """`*` and `?` are GLOB's too; its bracket is taken as it stands."""
+    pattern = _ANY.sub(_bare_run, pattern)
+    sql, parameters = "{v}.text GLOB ?", (pattern.replace("[", "[[]"),)
+    prefix = pattern[: min(pattern.find(sign) % (len(pattern) + 1) for sign in "*?")]
+    if prefix:  # the range finds them by the index; GLOB alone would read every text of the column
+        return Test(column, f"{{v}}.text >= ? AND {{v}}.text < ? AND {sql}", (prefix, _after(prefix), *parameters))
+    return Test(column, sql, parameters, trigrams=_trigrams(pattern))
+
+
+def beginning(column: int, words: Iterable[str]) -> tuple[Test, ...]:
+    """For each word one test of values that begin with it, the one that most likely finds few first."""
+    by_length = sorted(words, key=lambda word: (-len(word.partition("*")[0].partition("?")[0]), word))
+    return tuple(glob(column, f"{word}*") for word in by_length)
+
+
+def _bare_run(found: re.Match[str]) -> str:
+    """Any number of `*` is one, and `?` among them may come first."""
+    return "?" * found[0].count("?") + "*"
+
+
+def _after(prefix: str) -> str:
+    """Behind every text that begins with the prefix (texts compare by their UTF-8 bytes, as code points do)."""
+    return prefix + "\U0010ffff"
+
+
+def _trigrams(pattern: str) -> str:
+    """A full text query for the three-letter pieces; empty for patterns with none, which it would answer wrongly."""
+    runs = pattern.replace("?", "*").split("*")
+    pieces = dict.fromkeys(run[start : start + 3] for run in runs for start in range(len(run) - 2))
+    quoted = ('"' + piece.replace('"', '""') + '"' for piece in list(pieces)[:_MOST_TRIGRAMS])
+    return " AND ".join(quoted)
+
+
+def is_searchable(text: str, longest: int = values.LONGEST) -> bool:
+    """False for what no stored text can fit: too long, or with characters that no stored text has (T17)."""
+    return values.is_storable(text) and len(text) <= longest
