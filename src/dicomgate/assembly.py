@@ -20,6 +20,7 @@ from dicomgate.archive.aside import Aside
 from dicomgate.archive.folder import Folder, Progress
 from dicomgate.archive.policy import Duplicates
 from dicomgate.archive.reserve import Reserve
+from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
@@ -226,11 +227,16 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         index=index,
         spool=Spool(data / _SPOOL),
         aside=Aside(data / _ASIDE),
-        reserve=_reserve(data),
+        room=_room(data, settings, index),
         duplicates=Duplicates(settings.store.duplicates),
         limits=limits(settings),
         allow_delete=settings.store.allow_delete,
     )
+
+
+def _room(data: Path, settings: config.Settings, index: SqliteIndex) -> Room:
+    bounds = settings.store
+    return Room(_reserve(data), lambda: index.counts().size, quota=bounds.quota_bytes, least_free=bounds.min_free_bytes)
 
 
 def _reserve(data: Path) -> Reserve:

@@ -111,6 +111,8 @@ class Store:
         "refuse", "other content under a stored UID: `refuse`, `replace` or `keep-first`"
     )
     allow_delete: bool = _setting(False, "DELETE of studies, series and instances is offered")
+    quota_bytes: int = _setting(0, "most bytes of all stored files together; 0 is no bound", least=0)
+    min_free_bytes: int = _setting(0, "nothing more is stored while less is free on the disk; 0 is no bound", least=0)
     instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)
     body_bytes: int = _setting(64 * GIB, "largest request body", least=1)
     parts: int = _setting(10_000, "most parts in one request", least=1)

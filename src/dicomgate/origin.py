@@ -118,6 +118,10 @@ class Retrieve(Protocol):
 class Store(Protocol):
     """Keeps what it is given."""
 
+    def require_room(self) -> None:
+        """Cheap, before a body is read. Unavailable (OutOfSpace when the disk is full) while nothing can be stored."""
+        ...
+
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
         """Judge one arrival, and keep it or say why not. Never raises for what the sender did wrong."""
         ...

@@ -16,7 +16,8 @@ SECOND = Stored(Target("1", "2", "4"), CT)
 ELSEWHERE = Stored(Target("9", "2", "5"), CT)
 GARBAGE = Refused(Reason.CANNOT_UNDERSTAND, "ends at byte 12", syntax_fault=True)
 WRONG_STUDY = Refused(Reason.WRONG_STUDY, target=Target("7", "8", "9"), sop_class=CT)
-FULL = Refused(Reason.OUT_OF_RESOURCES, target=Target("1", "2", "3"), sop_class=CT)
+LOW = Refused(Reason.OUT_OF_RESOURCES, target=Target("1", "2", "3"), sop_class=CT)
+FULL = Refused(Reason.OUT_OF_RESOURCES, target=Target("1", "2", "3"), sop_class=CT, is_full=True)
 UNKNOWN_CLASS = Refused(Reason.CLASS_NOT_SUPPORTED, target=Target("1", "2", "3"), sop_class="1.2.3")
 
 
@@ -36,6 +37,8 @@ UNKNOWN_CLASS = Refused(Reason.CLASS_NOT_SUPPORTED, target=Target("1", "2", "3")
         ([WRONG_STUDY], 409),
         ([UNKNOWN_CLASS, UNKNOWN_CLASS], 409),
         ([FULL, FULL], 507),
+        ([LOW, FULL], 503),
+        ([LOW, LOW], 503),
         ([FULL, WRONG_STUDY], 409),
         ([FULL, FIRST], 202),
     ],

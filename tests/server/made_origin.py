@@ -34,6 +34,7 @@ class Made:
         self.hold = threading.Event()
         self.hold.set()
         self.accepted: list[bytes] = []
+        self.no_room: Exception | None = None
         self.judge: Callable[[bytes], Outcome] = lambda content: Stored(TARGET, "1.2")
         self.deleted: list[Target] = []
 
@@ -109,6 +110,10 @@ class Made:
             raise ZeroDivisionError("DOE^JOHN is no number")
         return Found(datasets=[], remaining=0)
 
+    def require_room(self) -> None:
+        if self.no_room is not None:
+            raise self.no_room
+
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
         self.hold.wait(100)
         arrival.finish()
@@ -140,6 +145,9 @@ class Switch:
 
     def search(self, query: Query) -> Found:
         return self.current.search(query)
+
+    def require_room(self) -> None:
+        self.current.require_room()
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
         return self.current.accept(arrival, study)

@@ -350,9 +350,12 @@ def test_poisoned_part_spoils_only_itself(serve_made: Callable[..., Served], cap
     assert "DOE" not in said
 
 
-@pytest.mark.parametrize("fault", [OSError(errno.ENOSPC, "full"), errors.OutOfSpace("full"), errors.Unavailable("no")])
-def test_full_disk_is_507_and_says_when_to_come_back_D3(
-    serve_made: Callable[..., Served], fault: Exception, spool_folder: Path
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(OSError(errno.ENOSPC, "full"), 507), (errors.OutOfSpace("full"), 507), (errors.Unavailable("no"), 503)],
+)
+def test_a_full_disk_is_507_other_want_of_room_503_and_both_say_when_to_come_back_D3(
+    serve_made: Callable[..., Served], fault: Exception, status: int, spool_folder: Path
 ) -> None:
     made = Made()
 
@@ -362,7 +365,7 @@ def test_full_disk_is_507_and_says_when_to_come_back_D3(
     made.judge = judge
     served = serve_made(made)
     reply = post(served, body_of(b"/1", b"/2"))
-    assert (reply.status, reasons(reply)) == (507, [Reason.OUT_OF_RESOURCES] * 2)
+    assert (reply.status, reasons(reply)) == (status, [Reason.OUT_OF_RESOURCES] * 2)
     assert reply.headers["retry-after"]
     assert served.ask("GET", "/healthz").status == 200
     assert is_empty(spool_folder)

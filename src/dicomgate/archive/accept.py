@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dicomgate import errors
 from dicomgate.archive import describe, policy
 from dicomgate.archive.aside import Aside
-from dicomgate.archive.reserve import Reserve
+from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
 from dicomgate.dicom.header import Header, Limits, Truncated
@@ -31,8 +31,12 @@ class Acceptor:
     index: Index
     judge: Judge
     aside: Aside
-    reserve: Reserve
+    room: Room
     limits: Limits = header.DEFAULT
+
+    def require_room(self) -> None:
+        """Unavailable while nothing can be stored."""
+        self.room.require()
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
         """Keep one arrival or say why not; its bytes may be moved away. Blocks until the answer is durable."""
@@ -41,7 +45,7 @@ class Acceptor:
             seen = self._read(arrival, study)
             return seen if isinstance(seen, Refused) else self._keep(arrival, seen)
         except errors.Unavailable as fault:
-            return Refused(Reason.OUT_OF_RESOURCES, fault.message)
+            return Refused(Reason.OUT_OF_RESOURCES, fault.message, is_full=isinstance(fault, errors.OutOfSpace))
 
     def _read(self, arrival: Arrival, study: str | None) -> Header | Refused:
         try:
@@ -65,9 +69,9 @@ class Acceptor:
         )
         if self._is_known(entry):
             return Stored(entry.target, entry.sop_class, again=True)
-        self.reserve.require()
-        self.blobs.put(key, arrival.content())
-        added = self._add(entry)
+        with self.room.claim(entry.size):
+            self.blobs.put(key, arrival.content())
+            added = self._add(entry)
         if isinstance(added.verdict, Refused):
             if added.verdict.reason in _KEPT:
                 self.aside.keep(entry, added.verdict, arrival.source())

@@ -10,8 +10,8 @@ from dicomgate.archive import policy, reindex, verify
 from dicomgate.archive.accept import Acceptor
 from dicomgate.archive.aside import Aside
 from dicomgate.archive.delete import Deleter
-from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.retrieve import Retriever
+from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
@@ -29,7 +29,7 @@ class Archive:
     index: Index
     spool: Spool
     aside: Aside
-    reserve: Reserve
+    room: Room
     duplicates: policy.Duplicates = policy.Duplicates.REFUSE
     limits: header.Limits = header.DEFAULT
     allow_delete: bool = False
@@ -46,7 +46,7 @@ class Archive:
                 index=self.index,
                 judge=judge,
                 aside=self.aside,
-                reserve=self.reserve,
+                room=self.room,
                 limits=self.limits,
             ),
             delete=self._deleter if self.allow_delete else None,
@@ -83,4 +83,4 @@ class Archive:
 
     @property
     def _deleter(self) -> Deleter:
-        return Deleter(blobs=self.blobs, index=self.index, reserve=self.reserve)
+        return Deleter(blobs=self.blobs, index=self.index, room=self.room)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dicomgate import errors
-from dicomgate.archive.reserve import Reserve
+from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Index
@@ -20,13 +20,14 @@ class Deleter:
 
     blobs: BlobStore
     index: Index
-    reserve: Reserve
+    room: Room
 
     def delete(self, target: Target) -> int:
         """How many instances were removed; the bytes are gone too, so that no rebuild brings them back."""
-        removed = self.reserve.help_out(lambda: self.index.remove(target))
+        removed = self.room.reserve.help_out(lambda: self.index.remove(target))
         if removed:
             self.clear_garbage()
+            self.room.count_again()
             return removed
         word = target.level.name.lower()
         if self.index.was_deleted(target):
@@ -38,6 +39,6 @@ class Deleter:
         cleared = 0
         while keys := self.index.garbage(_BATCH):
             self.blobs.delete(*keys)
-            self.reserve.help_out(partial(self.index.forget_garbage, keys))
+            self.room.reserve.help_out(partial(self.index.forget_garbage, keys))
             cleared += len(keys)
         return cleared

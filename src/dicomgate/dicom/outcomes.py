@@ -76,6 +76,7 @@ class Refused:
     target: Target | None = None
     sop_class: str | None = None
     syntax_fault: bool = field(default=False)  # the bytes themselves are at fault, so 400 rather than 409 (AMB-04)
+    is_full: bool = field(default=False)  # no byte is left on the disk, so 507 rather than 503 (D3)
 
     @property
     def message(self) -> str:

@@ -70,7 +70,7 @@ def _status(stored: list[Stored], refused: list[Refused]) -> int:
     if all(outcome.syntax_fault for outcome in refused):  # also when nothing was offered
         return 400
     if all(outcome.reason is Reason.OUT_OF_RESOURCES for outcome in refused):
-        return 507  # D3
+        return 507 if all(outcome.is_full for outcome in refused) else 503  # D3
     return 409
 
 

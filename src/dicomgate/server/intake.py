@@ -172,7 +172,7 @@ class Intake:
         except OSError as fault:
             return _refusal_of(fault)
         except errors.Unavailable as fault:
-            return Refused(Reason.OUT_OF_RESOURCES, fault.message)
+            return Refused(Reason.OUT_OF_RESOURCES, fault.message, is_full=isinstance(fault, errors.OutOfSpace))
         except Exception as bug:  # noqa: BLE001 - one poisoned instance must not spoil the others of its request
             Log().bug(bug, kind="store")
             return Refused(Reason.PROCESSING_FAILURE)
@@ -293,5 +293,6 @@ def _find_header(arrival: Arrival, limits: Limits) -> Header | None:
 
 def _refusal_of(fault: OSError) -> Refused:
     """Whatever is wrong with the disk, the sender is not at fault and may try again: never 409 (D3)."""
-    detail = "no space is left" if fault.errno in _FULL else "it could not be written"
-    return Refused(Reason.OUT_OF_RESOURCES, detail)
+    is_full = fault.errno in _FULL
+    detail = "no space is left" if is_full else "it could not be written"
+    return Refused(Reason.OUT_OF_RESOURCES, detail, is_full=is_full)
