@@ -17,10 +17,10 @@ SYSTEM_PROGRAMS := storescu nginx chromium strace
 SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench lock system clean
+.PHONY: help demo test check fix bench bench-index lock system clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/runtime.stamp ## sample studies in a fresh data folder, served on 127.0.0.1:8104
 	@$(BIN)/dicomgate demo --data $(DATA)
@@ -45,6 +45,9 @@ fix: $(VENV)/development.stamp ## put the format right, and what the linter can
 
 bench: $(VENV)/development.stamp ## measure against the raw limits of this machine
 	$(BIN)/python -m bench
+
+bench-index: $(VENV)/development.stamp ## an index of a million instances: questions and stores as it grows (about half an hour)
+	$(BIN)/python -m bench.large_index
 
 clean: ## remove the environment and the demonstration's data
 	rm -rf $(VENV) demo-data

@@ -106,6 +106,16 @@ def ct() -> Template:
 
 
 @functools.cache
+def small_ct(patient: Patient, accession: str) -> Template:
+    """A CT slice of 64 x 64, with fewer elements."""
+    dataset = _start(CT, "CT", patient, accession)
+    _add_acquisition(dataset)
+    _add_request(dataset)
+    modules.add_pixels(dataset, noise(8192), 64, 64, stored=16)
+    return _template(dataset, 8192)
+
+
+@functools.cache
 def report() -> bytes:
     """A structured report of `SR_ELEMENTS` elements: measurements in groups, with sequences of undefined length."""
     dataset = _start(COMPREHENSIVE_SR, "SR")
@@ -179,9 +189,9 @@ def _walk(dataset: Dataset) -> Iterator[None]:
                 yield from _walk(item)
 
 
-def _start(sop_class: str, modality: str) -> FileDataset:
+def _start(sop_class: str, modality: str, patient: Patient = _PATIENT, accession: str = "BENCH0001") -> FileDataset:
     study = Study(
-        patient=_PATIENT, key="bench", date="20240102", time="101500", description="Bench", accession="BENCH0001"
+        patient=patient, key="bench", date="20240102", time="101500", description="Bench", accession=accession
     )
     series = Series(study=study, number=1, modality=modality, description="Thin slices", body_part="CHEST")
     dataset = modules.instance(series, sop_class, 1)
@@ -271,9 +281,9 @@ def _undefine_lengths(dataset: Dataset) -> None:
                 _undefine_lengths(item)
 
 
-def _template(dataset: FileDataset) -> Template:
+def _template(dataset: FileDataset, pixels: int = FRAME_SIZE) -> Template:
     content = _write(dataset)
-    return Template(content[:-FRAME_SIZE], content[-FRAME_SIZE:])
+    return Template(content[:-pixels], content[-pixels:])
 
 
 def _write(dataset: FileDataset) -> bytes:

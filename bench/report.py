@@ -127,6 +127,16 @@ def write_page(figures: Sequence[Figure], said: dict[str, str]) -> None:
     path.write_text(f"{before}{_BEGIN}\n\n{text}\n\n{_END}{after}", "utf-8")
 
 
+def write_section(name: str, text: str) -> None:
+    """Put a text into README.md, between the marks of its name."""
+    path = FOLDER / "README.md"
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = path.read_text("utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    assert after, "the marks are in the page"
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", "utf-8")
+
+
 def say(text: str) -> None:
     """Tell how far it is, beside the table."""
     print(text, file=sys.stderr, flush=True)

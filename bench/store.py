@@ -57,7 +57,7 @@ class Batch:
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             for first in range(0, count, self.manner.each):
                 start = file.tell()
-                file.writelines(_body(self.contents[first : first + self.manner.each]))
+                file.writelines(body(self.contents[first : first + self.manner.each]))
                 self._spans.append((start, file.tell() - start))
             file.flush()
             os.fsync(file.fileno())
@@ -79,7 +79,8 @@ def post(file: Path, spans: Sequence[tuple[int, int]]) -> Requests:
     )
 
 
-def _body(contents: Sequence[bytes]) -> Iterator[bytes]:
+def body(contents: Sequence[bytes]) -> Iterator[bytes]:
+    """The pieces of a request that stores these files."""
     for number, content in enumerate(contents):
         yield (b"\r\n" if number else b"") + BEFORE
         yield content

@@ -1,4 +1,4 @@
-"""One instance's bytes on their way in: in memory while small, else in a file aside, hashed as they come.
+"""Bytes on their way in, of one instance or of several: in memory while few, else in a file aside.
 
 Nothing here is durable: an arrival becomes durable when the archive puts it among the blobs.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import xxhash
 
 from dicomgate.dicom import header
-from dicomgate.dicom.source import BytesSource, FileSource, Source
+from dicomgate.dicom.source import BytesSource, FileSource, Source, SpanSource
 
 _PREAMBLE = 128
 _MAGIC = b"DICM"
@@ -112,15 +112,69 @@ class Arrival:
             self._original.update(content)
         self._hash.update(content)
         self._checksum.update(content)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(self._file, view) :]
+        _write_all(self._file, content)
 
     def _cleared(self, start: bytes) -> bytes:
         if start[_PREAMBLE : _PREAMBLE + 4] != _MAGIC or start.startswith((_BLANK, *_TIFF)):
             return start
         self._original = hashlib.sha256(start)
         return _BLANK + start[_PREAMBLE:]
+
+
+class Pile:
+    """The parts of one request that only together make instances, one after the other: in memory, then in one file.
+
+    Written by one thread at a time; `finish` ends the writing. Nothing is hashed: this is never stored.
+    """
+
+    def __init__(self, directory: Path, in_memory: int) -> None:
+        self._directory = directory
+        self._in_memory = in_memory
+        self._chunks: list[bytes | memoryview] = []
+        self._waiting = 0
+        self._path: Path | None = None
+        self._file: int | None = None
+        self._content: bytes | None = None
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next bytes. OSError when the disk is full or broken."""
+        self._chunks.append(chunk)
+        self._waiting += len(chunk)
+        if self._waiting > self._in_memory:
+            self._spill()
+
+    def finish(self) -> None:
+        """No more bytes come, and the content can be read. OSError when the disk is full or broken."""
+        if self._file is not None:
+            self._spill()
+        else:
+            self._content = b"".join(self._chunks)
+            self._chunks.clear()
+
+    def source(self, span: range) -> Source:
+        """A part of the finished content for reading."""
+        if self._file is not None:
+            return SpanSource(FileSource(self._file), span)
+        assert self._content is not None, "finish() comes first"
+        return SpanSource(BytesSource(self._content), span)
+
+    def discard(self) -> None:
+        """Let go of memory and of the file. May be called more than once."""
+        self._chunks.clear()
+        self._content = None
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _spill(self) -> None:
+        content = b"".join(self._chunks)
+        self._chunks.clear()
+        self._waiting = 0
+        if self._file is None:
+            self._path, self._file = _make_locked(self._directory)
+        _write_all(self._file, content)
 
 
 class Spool:
@@ -135,9 +189,19 @@ class Spool:
         """A new, empty arrival."""
         return Arrival(self.directory, self._in_memory)
 
+    def pile(self) -> Pile:
+        """A new, empty pile."""
+        return Pile(self.directory, self._in_memory)
+
     def sweep(self) -> int:
         """Remove what processes that no longer run have left; how many files that was."""
         return sum(_remove_if_abandoned(path) for path in self.directory.iterdir())
+
+
+def _write_all(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
 
 
 def _make_locked(directory: Path) -> tuple[Path, int]:

@@ -91,3 +91,28 @@ def test_a_sweep_takes_what_the_dead_left_and_nothing_of_the_living(tmp_path: Pa
     ours.discard()
     assert spool.sweep() == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("size", [0, 10, 5000])
+def test_pile_gives_back_any_part_and_leaves_nothing(tmp_path: Path, size: int) -> None:
+    content = bytes(number % 251 for number in range(size))
+    pile = Spool(tmp_path, in_memory=1000).pile()
+    for start in range(0, size, 300):
+        pile.write(memoryview(content)[start : start + 300])
+    pile.finish()
+    assert bool(list(tmp_path.iterdir())) is (size > 1000)
+    source = pile.source(range(3, size - 3))
+    assert source.size == max(size - 6, 0)
+    assert source.read_at(0, size) == content[3:-3]
+    assert source.read_at(2, 4) == content[5:-3][:4]
+    pile.discard()
+    pile.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pile_that_is_given_up_half_way_leaves_nothing(tmp_path: Path) -> None:
+    pile = Spool(tmp_path, in_memory=10).pile()
+    pile.write(bytes(100))
+    assert len(list(tmp_path.iterdir())) == 1
+    pile.discard()
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import Any
 
 from dicomgate.dicom.uids import Target
 
@@ -27,6 +28,7 @@ class Reason(enum.IntEnum):
     WRONG_STUDY = 0xC409
     READ_ONLY = 0xC413
     WRONG_PART_TYPE = 0xC415
+    NO_BULK_DATA = 0xC416
 
 
 MEANINGS: dict[Reason, str] = {
@@ -46,6 +48,7 @@ MEANINGS: dict[Reason, str] = {
     Reason.WRONG_STUDY: "the Study Instance UID differs from the study in the address",
     Reason.READ_ONLY: "nothing can be stored here",
     Reason.WRONG_PART_TYPE: "the part's media type is not taken here",
+    Reason.NO_BULK_DATA: "the request does not hold the bulk data that the metadata names",
 }
 
 
@@ -59,12 +62,16 @@ class Caution(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The instance is on stable storage and in the index; `again` when it already was, byte for byte."""
+    """The instance is on stable storage and in the index; `again` when it already was, byte for byte.
+
+    `originals`: the items of its Original Attributes Sequence (0400,0561) that tell what was changed on the way in.
+    """
 
     target: Target
     sop_class: str
     again: bool = False
     warning: Caution | None = None
+    originals: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

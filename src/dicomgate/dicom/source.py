@@ -59,3 +59,16 @@ class FileSource:
             pieces.append(chunk)
             have += len(chunk)
         return b"".join(pieces)
+
+
+class SpanSource:
+    """A part of another source, as if it were all."""
+
+    def __init__(self, whole: Source, span: range) -> None:
+        self._whole = whole
+        self._start = span.start
+        self.size = len(span)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """The bytes there; fewer than asked only at the end."""
+        return self._whole.read_at(self._start + offset, max(0, min(length, self.size - offset)))

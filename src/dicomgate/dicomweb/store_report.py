@@ -21,6 +21,7 @@ _SOP_CLASS = "00081150"
 _SOP_INSTANCE = "00081155"
 _WARNING_REASON = "00081196"
 _FAILURE_REASON = "00081197"
+_ORIGINAL_ATTRIBUTES_SEQUENCE = "04000561"
 
 _LONGEST_DETAIL = 200
 
@@ -38,8 +39,11 @@ class Report:
     location: str | None = None
 
 
-def report(outcomes: Sequence[Outcome], *, root: str, study: str | None = None) -> Report:
-    """The report on every offered instance, in the order in which they came. `study` is that of the address."""
+def report(outcomes: Sequence[Outcome], *, root: str, study: str | None = None, notes: Sequence[str] = ()) -> Report:
+    """The report on every offered instance, in the order in which they came.
+
+    `study` is that of the address; `notes` are said of the request as a whole, beside what is said of instances.
+    """
     stored = [outcome for outcome in outcomes if isinstance(outcome, Stored)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     failed = [outcome for outcome in refused if _is_identified(outcome)]
@@ -54,7 +58,7 @@ def report(outcomes: Sequence[Outcome], *, root: str, study: str | None = None) 
         if items:  # only the sequences that have items (V17)
             dataset[tag] = {"vr": "SQ", "Value": items}
     is_new = any(not outcome.again for outcome in stored)
-    said = _say(stored, refused)
+    said = "; ".join(filter(None, (_say(stored, refused), *notes)))
     return Report(
         dataset,
         _status(stored, refused),
@@ -108,6 +112,8 @@ def _stored_item(outcome: Stored, root: str) -> JSONDataset:
     item[RETRIEVE_URL] = _element("UR", resources.link(root, outcome.target))
     if outcome.warning is not None:
         item[_WARNING_REASON] = _element("US", int(outcome.warning))
+    if outcome.originals:
+        item[_ORIGINAL_ATTRIBUTES_SEQUENCE] = {"vr": "SQ", "Value": list(outcome.originals)}
     return item
 
 

@@ -6,6 +6,7 @@ Memory is bounded by not reading: a caller waits while too many of his instances
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from dicomgate.spool import Arrival, Spool
 
 _STEP: Final = 2 << 20
 """Bytes gathered before a thread takes them."""
-_MOST_HELD: Final = 8 << 20
+MOST_HELD: Final = 8 << 20
 """Bytes of one part that may be in memory: what the spool holds, and steps on their way to it."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -203,7 +204,7 @@ class _Gathered:
 
     def fill(self, arrival: Arrival) -> Refused | None:
         """Write it."""
-        _write(arrival, self._pieces)
+        write_all(arrival, self._pieces)
         return None
 
     def conclude(self, outcome: Outcome) -> Outcome:
@@ -212,74 +213,92 @@ class _Gathered:
 
 
 class _Part:
-    """One arrival: bytes gather here, and a thread takes them in big steps, one step at a time."""
+    """An arrival that fills as its part comes, with a refusal where one is known."""
 
     def __init__(self, arrival: Arrival, threads: Threads, refusal: Refused | None) -> None:
         self.size = 0
         self.arrival = arrival
         self._refusal = refusal
-        self._threads = threads
-        self._gathered: list[bytes | memoryview] = []
-        self._gathered_size = 0
-        self._writing: asyncio.Future[None] | None = None
+        self._writing = Writing(arrival, threads)
 
     @property
     def held(self) -> int:
         """Bytes it keeps in memory, at most."""
-        return min(self.size, _MOST_HELD)
+        return min(self.size, MOST_HELD)
 
     async def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes; wait when the thread is still busy with those before."""
         self.size += len(data)
-        if self._refusal is not None:
-            return
-        self._gathered.append(data)
-        self._gathered_size += len(data)
-        if self._gathered_size >= _STEP:
-            await self._rest()
-            gathered, self._gathered, self._gathered_size = self._gathered, [], 0
-            if self._refusal is None:
-                self._writing = self._hop(_write, self.arrival, gathered)
+        if self._refusal is None:
+            try:
+                await self._writing.write(data)
+            except OSError as fault:
+                self._refusal = _refusal_of(fault)
 
     async def refuse(self, refusal: Refused) -> None:
         """Keep nothing of it, neither what came nor what will."""
         if self._refusal is None:
             self._refusal = refusal
-            await self._rest()
-            self._gathered = []
-            self.arrival.discard()
+            await self.discard()
 
     async def content(self) -> Content | Refused:
         """What is left to be written, once what came before is."""
-        await self._rest()
-        return self._refusal or _Gathered(self._gathered)
+        try:
+            left = await self._writing.rest()
+        except OSError as fault:
+            self._refusal = self._refusal or _refusal_of(fault)
+        return self._refusal or _Gathered(left)
 
     async def discard(self) -> None:
         """Leave nothing of it."""
-        await self._rest()
+        await self._writing.abandon()
         self.arrival.discard()
 
-    async def _rest(self) -> None:
-        """Wait for the step that a thread still writes."""
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            try:
-                await writing
-            except OSError as fault:
-                self._refusal = self._refusal or _refusal_of(fault)
 
-    def _hop(
-        self,
-        deed: Callable[[Arrival, list[bytes | memoryview]], None],
-        arrival: Arrival,
-        data: list[bytes | memoryview],
-    ) -> asyncio.Future[None]:
-        return self._threads.do(deed, arrival, data)
+class Sink(Protocol):
+    """Where bytes gather: an arrival, a pile."""
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next bytes. OSError when the disk is full or broken."""
+        ...
 
 
-def _write(arrival: Arrival, gathered: list[bytes | memoryview]) -> None:
+class Writing:
+    """Bytes gather here, and a thread takes them to where they go in big steps, one step at a time."""
+
+    def __init__(self, sink: Sink, threads: Threads) -> None:
+        self._sink = sink
+        self._threads = threads
+        self._gathered: list[bytes | memoryview] = []
+        self._gathered_size = 0
+        self._step: asyncio.Future[None] | None = None
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes; wait when the thread is still busy with those before. OSError of an earlier step."""
+        self._gathered.append(data)
+        self._gathered_size += len(data)
+        if self._gathered_size >= _STEP:
+            gathered = await self.rest()
+            self._step = self._threads.do(write_all, self._sink, gathered)
+
+    async def rest(self) -> list[bytes | memoryview]:
+        """What no thread has taken yet, once the step under way is done. OSError of that step."""
+        gathered, self._gathered, self._gathered_size = self._gathered, [], 0
+        step, self._step = self._step, None
+        if step is not None:
+            await step
+        return gathered
+
+    async def abandon(self) -> None:
+        """Write nothing more."""
+        with contextlib.suppress(OSError):
+            await self.rest()
+
+
+def write_all(sink: Sink, gathered: list[bytes | memoryview]) -> None:
+    """Write pieces one after the other."""
     for data in gathered:
-        arrival.write(data)
+        sink.write(data)
 
 
 def _find_header(arrival: Arrival, limits: Limits) -> Header | None:

@@ -1,0 +1,98 @@
+"""Questions asked again and again, each time of another study: of the index, of its tables by hand, over HTTP."""
+
+from __future__ import annotations
+
+import dataclasses
+import http.client
+import random
+import re
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from bench.population import Study
+from bench.processes import Server
+from bench.questions import Asked, Question
+from dicomgate.dicom.matching import Query
+from dicomgate.dicomweb import parameters, query, resources
+from dicomgate.index.base import Index
+
+_MOST = 10_000
+_NEXT = re.compile(r'<([^>]*)>; *rel="?next"?')
+_SKIPPED = 3
+"""The first few warm caches up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median and the 95th percentile, in seconds."""
+
+    p50: float
+    p95: float
+
+    def __str__(self) -> str:
+        return f"{self.p50 * 1e3:.2f} / {self.p95 * 1e3:.2f}"
+
+
+@dataclass(slots=True)
+class Times:
+    """How long one question took."""
+
+    ours: Spread
+    bare: Spread
+    over_http: Spread = field(default_factory=lambda: Spread(0.0, 0.0))
+
+
+def spread(taken: Sequence[float]) -> Spread:
+    """Of many."""
+    ordered = sorted(taken)
+    return Spread(ordered[len(ordered) // 2], ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))])
+
+
+def _words(question: Question, every: Sequence[Study], samples: int) -> Iterator[Asked]:
+    dice = random.Random(question.name)
+    for _ in range(samples + _SKIPPED):
+        yield question.ask(dice.choice(every), dice, every)
+
+
+def ask_index(
+    index: Index, connection: sqlite3.Connection, question: Question, every: Sequence[Study], samples: int
+) -> Times:
+    """In this process, in turns with the SQL alone."""
+    ours, bare = [], []
+    wanted: Query | None = None
+    for asked in _words(question, every, samples):
+        wanted = wanted if question.is_walk and wanted else _query(asked.path)
+        before = time.perf_counter()
+        found = index.find(wanted)
+        ours.append(time.perf_counter() - before)
+        wanted = dataclasses.replace(wanted, after=found.next) if found.next else None
+        before = time.perf_counter()
+        connection.execute(asked.sql, asked.parameters).fetchall()
+        bare.append(time.perf_counter() - before)
+    return Times(spread(ours[_SKIPPED:]), spread(bare[_SKIPPED:]))
+
+
+def _query(path: str) -> Query:
+    place, _, text = path.partition("?")
+    return query.parse(resources.parse(place), parameters.parse(text), most=_MOST, default_limit=_MOST).query
+
+
+def ask_server(server: Server, question: Question, every: Sequence[Study], samples: int) -> Spread:
+    """Over HTTP, one connection kept open."""
+    taken = []
+    following = ""
+    with closing(http.client.HTTPConnection(server.host, server.port)) as connection:
+        for asked in _words(question, every, samples):
+            path = following if question.is_walk and following else server.root + asked.path
+            before = time.perf_counter()
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            taken.append(time.perf_counter() - before)
+            assert answer.status in (200, 204), f"{question.name}: {answer.status}"
+            link = _NEXT.search(answer.getheader("Link", ""))
+            following = link[1] if link else ""
+    return spread(taken[_SKIPPED:])

@@ -1,0 +1,95 @@
+"""Bulk data parts become pixel data: as they are where a transfer syntax holds them, else decoded (PS3.18 §10.5.2).
+
+Nothing is compressed again, and nothing decoded but what Table 10.5.2-1 has decoded: GIF and PNG, one frame or many.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import BinaryIO, Final
+
+from dicomgate.composition.collection import Collection, Part
+from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
+from dicomgate.dicom import codestreams, picture, syntaxes
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.outcomes import Reason
+from dicomgate.dicom.picture import Picture
+from dicomgate.dicom.source import FileSource, Source, SpanSource
+from dicomgate.dicomweb import media_types
+
+_NATIVE: Final = frozenset({syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE})
+"""Native pixels in either are the same bytes."""
+_RLE: Final = "image/dicom-rle"
+_RLE_SYNTAX: Final = "1.2.840.10008.1.2.5"
+_LOSSY: Final = "00282110"
+_DESCRIPTION: Final = ("00280002", "00280004", "00280010", "00280011", "00280100", "00280101", "00280102", "00280103")
+"""What must be said of any pixel data (PS3.3 Table C.7-11b)."""
+
+
+def read(
+    parts: Sequence[Part], collection: Collection, attributes: JSONDataset, workshop: Workshop, held: ExitStack
+) -> PixelData:
+    """Pixel data of the parts that a data set names for it; files opened for the moment are left with `held`.
+
+    Unfit, Malformed, TooLarge, UnsupportedMedia when it is none; Unavailable or OutOfSpace when it cannot be done now.
+    """
+    kinds = {(part.media_type, part.transfer_syntax) for part in parts}
+    if len(kinds) > 1:
+        raise Unfit(Reason.CANNOT_UNDERSTAND, "the frames of one value come as different media types")
+    ((media_type, named),) = kinds
+    sources = [collection.source(part) for part in parts]
+    if media_type in codestreams.TRANSFORMED:
+        return _decode(sources, media_type, workshop, held)
+    if media_type == media_types.OCTET_STREAM and (named or syntaxes.EXPLICIT_LITTLE) in _NATIVE:
+        return PixelData(transfer_syntax=syntaxes.EXPLICIT_LITTLE, native=Octets(tuple(sources)), derived={})
+    if media_type == _RLE or (media_type == media_types.OCTET_STREAM and named is not None):
+        return _as_sent(sources, named or _RLE_SYNTAX, attributes)
+    return _encapsulate(sources, media_type, named, attributes)
+
+
+def _as_sent(sources: Sequence[Source], named: str, attributes: JSONDataset) -> PixelData:
+    """Frames as a file has them, in the transfer syntax that was named; read only for what is not said of them."""
+    media_type = codestreams.find_media_type(named)
+    if media_type is not None and not all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION):
+        return _encapsulate(sources, media_type, named, attributes)
+    syntax = syntaxes.find(named)
+    if syntax is None or not syntax.is_encapsulated or syntax.is_deflated:
+        raise Unfit(Reason.SYNTAX_NOT_SUPPORTED, "no frames can be taken in the transfer syntax of the part")
+    return PixelData(transfer_syntax=named, frames=[Octets((source,)) for source in sources], derived={})
+
+
+def _encapsulate(sources: Sequence[Source], media_type: str, named: str | None, attributes: JSONDataset) -> PixelData:
+    """Compressed frames, each without the file format around it."""
+    pictures = [codestreams.read(source, media_type) for source in sources]
+    whole = functools.reduce(picture.joined, pictures)
+    if whole.is_video and len(pictures) > 1:
+        raise Unfit(Reason.CANNOT_UNDERSTAND, "a video comes in one part")
+    lossy = (attributes.get(_LOSSY, {}).get("Value") or [""])[0] == "01"
+    transfer_syntax = codestreams.choose_syntax(whole, named, is_lossy=lossy)
+    frames = [
+        Octets(tuple(SpanSource(source, span) for span in seen.spans))
+        for source, seen in zip(sources, pictures, strict=True)
+    ]
+    size = sum(frame.size for frame in frames)
+    derived = picture.derive(whole, transfer_syntax=transfer_syntax, size=size)
+    return PixelData(transfer_syntax=transfer_syntax, frames=frames, picture=whole, derived=derived)
+
+
+def _decode(sources: Sequence[Source], media_type: str, workshop: Workshop, held: ExitStack) -> PixelData:
+    """Pictures as native pixels."""
+    decoded = [_decode_one(source, media_type, workshop, held) for source in sources]
+    whole = functools.reduce(picture.joined, (seen for seen, _ in decoded))
+    native = Octets(tuple(FileSource(file.fileno()) for _, file in decoded))
+    derived = picture.derive(whole)
+    return PixelData(transfer_syntax=syntaxes.EXPLICIT_LITTLE, native=native, picture=whole, derived=derived)
+
+
+def _decode_one(source: Source, media_type: str, workshop: Workshop, held: ExitStack) -> tuple[Picture, BinaryIO]:
+    result = held.enter_context(workshop.scratch())
+    with workshop.scratch() as file:
+        for chunk in Octets((source,)).chunks():
+            file.write(chunk)
+        file.flush()
+        return workshop.decode(file, media_type, result), result
