@@ -76,11 +76,11 @@ def demote(changes: Changes, path: AttributePath, creator: str) -> None:
     changes.read_columns()
 
 
-def step(changes: Changes, seconds: float = SECONDS) -> Step | None:
+def step(changes: Changes) -> Step | None:
     """Do a little of what is to be done; None when nothing is. The transaction is the caller's."""
     changes.finish()
     connection = changes.connection
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SECONDS
     done: Step | None = None
     if (work := _find_work(connection)) is not None:
         done = _fill(connection, work, deadline)
