@@ -14,7 +14,7 @@ from test_header_encodings import datasets
 from test_header_hostile import SEEDS
 
 from dicomgate import errors
-from dicomgate.dicom import explicit, header, values
+from dicomgate.dicom import explicit, header, part10, values
 from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.inflate import InflatedSource
 from dicomgate.dicom.source import BytesSource
@@ -77,8 +77,8 @@ def test_file_meta_information_is_ours():
     assert found.meta["00020002"]["Value"] == ["1.2.840.10008.5.1.4.1.1.7"]
     assert found.meta["00020003"]["Value"] == [encoder.INSTANCE]
     assert found.meta["00020010"]["Value"] == [EXPLICIT]
-    assert found.meta["00020012"]["Value"] == [explicit.IMPLEMENTATION_UID]
-    assert found.meta["00020013"]["Value"] == [explicit.IMPLEMENTATION_NAME]
+    assert found.meta["00020012"]["Value"] == [part10.IMPLEMENTATION_UID]
+    assert found.meta["00020013"]["Value"] == [part10.IMPLEMENTATION_NAME]
     assert found.meta["00020001"]["InlineBinary"] == "AAE="
 
 

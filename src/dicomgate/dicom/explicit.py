@@ -6,32 +6,22 @@ the same values in the same order, sequences and items with undefined length, gr
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from dicomgate import errors
 from dicomgate.dicom import attributes as dictionary
-from dicomgate.dicom import bulk, encapsulation, forms, frames, syntaxes, values
+from dicomgate.dicom import bulk, encapsulation, encode, forms, frames, part10, syntaxes, values
 from dicomgate.dicom.forms import Encoding
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.inflate import InflatedSource
 from dicomgate.dicom.limits import DEFAULT
 from dicomgate.dicom.source import Source
 
-IMPLEMENTATION_UID = "2.25.1937386016555815360700978324152824658"
-IMPLEMENTATION_NAME = "DICOMGATE"
-
 _STEP = 1 << 20
-_BATCH = 64 << 10
 _WINDOW = 64 << 10
 _MARGIN = 16
-_LONGEST_SHORT = 65534
-_ITEM = b"\xfe\xff\x00\xe0\xff\xff\xff\xff"
-_ITEM_END = b"\xfe\xff\x0d\xe0\0\0\0\0"
-_SEQUENCE_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _SIZE = {"US": 2, "SS": 2, "UL": 4, "SL": 4, "FL": 4, "AT": 4, "FD": 8, "SV": 8, "UV": 8}
-_PADDED_WITH_NUL = frozenset({"UI", "OB", "UN", "OW", "OL", "OF", "OD", "OV"})
 _ALWAYS_OPEN = 1e12  # a clock that never runs out: the header was read within its time
 
 
@@ -42,67 +32,21 @@ def rewrite(source: Source, header: Header) -> Iterator[bytes]:
     """
     if isinstance(header.frames, frames.FragmentFrames):
         raise errors.NotAcceptable("compressed pixel data cannot be rewritten in Explicit VR Little Endian")
-    return _batched(_pieces(source, header))
-
-
-def _batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Small pieces joined, large ones as they come."""
-    batch = bytearray()
-    for piece in pieces:
-        if len(batch) + len(piece) > _STEP:
-            yield bytes(batch)
-            batch.clear()
-        batch += piece
-        if len(batch) >= _BATCH:
-            yield bytes(batch)
-            batch.clear()
-    if batch:
-        yield bytes(batch)
+    return encode.batched(_pieces(source, header))
 
 
 def _pieces(source: Source, header: Header) -> Iterator[bytes]:
-    yield _beginning(header)
+    yield part10.write_beginning(
+        sop_class=header.sop_class,
+        instance=header.target.instance if header.target else None,
+        transfer_syntax=syntaxes.EXPLICIT_LITTLE,
+    )
     if header.is_deflated:
         content: Source = InflatedSource(source, header.dataset_offset)
         span = range(content.size)
     else:
         content, span = source, range(header.dataset_offset, source.size)
     yield from _Rewriter(content, span, header).pieces()
-
-
-def _beginning(header: Header) -> bytes:
-    """Preamble and file meta information of our own, for it is we who wrote the file (PS3.10 §7.1)."""
-    elements = [(0x0001, "OB", b"\0\1")]
-    texts = (
-        (0x0002, "UI", header.sop_class or ""),
-        (0x0003, "UI", (header.target and header.target.instance) or ""),
-        (0x0010, "UI", syntaxes.EXPLICIT_LITTLE),
-        (0x0012, "UI", IMPLEMENTATION_UID),
-        (0x0013, "SH", IMPLEMENTATION_NAME),
-    )
-    elements += [(element, vr, text.encode("ascii")) for element, vr, text in texts if text]
-    group = b"".join(
-        _head(f"0002{element:04X}", vr, len(value) + len(value) % 2) + _padded(value, vr)
-        for element, vr, value in elements
-    )
-    return bytes(128) + b"DICM" + _head("00020000", "UL", 4) + struct.pack("<I", len(group)) + group
-
-
-def _head(tag: str, vr: str, length: int) -> bytes:
-    """Tag, VR and length; UN where the length does not fit the VR's own form (PS3.5 §6.2.2 note 5)."""
-    group, element = int(tag[:4], 16), int(tag[4:], 16)
-    if vr in forms.LONG_VRS or length > _LONGEST_SHORT:
-        name = vr if vr in forms.LONG_VRS else "UN"
-        return struct.pack("<HH2sHI", group, element, name.encode(), 0, length)
-    return struct.pack("<HH2sH", group, element, vr.encode(), length)
-
-
-def _padded(value: bytes, vr: str) -> bytes:
-    return value if len(value) % 2 == 0 else value + _pad(vr)
-
-
-def _pad(vr: str) -> bytes:
-    return b"\0" if vr in _PADDED_WITH_NUL else b" "
 
 
 @dataclass(slots=True, eq=False)
@@ -164,7 +108,7 @@ class _Rewriter:
         level = self._stack.pop()
         if not self._stack or level.is_silent:
             return b""
-        return _SEQUENCE_END if level.is_sequence else _ITEM_END
+        return encode.SEQUENCE_END if level.is_sequence else encode.ITEM_END
 
     def _item(self, level: _Level) -> bytes:
         """What stands between two items: the next one, a delimiter, or one too many."""
@@ -183,7 +127,7 @@ class _Rewriter:
                     is_silent=level.is_silent,
                 )
             )
-            return b"" if level.is_silent else _ITEM
+            return b"" if level.is_silent else encode.ITEM
         if special == forms.SEQUENCE_END and level.is_open:
             return self._close()
         return b""
@@ -206,7 +150,7 @@ class _Rewriter:
             vr = forms.choose(choice, length=length, is_signed=level.is_signed)
         opens = self._opens(level, form, vr, start, length)
         if opens is not None:
-            yield b"" if is_silent else _head(tag, "SQ", forms.UNDEFINED)
+            yield b"" if is_silent else encode.head(tag, "SQ", forms.UNDEFINED)
             is_open = length == forms.UNDEFINED
             end = level.end if is_open else stop
             self._stack.append(_Level(end, opens, is_sequence=True, is_open=is_open, is_silent=is_silent))
@@ -217,7 +161,7 @@ class _Rewriter:
         if length == forms.UNDEFINED:
             stop = self._fragments_end(level, start)
             if not is_silent:
-                yield _head(tag, vr, forms.UNDEFINED)
+                yield encode.head(tag, vr, forms.UNDEFINED)
                 yield from self._bytes(range(start, stop), 1)
             self._at = stop
             return
@@ -233,7 +177,7 @@ class _Rewriter:
         if length == forms.UNDEFINED:
             return forms.IMPLICIT_LITTLE if special == forms.UNKNOWN_KIND or (vr == "UN" and not special) else None
         is_hidden = special == forms.UNKNOWN_KIND and vr == "SQ" and self._header.opens_unknown
-        if is_hidden and self._source.read_at(start, 4) == _ITEM[:4]:
+        if is_hidden and self._source.read_at(start, 4) == encode.ITEM[:4]:
             return forms.IMPLICIT_LITTLE
         return None
 
@@ -256,10 +200,10 @@ class _Rewriter:
         if tag == "00280103":
             level.is_signed = self._source.read_at(span.start, 2).strip(b"\0") == b"\1"
         word = 1 if is_little or level.encoding.is_little else self._word(tag, vr)
-        yield _head(tag, vr, length + length % 2)
+        yield encode.head(tag, vr, length + length % 2)
         yield from self._bytes(span, word)
         if length % 2:
-            yield _pad(vr)
+            yield encode.pad(vr)
 
     def _word(self, tag: str, vr: str) -> int:
         if len(self._stack) == 1:

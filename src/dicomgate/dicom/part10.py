@@ -6,13 +6,17 @@ Files without preamble, without group length or with a wrong one, and without an
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 
 from dicomgate import errors
-from dicomgate.dicom import forms, syntaxes, values
+from dicomgate.dicom import encode, forms, syntaxes, values
 from dicomgate.dicom.forms import Encoding
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.source import Source, Truncated
+
+IMPLEMENTATION_UID = "2.25.1937386016555815360700978324152824658"
+IMPLEMENTATION_NAME = "DICOMGATE"
 
 PREAMBLE = 128
 MAGIC = b"DICM"
@@ -157,3 +161,21 @@ def _actual(said: str, syntax: syntaxes.Syntax | None, encoding: Encoding) -> st
     if not said or (syntax is not None and not syntax.is_encapsulated):
         return _PLAIN[encoding.name]
     return said
+
+
+def write_beginning(
+    *, sop_class: str | None, instance: str | None, transfer_syntax: str, further: JSONDataset | None = None
+) -> bytes:
+    """Preamble and file meta information of our own, for it is we who wrote the file (PS3.10 §7.1).
+
+    `further`: other elements of group 0002 to keep.
+    """
+    said = {"00020002": sop_class, "00020003": instance, "00020010": transfer_syntax, "00020012": IMPLEMENTATION_UID}
+    elements: JSONDataset = {
+        **(further or {}),
+        "00020001": {"vr": "OB", "InlineBinary": "AAE="},
+        **{tag: {"vr": "UI", "Value": [uid]} for tag, uid in said.items() if uid},
+        "00020013": {"vr": "SH", "Value": [IMPLEMENTATION_NAME]},
+    }
+    group = b"".join(encode.write_element(tag, elements[tag], "ascii") for tag in sorted(elements))
+    return bytes(128) + b"DICM" + encode.head("00020000", "UL", 4) + struct.pack("<I", len(group)) + group
