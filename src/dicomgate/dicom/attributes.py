@@ -24,6 +24,7 @@ _KEYWORD: dict[str, str] = {tag: entry[4] for tag, entry in _DICTIONARY.items() 
 """Items and delimiters, whose VR is "NONE", are no attributes."""
 _SINGLE = frozenset(tag for tag, entry in _DICTIONARY.items() if entry[1] == "1")
 _TAG: dict[str, str] = {keyword: tag for tag, keyword in _KEYWORD.items()}
+_TAG_IN_ANY_CASE: dict[str, str] = {keyword.lower(): tag for keyword, tag in _TAG.items()}
 _REPEATING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(mask.upper().replace("X", "[0-9A-F]")), entry[0][:2]) for mask, entry in RepeatersDictionary.items()
 )
@@ -85,14 +86,17 @@ def find_creator(tag: str) -> str | None:
     return f"{tag[:4]}00{tag[4:6]}" if is_private(tag) and tag[4:6] >= "10" else None
 
 
-def parse_path(text: str) -> AttributePath | None:
-    """Tags or keywords joined by dots, every one but the last a sequence; None when a part is not known (GEN-05)."""
+def parse_path(text: str, *, in_any_case: bool = False) -> AttributePath | None:
+    """Tags or keywords joined by dots, every one but the last a sequence; None when a part is not known (GEN-05).
+
+    `in_any_case`: keywords may be written in any case (V8).
+    """
     parts = text.split(".", DEEPEST + 1)
     if len(parts) > DEEPEST:
         return None
     path = []
     for part in parts:
-        tag = find_tag(part)
+        tag = find_tag(part) or (_TAG_IN_ANY_CASE.get(part.lower()) if in_any_case else None)
         if tag is None:
             return None
         path.append(tag)

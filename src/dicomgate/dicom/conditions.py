@@ -26,6 +26,8 @@ MATCHED_VRS = WILDCARD_VRS | RANGE_VRS | NUMBER_VRS | {"UI", "AS", "AT", attribu
 """Those of which a value can be asked for; of the others, bytes and sequences, only whether there is one."""
 MULTIPLE_VRS = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
 """Those that Multiple Value Matching is defined for (C.2.2.2.8)."""
+LISTED_VRS = frozenset({"CS", "AS", "AT", "IS", "US", "SS", "UL", "SL", "UV", "SV"})
+"""Those whose values hold neither comma nor backslash, so that a list of them cannot be taken for one value."""
 EMPTY = '""'
 LONGEST = 1024
 MOST_VALUES = 10_000
@@ -41,35 +43,34 @@ _TAG = re.compile(r"[0-9A-Fa-f]{8}")
 _WHOLE_VRS = NUMBER_VRS - {"DS", "FL", "FD"}
 
 
-def parse(vr: str, text: str, *, takes_list: bool = False, is_fuzzy: bool = False) -> Condition:
-    """What the text asks of an attribute of that VR.
+def parse(vr: str, text: str, *, is_fuzzy: bool = False) -> Condition:
+    """What the text asks of an attribute of that VR; `is_fuzzy`: words of person names are matched.
 
-    `takes_list`: several values may be given, of which any will do (AMB-19). `is_fuzzy`: words of person names are
-    matched. Malformed when the text is no value of the VR, TooLarge when it is longer or a longer list than anybody
-    needs.
+    Several values, apart by comma or backslash, are taken where no value can hold either; any of them will do (AMB-19).
+    Malformed when the text is no value of the VR, TooLarge when it is longer or a longer list than anybody needs.
     """
     text = text.strip(" ")
-    if text in ("", "*"):  # a `*` alone is the same as nothing (C.2.2.2.4)
+    if not text.strip("*"):  # a `*` alone is the same as nothing (C.2.2.2.4)
         return Universal()
     if len(text) > LONGEST and vr != "UI":
         raise errors.TooLarge(f"a value of {len(text)} characters, at most {LONGEST} are compared")
     if vr == "UI":
         return OneOf(tuple(uids.parse_uid(value) for value in _split(text, "\\,", MOST_VALUES)))
-    if takes_list:
+    if vr in LISTED_VRS:
         return _any_of([_parse_one(vr, value) for value in _split(text, "\\,", MOST_ALTERNATIVES)])
     if is_fuzzy and vr == "PN":
         return _parse_words(text)
     return _parse_one(vr, text)
 
 
-def parse_all(vr: str, text: str, *, separators: str = "\\", is_fuzzy: bool = False) -> tuple[Condition, ...]:
+def parse_all(vr: str, text: str, *, is_fuzzy: bool = False) -> tuple[Condition, ...]:
     """The conditions that must all hold when several values are given at once (Multiple Value Matching, C.2.2.2.8).
 
     The standard has no wildcards in them; here they mean what they mean elsewhere. Raises what `parse` does.
     """
     if len(text) > LONGEST:
         raise errors.TooLarge(f"a value of {len(text)} characters, at most {LONGEST} are compared")
-    values = _split(text, separators, MOST_ALTERNATIVES) if text.strip(" ") else [""]
+    values = _split(text, "\\," if vr in LISTED_VRS else "\\", MOST_ALTERNATIVES) if text.strip(" ") else [""]
     return tuple(dict.fromkeys(parse(vr, value, is_fuzzy=is_fuzzy) for value in values))
 
 
@@ -121,8 +122,10 @@ def _parse_one(vr: str, text: str) -> OneOf | Wildcard | Between:
     return OneOf((text,))
 
 
-def _parse_words(text: str) -> Fuzzy:
+def _parse_words(text: str) -> Fuzzy | Universal:
     words = person_names.wanted_words(text)
+    if not words and "*" in text:
+        return Universal()
     if not words:
         raise errors.Malformed(f"expected the words of a name, saw {len(text)} characters without a letter or digit")
     return Fuzzy(words)

@@ -19,8 +19,11 @@ Offers = tuple[Offer, ...]
 METADATA: Offers = (Offer(media_type=media_types.DICOM_JSON, is_multipart=False),)
 """Metadata, at every level."""
 
-SEARCH: Offers = METADATA
-"""What a search finds."""
+SEARCH: Offers = (
+    Offer(media_type=media_types.DICOM_JSON, is_multipart=False),
+    Offer(media_type=media_types.DICOM_XML, is_multipart=True),
+)
+"""What a search finds (QIDO-19)."""
 
 STORE_REPORT: Offers = (
     Offer(media_type=media_types.DICOM_JSON, is_multipart=False),

@@ -1,46 +1,30 @@
-"""QIDO-RS parameters -> Query: matching keys, wanted fields, paging (PS3.18 §8.3.4, §10.6.1.2)."""
+"""QIDO-RS parameters -> Query: matching keys, wanted fields, order, paging (PS3.18 §8.3.4, §10.6.1.2)."""
 
 from __future__ import annotations
 
-import functools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dicom import attributes, conditions
-from dicomgate.dicom.matching import AttributePath, Between, Condition, Match, Query, Universal
+from dicomgate.dicom import attributes, moments
+from dicomgate.dicom.matching import AttributePath, Order, Query
 from dicomgate.dicom.uids import Level
-from dicomgate.dicomweb import parameters, warning
+from dicomgate.dicomweb import cursors, parameters
+from dicomgate.dicomweb.keys import Keys, LeftOut, Manner
 from dicomgate.dicomweb.parameters import Pairs
 from dicomgate.dicomweb.resources import Resource
 
-NOT_SUPPORTED: Final = {
-    "fuzzymatching": warning.FUZZY_MATCHING,
-    "emptyvaluematching": warning.EMPTY_VALUE_MATCHING,
-    "multiplevaluematching": warning.MULTIPLE_VALUE_MATCHING,
-}
-"""Behaviours that may be asked for and are not performed; the warning is not optional (QIDO-08)."""
+MOST_ORDERS: Final = 8
 
-_UNKNOWN_PARAMETER: Final = "not a parameter or attribute that is known"
-_NOT_MATCHED: Final = "not matched by this resource"
+_TIMEZONE: Final = ("00080201",)
 _UNKNOWN_FIELD: Final = "not an attribute that is known"
 _BELOW: Final = "of a lower level than the answers"
-
 _HANDLED_ELSEWHERE: Final = frozenset({"accept"})
-_EMPTY_VALUE: Final = '""'
-_LISTS: Final = frozenset({("00080060",), ("00080061",)})  # Modality, Modalities in Study (AMB-19)
-_DATE_TIMES: Final[dict[AttributePath, AttributePath]] = {
-    ("00080020",): ("00080030",),  # Study
-    ("00080021",): ("00080031",),  # Series
-    ("00400244",): ("00400245",),  # Performed Procedure Step Start
-}
-
-_IN_ANY_CASE: Final = {
-    keyword.casefold(): keyword
-    for level in Level
-    for tag in (*attributes.RETURNED[level], *(tag for path in attributes.MATCHING_KEYS[level] for tag in path))
-    if (keyword := attributes.find_keyword(tag))
-}
+_MANNERS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_CONTROLS: Final = frozenset(
+    {*_HANDLED_ELSEWHERE, *_MANNERS, "limit", "offset", "includefield", "orderby", "cursor", "totalcount"}
+)
+_NOT_ORDERED: Final = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,63 +46,68 @@ def parse(
     """What a search of the resource asks. `most` answers are given at once, `default_limit` when none is named.
 
     Unknown parameters, and attributes that the resource does not match, are left out with a warning, or Malformed when
-    `strict` (GEN-03, V8). Malformed for a known parameter with a bad value, or one that comes twice (QIDO-05);
-    TooLarge for lists beyond any need.
+    `strict` (GEN-03, V8). Malformed for a known parameter with a bad value, or one that comes twice (QIDO-05), and for
+    a cursor of another question; TooLarge for lists beyond any need.
     """
     parameters.check(pairs)
-    reader = _Reader(resource, strict=strict, can_match_empty=_is_true(pairs, "emptyvaluematching"))
+    reader = _Reader(resource, strict=strict, left_out=LeftOut(strict=strict))
+    keys = Keys(resource, Manner(*(_is_true(pairs, name) for name in _MANNERS)), reader.left_out)
     for number, (name, value) in enumerate(pairs, 1):
         if name not in _CONTROLS:
-            reader.read_key(name, value, number)
+            reader.read_key(keys, name, value, number)
     for value in parameters.values(pairs, "includefield"):
         reader.read_fields(value)
+    for value in parameters.values(pairs, "orderby"):
+        reader.read_order(value)
+    matches = keys.matches([*reader.include, *(order.path for order in reader.order)])
     limit = _parse_count(pairs, "limit")
     query = Query(
         level=resource.level,
         scope=resource.target,
-        matches=reader.matches(),
-        include=tuple(dict.fromkeys(reader.include)),
+        matches=matches,
+        include=tuple(dict.fromkeys((*reader.include, *keys.include))),
         include_all=reader.include_all,
         limit=_least(default_limit if limit is None else limit, most),
         offset=_parse_count(pairs, "offset") or 0,
+        order=tuple(reader.order),
+        is_counted=_is_true(pairs, "totalcount"),
+        timezone=reader.timezone,
+        creators=keys.named_creators,
         relational=resource.is_relational,
     )
-    not_performed = [text for name, text in NOT_SUPPORTED.items() if _is_true(pairs, name)]
-    return Parsed(query, (*not_performed, *reader.warnings()))
+    return Parsed(_at_cursor(query, pairs), reader.left_out.warnings())
 
 
-_CONTROLS: Final = frozenset({*NOT_SUPPORTED, *_HANDLED_ELSEWHERE, "limit", "offset", "includefield"})
+def _at_cursor(query: Query, pairs: Pairs) -> Query:
+    text = parameters.find_single(pairs, "cursor")
+    return query if text is None else replace(query, after=cursors.parse_cursor(query, text))
 
 
 @dataclass(slots=True)
 class _Reader:
-    """Gathers keys and fields, and what had to be left out."""
+    """Reads parameters one by one."""
 
     resource: Resource
     strict: bool
-    can_match_empty: bool
+    left_out: LeftOut
     include: list[AttributePath] = field(default_factory=list)
     include_all: bool = False
-    _texts: dict[AttributePath, str] = field(default_factory=dict)
-    _conditions: dict[AttributePath, Condition] = field(default_factory=dict)
-    _left_out: dict[str, list[str]] = field(default_factory=dict)
+    order: list[Order] = field(default_factory=list)
+    timezone: str | None = None
+    _given: set[AttributePath] = field(default_factory=set)
 
-    def read_key(self, name: str, value: str, number: int) -> None:
+    def read_key(self, keys: Keys, name: str, value: str, number: int) -> None:
         """One matching key; without a value it is a wish to have the attribute (universal matching)."""
         path = self._find_path(name)
         if path is None:
-            self._leave_out(_UNKNOWN_PARAMETER, _printable(name, f"parameter {number}"))
+            self.left_out.add("not a parameter or attribute that is known", _printable(name, f"parameter {number}"))
             return
-        if path in self._texts:
+        if path in self._given:
             raise errors.Malformed(f"{attributes.format_path(path)}: expected once, came again")
-        self._texts[path] = value
-        if path in _matching_keys(self.resource):
-            self._conditions[path] = self._parse_condition(path, value)
-            if isinstance(self._conditions[path], Universal):
-                self.include.append(path)
-        elif value:
-            self._leave_out(_NOT_MATCHED, attributes.format_path(path))
-        else:
+        self._given.add(path)
+        if path == _TIMEZONE and value.strip():
+            self.timezone = _parse_zone(value)
+        elif keys.read(path, value):
             self._include(path)
 
     def read_fields(self, value: str) -> None:
@@ -131,40 +120,26 @@ class _Reader:
             elif path is not None:
                 self._include(path)
             elif text:
-                self._leave_out(_UNKNOWN_FIELD, _printable(text, f"field {position}"))
+                self.left_out.add(_UNKNOWN_FIELD, _printable(text, f"field {position}"))
 
-    def matches(self) -> tuple[Match, ...]:
-        """The conditions; of a date and a time that are both ranges, one continuous range (QIDO-07)."""
-        found = dict(self._conditions)
-        for date, time in _DATE_TIMES.items():
-            dates, times = found.get(date), found.get(time)
-            if isinstance(dates, Between) and isinstance(times, Between) and "-" in self._texts[time]:
-                found[date] = conditions.join_moments(time, dates, times)
-                del found[time]
-        return tuple(Match(path, condition) for path, condition in found.items())
-
-    def warnings(self) -> list[str]:
-        """One sentence for each reason for which something was left out."""
-        return [f"Ignored, {why}: {', '.join(names)}" for why, names in self._left_out.items()]
+    def read_order(self, value: str) -> None:
+        """One orderby: a comma list of attributes, a hyphen before those that descend. Malformed for any other."""
+        for name in value.split(","):
+            text = name.strip(" ")
+            path = self._find_path(text.removeprefix("-"))
+            if path is None or self._is_below(path) or attributes.vr(path[-1]) in _NOT_ORDERED:
+                raise errors.Malformed("parameter orderby: expected attributes of the answers that have an order")
+            if all(path != order.path for order in self.order):
+                self.order.append(Order(path, descending=text.startswith("-")))
+        if len(self.order) > MOST_ORDERS:
+            raise errors.Malformed(f"parameter orderby: expected at most {MOST_ORDERS} attributes")
 
     def _find_path(self, name: str) -> AttributePath | None:
-        path = attributes.parse_path(name)
-        if path is None and not self.strict:
-            parts = name.split(".", attributes.DEEPEST)
-            path = attributes.parse_path(".".join(_IN_ANY_CASE.get(part.casefold(), part) for part in parts))
-        return path
-
-    def _parse_condition(self, path: AttributePath, text: str) -> Condition:
-        if text == _EMPTY_VALUE and self.can_match_empty:
-            return Universal()  # it was said that this is not performed
-        try:
-            return conditions.parse(attributes.vr(path[-1]), text, takes_list=path in _LISTS)
-        except (errors.Malformed, errors.TooLarge) as fault:
-            raise type(fault)(f"{attributes.format_path(path)}: {fault.message}") from None
+        return attributes.parse_path(name, in_any_case=not self.strict)
 
     def _include(self, path: AttributePath) -> None:
         if self._is_below(path):
-            self._leave_out(_BELOW, attributes.format_path(path))
+            self.left_out.add(_BELOW, attributes.format_path(path))
         else:
             self.include.append(path)
 
@@ -173,28 +148,18 @@ class _Reader:
         is_returned = any(path[0] in attributes.RETURNED[upper] for upper in Level if upper <= level)
         return not is_returned and attributes.level(path[0]) > level
 
-    def _leave_out(self, why: str, name: str) -> None:
-        if self.strict:
-            raise errors.Malformed(f"{name}: {why}")
-        names = self._left_out.setdefault(why, [])
-        if name not in names:
-            names.append(name)
-
-
-def _matching_keys(resource: Resource) -> frozenset[AttributePath]:
-    fixed = 0 if resource.target is None else int(resource.target.level)
-    return _keys_between(fixed, resource.level)
-
-
-@functools.cache
-def _keys_between(fixed: int, lowest: Level) -> frozenset[AttributePath]:
-    """The attributes of the levels that the path does not fix, down to that of the answers (QIDO-04)."""
-    return frozenset(path for level in Level if fixed < level <= lowest for path in attributes.MATCHING_KEYS[level])
-
 
 def _printable(name: str, otherwise: str) -> str:
     """The name if it could be a keyword or tag, else only where it stood: it goes into a header (T15)."""
     return name if name.isascii() and name.replace(".", "").isalnum() and len(name) <= 64 else otherwise
+
+
+def _parse_zone(text: str) -> str:
+    """A plus sign that was not escaped has become a blank on its way here."""
+    try:
+        return moments.get_zone("+" + text[1:] if text.startswith(" ") else text)
+    except errors.Malformed as fault:
+        raise errors.Malformed(f"{attributes.format_path(_TIMEZONE)}: {fault.message}") from None
 
 
 def _is_true(pairs: Pairs, name: str) -> bool:

@@ -1,14 +1,9 @@
-"""What the Warning header says, in the standard's own words (PS3.18 §8.3.4, §8.10)."""
+"""What the Warning header says (PS3.18 §8.3.4.4, §8.10)."""
 
 from __future__ import annotations
 
-FUZZY_MATCHING = "The fuzzymatching parameter is not supported. Only literal matching has been performed."
-EMPTY_VALUE_MATCHING = "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed."
-MULTIPLE_VALUE_MATCHING = (
-    "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed."
-)
-
 LONGEST = 1000
+NOT_COUNTED = "The matches were not counted, it would take too long."
 
 
 def remaining_results(count: int) -> str:

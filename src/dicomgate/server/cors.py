@@ -15,7 +15,7 @@ ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS: Final = b"Authorization, Accept, Content-Type, Range, If-None-Match, Content-Security-Policy"
 EXPOSED_HEADERS: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Location, "
-    b"ETag, Location, Retry-After, Warning, WWW-Authenticate"
+    b"ETag, Link, Location, Retry-After, Warning, WWW-Authenticate, X-Total-Count"
 )
 MAX_AGE: Final = b"7200"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -12,6 +12,7 @@ from dicomgate.dicomweb import negotiation, parameters
 from dicomgate.origin import Origin
 from dicomgate.server.settings import Settings
 from dicomgate.server.urls import Addresses
+from dicomgate.server.walks import Walks
 
 _HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
 
@@ -23,6 +24,7 @@ class Door:
     origin: Origin
     settings: Settings
     addresses: Addresses
+    walks: Walks = field(default_factory=Walks)
 
 
 class Request:
@@ -73,6 +75,11 @@ class Request:
     def peer(self) -> str:
         """The address at the other end of the connection."""
         return self._scope["client"][0] if self._scope["client"] else ""
+
+    @property
+    def connection(self) -> tuple[str, int]:
+        """Address and port at the other end: the same for every request of one connection."""
+        return tuple(self._scope["client"]) if self._scope["client"] else ("", 0)
 
     @property
     def accept(self) -> str | None:

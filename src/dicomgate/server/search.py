@@ -1,83 +1,89 @@
-"""QIDO-RS: what is stored, as a page of matches (PS3.18 §10.6, §8.3.4)."""
+"""QIDO-RS: what is stored, as a page of matches, and how to go on (PS3.18 §10.6, §8.3.4)."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
+from urllib.parse import quote, urlencode
 
-import orjson
-
-from dicomgate.dicom.uids import Level, Target
-from dicomgate.dicomweb import media_types, negotiation, offers, query, resources, warning
+from dicomgate.dicom.matching import Query
+from dicomgate.dicomweb import cursors, matches, negotiation, offers, query, resources, warning
 from dicomgate.dicomweb.resources import Resource
-from dicomgate.origin import JSONDataset
+from dicomgate.origin import Found
 from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.requests import Request
+from dicomgate.server.walks import END, Walker
 
-_RETRIEVE_URL: Final = "00081190"
-_STUDY: Final = "0020000D"
-_SERIES: Final = "0020000E"
-_INSTANCE: Final = "00080018"
-_JSON: Final[Header] = field("content-type", media_types.DICOM_JSON)
+_LONGEST_LINK: Final = 8000
+"""Many clients take no longer header field."""
+_CALLER: Final = (b"authorization", b"forwarded", b"x-forwarded-for", b"user-agent")
+"""What tells callers from each other, beside their address."""
 
 
 def search(request: Request, resource: Resource) -> Answer:
     """One page of matches; 204 when there is none (QIDO-16)."""
-    negotiation.choose(request.wishes(), offers.SEARCH)
+    offer = negotiation.choose(request.wishes(), offers.SEARCH)
     settings = request.door.settings
     asked = query.parse(
         resource, request.pairs, strict=settings.strict, default_limit=settings.most, most=settings.most
     )
-    found = request.door.origin.search.search(asked.query)
-    texts = list(asked.warnings)
-    if found.remaining:
-        texts.append(warning.remaining_results(found.remaining))
-    headers = [caching.CHANGING, caching.VARY, *(_warning(request, text) for text in texts)]
-    datasets = iter(found.datasets)
-    first = next(datasets, None)
-    if first is None:
+    found = _find(request, asked.query)
+    page = list(found.datasets)
+    headers = [caching.CHANGING, caching.VARY]
+    headers += (_warning(request, text) for text in (*asked.warnings, *_shortfalls(asked.query, found)))
+    headers += _counted(found)
+    if not page:
         return Answer(status=204, headers=headers, size=0)
-    headers.append(_JSON)
-    return Answer(headers=headers, chunks=_write_array(itertools.chain([first], datasets), resource, request.root))
+    headers += _next(request, resource, asked.query, found)
+    content_type, chunks = matches.write(page, resource, request.root, offer)
+    return Answer(headers=[field("content-type", content_type), *headers], chunks=chunks)
+
+
+def _find(request: Request, asked: Query) -> Found:
+    """The page, from where the caller's page before it ended if that is known (see `walks`)."""
+    walks, walker = request.door.walks, _walker(request, asked)
+    place = walks.find(walker, asked.offset) if asked.offset and asked.limit else None
+    if place == END:
+        return Found(datasets=[], remaining=0)
+    actual = replace(asked, offset=0, after=place) if place else asked
+    found = request.door.origin.search.search(actual)
+    page = list(found.datasets)
+    if page and (found.next or found.remaining == 0):
+        walks.note(walker, asked.offset + len(page), found.next or END)
+    return replace(found, datasets=page)
+
+
+def _walker(request: Request, asked: Query) -> Walker:
+    digest = hashlib.blake2b(cursors.question(asked), digest_size=16)
+    for text in (asked.after, request.peer, *map(request.header, _CALLER)):
+        digest.update(b"\0" if text is None else b"\1" + text.encode() + b"\0")
+    return Walker(digest.digest(), request.connection)
 
 
 def _warning(request: Request, text: str) -> Header:
     return field("warning", warning.format_warning(request.root, text))
 
 
-def _write_array(datasets: Iterable[JSONDataset], resource: Resource, root: str) -> Iterator[bytes]:
-    start = b"["
-    for dataset in datasets:
-        yield start + orjson.dumps(_linked(dataset, resource, root))
-        start = b","
-    yield b"]"
+def _shortfalls(asked: Query, found: Found) -> Iterator[str]:
+    if found.remaining:
+        yield warning.remaining_results(found.remaining)
+    if asked.is_counted and found.total is None:
+        yield warning.NOT_COUNTED
 
 
-def _linked(dataset: JSONDataset, resource: Resource, root: str) -> JSONDataset:
-    """The match with the address to retrieve it, among the others in the order of tags (JSON-02)."""
-    target = _target(dataset, resource)
-    if target is None:
-        return dataset
-    link = {"vr": "UR", "Value": [resources.link(root, target)]}
-    return dict(sorted((*dataset.items(), (_RETRIEVE_URL, link))))
+def _counted(found: Found) -> Sequence[Header]:
+    return [] if found.total is None else [field("x-total-count", str(found.total))]
 
 
-def _target(dataset: JSONDataset, resource: Resource) -> Target | None:
-    """What was matched: the UIDs of the match, or those that the address fixes. None if one is missing."""
-    fixed, level = resource.target, resource.level
-    study = _uid(dataset, _STUDY) or (fixed.study if fixed else None)
-    if study is None or level is Level.STUDY:
-        return Target(study) if study else None
-    series = _uid(dataset, _SERIES) or (fixed.series if fixed else None)
-    instance = _uid(dataset, _INSTANCE) if level is Level.INSTANCE else None
-    is_whole = series and (instance or level is Level.SERIES)
-    return Target(study, series, instance) if is_whole else None
-
-
-def _uid(dataset: JSONDataset, tag: str) -> str | None:
-    element = dataset.get(tag)
-    values = element.get("Value") if element else None
-    return values[0] if values else None
+def _next(request: Request, resource: Resource, asked: Query, found: Found) -> Sequence[Header]:
+    """The address of the next page: the caller's own with the place where this one ended (RFC 8288)."""
+    if found.next is None:
+        return []
+    kept = [pair for pair in request.pairs if pair[0] not in ("offset", "cursor")]
+    pairs = [*kept, ("cursor", cursors.format_cursor(asked, found.next))]
+    address = f"{resources.format_resource(request.root, resource)}?{urlencode(pairs, quote_via=quote)}"
+    return [field("link", f'<{address}>; rel="next"')] if len(address) <= _LONGEST_LINK else []
