@@ -11,9 +11,20 @@ from hypothesis import strategies as st
 
 from dicomgate import errors
 from dicomgate.dicom import attributes
-from dicomgate.dicom.matching import AnyOf, Between, Match, MomentBetween, OneOf, Universal, Wildcard
+from dicomgate.dicom.matching import (
+    AnyOf,
+    Between,
+    Empty,
+    Fuzzy,
+    Match,
+    MomentBetween,
+    OneOf,
+    Order,
+    Universal,
+    Wildcard,
+)
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.dicomweb import parameters, query, resources
+from dicomgate.dicomweb import cursors, parameters, query, resources
 
 NAME, PATIENT_ID, DATE, TIME, STUDY = ("00100010",), ("00100020",), ("00080020",), ("00080030",), ("0020000D",)
 
@@ -173,6 +184,23 @@ def test_a_single_date_with_a_range_of_times_stays_two_conditions() -> None:
         "StudyDate=2020-01-01",
         "StudyDate=2020.0101",
         "StudyDate=%22%22",
+        "totalcount=1",
+        "orderby=",
+        "orderby=NoSuchKeyword",
+        "orderby=Modality",
+        "orderby=OtherPatientIDsSequence",
+        "orderby=StudyDate,,PatientName",
+        "orderby=--StudyDate",
+        "orderby=" + ",".join(f"0010{number:04X}" for number in (16, 32, 33, 34, 48, 50, 64, 4096, 16384)),
+        "cursor=",
+        "cursor=AAAA",
+        "cursor=%C3%BC",
+        "cursor=" + "A" * 5000,
+        "TimezoneOffsetFromUTC=UTC",
+        "TimezoneOffsetFromUTC=%2B1500",
+        "TimezoneOffsetFromUTC=%2B0100&00080201=%2B0100",
+        "PatientSize=tall",
+        "fuzzymatching=true&PatientName=%5E%5E",
         "StudyTime=25",
         "StudyTime=1",
         "StudyTime=10*",
@@ -190,7 +218,16 @@ def test_a_message_names_the_attribute_and_never_the_value() -> None:
     assert "Doe" not in caught.value.message
 
 
-@pytest.mark.parametrize("raw", ["PatientName=" + "x" * 1025, "StudyInstanceUID=" + "1," * 10_001])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "PatientName=" + "x" * 1025,
+        "StudyInstanceUID=" + "1," * 10_001,
+        "ModalitiesInStudy=" + "CT," * 101,
+        "multiplevaluematching=true&ModalitiesInStudy=" + "CT," * 101,
+        "&".join(f"PatientSpeciesCodeSequence.{number:08X}=1" for number in range(0x00090010, 0x00090076)),
+    ],
+)
 def test_values_and_lists_are_bounded_T17(raw: str) -> None:
     with pytest.raises(errors.TooLarge):
         ask("/studies", raw)
@@ -202,17 +239,131 @@ def test_nul_and_surrogates_are_malformed_T17() -> None:
             query.parse(resources.parse("/studies"), [("PatientID", text)])
 
 
-def test_what_is_not_performed_is_said_in_the_standards_words_QIDO08() -> None:
-    raw = "fuzzymatching=true&emptyvaluematching=true&multiplevaluematching=true&PatientID=%22%22&StudyDate=%22%22"
-    parsed = ask("/studies", raw, strict=True)
-    assert parsed.warnings == (
-        "The fuzzymatching parameter is not supported. Only literal matching has been performed.",
-        "The emptyvaluematching parameter is not supported. Empty Value Matching has not been performed.",
-        "The multiplevaluematching parameter is not supported. Multiple Value Matching has not been performed.",
-    )
-    assert [match.condition for match in parsed.query.matches] == [Universal(), Universal()]
-    assert ask("/studies", "fuzzymatching=false").warnings == ()
+def test_fuzzy_matching_asks_for_words_of_names_QIDO_08() -> None:
+    asked = conditions_of("/studies", "fuzzymatching=true&PatientName=M%C3%BCller%5EJ%C3%B6rg&PatientID=M%C3%BC")
+    assert asked == {NAME: Fuzzy(("muller", "jorg")), PATIENT_ID: OneOf(("M\u00fc",))}
+    assert conditions_of("/studies", "fuzzymatching=true&PatientName=*do*%20j?hn*") == {NAME: Fuzzy(("*do", "j?hn"))}
+    assert conditions_of("/studies", "fuzzymatching=true&PatientName=*%5E*") == {NAME: Universal()}
+    assert conditions_of("/studies", "fuzzymatching=false&PatientName=Doe") == {NAME: OneOf(("Doe",))}
+
+
+def test_empty_value_matching_QIDO_09() -> None:
+    empty = "PatientID=%22%22&StudyDate=%22%22"
+    assert conditions_of("/studies", f"emptyvaluematching=true&{empty}") == {PATIENT_ID: Empty(), DATE: Empty()}
+    nested = "RequestAttributesSequence.ScheduledProcedureStepID=%22%22&RequestAttributesSequence=%22%22"
+    assert set(conditions_of("/series", f"emptyvaluematching=true&{nested}").values()) == {Empty()}
+    assert conditions_of("/instances", "emptyvaluematching=true&PixelData=%22%22") == {("7FE00010",): Empty()}
     assert conditions_of("/studies", "PatientID=%22%22") == {PATIENT_ID: OneOf(('""',))}
+
+
+def test_multiple_value_matching_wants_each_value_QIDO_09() -> None:
+    modalities = ("00080061",)
+    both = (Match(modalities, OneOf(("CT",))), Match(modalities, OneOf(("PT",))))
+    for separator in ("%5C", ","):
+        raw = f"multiplevaluematching=true&ModalitiesInStudy=CT{separator}PT"
+        assert ask("/studies", raw).query.matches == both
+        assert conditions_of("/studies", raw.replace("true", "false")) == {modalities: OneOf(("CT", "PT"))}
+    others = ask("/instances", "multiplevaluematching=true&OtherPatientNames=Doe%5CRoe,%20Jane&PatientID=A%5CB").query
+    assert [match.condition for match in others.matches] == [OneOf(("Doe",)), OneOf(("Roe, Jane",)), OneOf(("A\\B",))]
+    fuzzy = ask("/studies", "multiplevaluematching=true&fuzzymatching=true&OtherPatientNames=doe%5Croe").query
+    assert [match.condition for match in fuzzy.matches] == [Fuzzy(("doe",)), Fuzzy(("roe",))]
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "key", "condition"),
+    [
+        ("/studies", "PatientComments=x*", ("00104000",), Wildcard("x*")),
+        ("/studies", "PatientSize=1.80", ("00101020",), OneOf(("1.80",))),
+        ("/series", "Manufacturer=ACME", ("00080070",), OneOf(("ACME",))),
+        ("/instances", "Rows=0512", ("00280010",), OneOf(("512",))),
+        ("/instances", "ImageType=ORIGINAL,DERIVED", ("00080008",), OneOf(("ORIGINAL", "DERIVED"))),
+        ("/instances", "InstanceNumber=1,2", ("00200013",), OneOf(("1", "2"))),
+        ("/instances", "FrameIncrementPointer=0018106a", ("00280009",), OneOf(("0018106A",))),
+        ("/instances", "AcquisitionDateTime=2020-2021", ("0008002A",), Between("2020", "2021")),
+        ("/instances", "00091001=x", ("00091001",), OneOf(("x",))),
+        ("/instances", "60003000.PatientID=x", (), None),
+        (
+            "/instances",
+            "ContentSequence.ConceptNameCodeSequence.CodeValue=121071",
+            ("0040A730", "0040A043", "00080100"),
+            OneOf(("121071",)),
+        ),
+    ],
+)
+def test_any_attribute_is_matched_where_its_level_may_be_and_returned_QIDO_04_QIDO_15(
+    path: str, raw: str, key: tuple[str, ...], condition: object
+) -> None:
+    parsed = ask(path, raw)
+    if not key:
+        assert parsed.warnings
+        return
+    assert parsed.query.matches == (Match(key, condition),)  # type: ignore[arg-type]
+    returned = any(key[0] in attributes.RETURNED[level] for level in Level if level <= parsed.query.level)
+    assert parsed.query.include == (() if returned else (key,))
+
+
+def test_a_private_creator_names_the_block_QIDO_05() -> None:
+    parsed = ask("/instances", "00090010=ACME%201&00091001=x&includefield=00091002", strict=True)
+    assert parsed.query.creators == ((("00090010",), "ACME 1"),)
+    assert parsed.query.matches == (Match(("00091001",), OneOf(("x",))),)
+    assert parsed.query.include == (("00091002",), ("00091001",))
+    nested = ask("/instances", "00091004.00090011=ACME&00091004.00091101=x", strict=True).query
+    assert nested.creators == ((("00091004", "00090011"), "ACME"),)
+    alone = ask("/instances", "00090010=ACME", strict=True).query
+    assert alone.matches == (Match(("00090010",), OneOf(("ACME",))),)
+    wanted = ask("/instances", "00090010=ACME&includefield=00091002").query
+    assert wanted.matches == ()
+    assert wanted.creators == ((("00090010",), "ACME"),)
+
+
+def test_order() -> None:
+    parsed = ask("/series", "orderby=-StudyDate,patientname&orderby=00200011,RequestAttributesSequence.00400009")
+    assert parsed.query.order == (
+        Order(DATE, descending=True),
+        Order(NAME),
+        Order(("00200011",)),
+        Order(("00400275", "00400009")),
+    )
+    assert ask("/studies", "orderby=StudyDate,-StudyDate").query.order == (Order(DATE),)
+
+
+def test_a_cursor_belongs_to_its_question() -> None:
+    first = ask("/studies", "PatientName=Doe*&limit=5").query
+    cursor = cursors.format_cursor(first, "2020|17 ü")
+    assert cursor.isascii()
+    assert (
+        ask("/studies", f"PatientName=Doe*&limit=7&offset=2&cursor={cursor}&includefield=all").query.after
+        == "2020|17 ü"
+    )
+    for raw in ("PatientName=Do*", "", "PatientName=Doe*&orderby=StudyDate", "PatientName=Doe*&PatientID=1"):
+        with pytest.raises(errors.Malformed):
+            ask("/studies", f"{raw}&cursor={cursor}")
+    with pytest.raises(errors.Malformed):
+        ask("/series", f"PatientName=Doe*&cursor={cursor}")
+
+
+@given(st.text(min_size=1, max_size=40), st.text("abcdefgABC-_=0+/%ü", max_size=30))
+def test_cursors_are_read_back_and_forged_ones_are_malformed(place: str, forged: str) -> None:
+    asked = ask("/studies", "PatientName=Doe*").query
+    if place.isprintable():
+        assert cursors.parse_cursor(asked, cursors.format_cursor(asked, place)) == place
+    with pytest.raises(errors.Malformed):
+        cursors.parse_cursor(asked, forged)
+
+
+def test_the_zone_of_the_dates_QIDO_07() -> None:
+    for raw in ("00080201=%2B0100", "TimezoneOffsetFromUTC=+0100"):
+        parsed = ask("/studies", f"{raw}&StudyDate=20200101").query
+        assert parsed.timezone == "+0100"
+        assert [match.path for match in parsed.matches] == [DATE]
+    assert ask("/studies", "TimezoneOffsetFromUTC=-0330").query.timezone == "-0330"
+    wanted = ask("/studies", "TimezoneOffsetFromUTC=").query
+    assert (wanted.timezone, wanted.include) == (None, (("00080201",),))
+
+
+def test_total_count() -> None:
+    assert ask("/studies", "totalcount=true").query.is_counted
+    assert not ask("/studies", "totalcount=false").query.is_counted
 
 
 @pytest.mark.parametrize(
@@ -226,7 +377,13 @@ def test_what_is_not_performed_is_said_in_the_standards_words_QIDO08() -> None:
         ),
         ("/studies", "Doe%5EJohn=1", "Ignored, not a parameter or attribute that is known: parameter 1"),
         ("/studies", "Modality=CT", "Ignored, not matched by this resource: Modality"),
-        ("/studies", "PatientComments=x", "Ignored, not matched by this resource: PatientComments"),
+        ("/studies/1.2/series", "PatientComments=x", "Ignored, not matched by this resource: PatientComments"),
+        ("/series", "00091001=x", "Ignored, not matched by this resource: 00091001"),
+        ("/instances", "PixelData=x", "Ignored, not matched by this resource: PixelData"),
+        ("/instances", "ContentSequence=x", "Ignored, not matched by this resource: ContentSequence"),
+        ("/studies", "SpecificCharacterSet=x", "Ignored, not matched by this resource: SpecificCharacterSet"),
+        ("/studies", "00080429=5", "Ignored, not matched by this resource: MaximumNumberOfRecords"),  # QIDO-20
+        ("/instances", "0008041C=x", "Ignored, not matched by this resource: PriorRecordKey"),
         (
             "/studies/1.2/series",
             "PatientName=x&00080020=2",

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import pydicom
 import pytest
-from standard_service import Service, found, path_of
+from pydicom.dataset import Dataset
+from standard_service import EXPLICIT, Service, found, parts_of, path_of
 
+from dicomgate.dicom import attributes
 from dicomgate.dicom.uids import Target
+from dicomgate.dicomweb import cursors, resources
+from dicomgate.dicomweb import query as query_parser
 from dicomgate.testing import instances
 
 PATIENT = "SEARCHED-1"
@@ -35,20 +44,20 @@ def ask(service: Service, path: str, **parameters: str) -> list[dict]:
     return found(reply)
 
 
-def test_no_match_is_204_QIDO_16(service: Service) -> None:
+def test_row_1_no_match_is_204_QIDO_16_AMB_09(service: Service) -> None:
     reply = service.studies("/studies?PatientID=NOBODY", "application/dicom+json")
     assert (reply.status, reply.body) == (204, b"")
     assert "content-type" not in reply.headers
 
 
-def test_page_says_how_many_remain_QIDO_16_GEN_15(service: Service, three) -> None:
+def test_row_2_page_says_how_many_remain_QIDO_16_GEN_15_AMB_05_AMB_06(service: Service, three) -> None:
     reply = service.studies(f"/studies?PatientID={PATIENT}&limit=1")
     assert len(found(reply)) == 1
     expected = f"299 {service.root}: There are 2 additional results that can be requested"
     assert reply.headers["warning"] == expected
 
 
-def test_past_the_end_is_204_QIDO_16(service: Service, three) -> None:
+def test_row_3_past_the_end_is_204_QIDO_16(service: Service, three) -> None:
     assert ask(service, "/studies", offset="3") == []
     assert ask(service, "/studies", limit="0") == []
 
@@ -59,27 +68,30 @@ def test_pages_are_the_whole_in_a_stable_order_QIDO_17(service: Service, three) 
 
 
 @pytest.mark.parametrize("query", ["limit=-1", "limit=x", "offset=1.5", "fuzzymatching=maybe", "limit=1&limit=2"])
-def test_bad_values_are_400_GEN_03(service: Service, query: str) -> None:
+def test_row_4_bad_values_are_400_GEN_03(service: Service, query: str) -> None:
     assert service.studies(f"/studies?{query}").status == 400
 
 
-def test_unknown_keys_are_ignored_with_a_warning_GEN_03_V8(service: Service, strict: Service, three) -> None:
+def test_row_5_unknown_keys_are_ignored_with_a_warning_GEN_03_V8(service: Service, strict: Service, three) -> None:
     reply = service.studies(f"/studies?PatientID={PATIENT}&NoSuchKeyword=1")
     assert len(found(reply)) == 3
     assert reply.headers["warning"].startswith(f"299 {service.root}: ")
     assert strict.studies("/studies?NoSuchKeyword=1", "*/*").status == 400
 
 
-def test_fuzzy_matching_is_warned_of_QIDO_08(service: Service, three) -> None:
-    reply = service.studies(f"/studies?PatientID={PATIENT}&fuzzymatching=true")
-    assert "The fuzzymatching parameter is not supported. Only literal matching has been performed." in str(reply.all)
+def test_fuzzy_matching_finds_words_of_names_QIDO_08(service: Service, three) -> None:
+    for name in ("ed search", "SE", "*arch", "%C3%89d%20se"):
+        assert len(ask(service, "/studies", PatientName=name, fuzzymatching="true")) == 3, name
+    assert ask(service, "/studies", PatientName="ed%20nobody", fuzzymatching="true") == []
+    assert ask(service, "/studies", PatientName="ed%20search", fuzzymatching="false") == []
+    assert "warning" not in service.studies(f"/studies?PatientID={PATIENT}&fuzzymatching=true").headers
 
 
-def test_key_twice_is_400_QIDO_05(service: Service) -> None:
+def test_row_6_key_twice_is_400_QIDO_05(service: Service) -> None:
     assert service.studies("/studies?PatientName=a&PatientName=b").status == 400
 
 
-def test_list_of_uids_QIDO_05(service: Service, three) -> None:
+def test_row_7_list_of_uids_QIDO_05(service: Service, three) -> None:
     for separator in (",", "%5C"):
         wanted = separator.join(target.study for target in three[:2])
         assert len(ask(service, "/studies", StudyInstanceUID=wanted)) == 2
@@ -128,7 +140,7 @@ def test_retrieve_url_is_absolute_and_resolves_V10_V12(service: Service, three) 
         assert service.get(row["00081190"]["Value"][0], "*/*").status == 200
 
 
-def test_date_and_time_are_one_range_QIDO_07(service: Service, three) -> None:
+def test_row_8_date_and_time_are_one_range_QIDO_07(service: Service, three) -> None:
     rows = ask(service, "/studies", StudyDate="20200101-20200102", StudyTime="1000-0940")
     assert [row["0020000D"]["Value"][0] for row in rows] == [three[1].study]
 
@@ -145,13 +157,30 @@ def test_what_cannot_be_decoded_is_400_T17(service: Service, query: str) -> None
     assert service.studies(f"/studies?{query}").status == 400
 
 
-def test_field_of_a_lower_level_is_left_out_QIDO_10(service: Service, three) -> None:
+def test_row_10_field_of_a_lower_level_is_left_out_QIDO_10(service: Service, three) -> None:
     assert all("00080060" not in row for row in ask(service, "/studies", includefield="00080060"))
 
 
-def test_xml_and_pictures_are_406(service: Service) -> None:
+def test_row_12_pictures_are_406_MT_04(service: Service) -> None:
     for accept in ("image/png", "text/html"):
         assert service.studies("/studies", accept).status == 406
+
+
+def test_row_13_no_accept_is_406_where_the_door_is_strict_GEN_07(service: Service, strict: Service) -> None:
+    assert strict.studies("/studies").status == 406
+    assert service.studies("/studies?PatientID=NOBODY").status == 204
+
+
+def test_row_11_xml_has_one_part_for_each_match_QIDO_19(service: Service, three) -> None:
+    accept = 'multipart/related; type="application/dicom+xml"'
+    reply = service.studies(f"/studies?PatientID={PATIENT}&limit=2", accept)
+    assert reply.status == 200
+    parts = parts_of(reply)
+    assert [part["Content-Type"] for part in parts] == ["application/dicom+xml"] * 2
+    written = [re.search(rb'keyword="StudyInstanceUID"><Value number="1">([0-9.]+)<', part.body) for part in parts]
+    rows = ask(service, "/studies", limit="2")
+    assert [found[1].decode() for found in written if found] == [row["0020000D"]["Value"][0] for row in rows]
+    assert "There are 1 additional results" in reply.headers["warning"]
 
 
 def test_what_the_viewers_ask_is_answered_CLI_07(service: Service, three) -> None:
@@ -169,3 +198,241 @@ def test_large_answer_is_whole_V7(service: Service) -> None:
         service.store(*(instances.make(target) for target in many[start : start + 100]))
     rows = found(service.studies(f"/studies/{study}/instances"))
     assert {row["00080018"]["Value"][0] for row in rows} == {target.instance for target in many}
+
+
+# One series with everything that a key may ask for.
+
+EVERYTHING = {
+    "PatientID": "EVERY-1",
+    "PatientName": "Every^Thing=\u5c71\u7530^\u592a\u90ce=\u3084\u307e\u3060^\u305f\u308d\u3046",
+    "StudyDate": "20210203",
+    "StudyTime": "040506.700000",
+    "AccessionNumber": "ACC-7",
+    "StudyDescription": "Head 100%",
+    "Modality": "MR",
+    "SeriesNumber": 42,
+    "SeriesDescription": "T1_TSE",
+    "SeriesDate": "20210203",
+    "SeriesTime": "0410",
+    "BodyPartExamined": "HEAD",
+    "PerformedProcedureStepStartDate": "20210203",
+    "PerformedProcedureStepStartTime": "0405",
+    "InstanceNumber": 7,
+    "ImageType": ["ORIGINAL", "PRIMARY", "M"],
+    "SliceThickness": "1.50",
+    "StationName": "MR-STATION",
+    "AcquisitionDateTime": "20210203040506+0100",
+    "OtherPatientNames": ["Other^One", "Else^Two"],
+    "PatientComments": "comes by bicycle",
+}
+
+
+@pytest.fixture(scope="module")
+def everything(service: Service) -> Target:
+    """An instance with nested and private attributes, and beside it others that differ in all of them."""
+    target = instances.new_target()
+    steps = [_step("S-1", "R-1"), _step("S-2", "")]
+    content = instances.make(target, attributes={**EVERYTHING, "RequestAttributesSequence": steps})
+    service.store(_with_private(content, "ACME", "ours"))
+    other = {"PatientID": "EVERY-2", "PatientName": "Someone^Else", "InstanceNumber": 8, "SeriesNumber": 43}
+    beside = {**other, "Modality": "CT", "StudyDate": "", "StudyTime": "", "AccessionNumber": "", "StudyID": "other"}
+    service.store(_with_private(instances.make(attributes={**beside, "PatientSex": "M"}), "OTHER", "ours"))
+    return target
+
+
+def _step(scheduled: str, requested: str) -> Dataset:
+    step = Dataset()
+    step.ScheduledProcedureStepID, step.RequestedProcedureID = scheduled, requested
+    return step
+
+
+def _with_private(content: bytes, creator: str, text: str) -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(content))
+    dataset.private_block(0x0009, "FILLER", create=True).add_new(0x01, "LO", "filled")
+    dataset.private_block(0x0009, creator, create=True).add_new(0x01, "LO", text)
+    return instances.write(dataset, EXPLICIT)
+
+
+def uids_of(service: Service, path: str, query: str) -> list[str]:
+    reply = service.studies(f"{path}?{query}")
+    tag = {"/studies": "0020000D", "/series": "0020000E"}.get(path, "00080018")
+    return [] if reply.status == 204 else [row[tag]["Value"][0] for row in found(reply)]
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        *(("/studies", f"{name}={EVERYTHING[name]}") for name in ("StudyDate", "StudyTime", "AccessionNumber")),
+        ("/studies", "PatientID=EVERY-1"),
+        ("/studies", "ModalitiesInStudy=MR&PatientID=EVERY*"),
+        ("/studies", "PatientSex=F&PatientID=EVERY*"),
+        ("/studies", "StudyDescription=Head%20100%25"),
+        ("/studies", "PatientName=every%5Ething"),
+        ("/studies", "PatientName=%E5%B1%B1%E7%94%B0*"),
+        ("/studies", "PatientName=*%E3%81%9F%E3%82%8D%E3%81%86"),
+        ("/studies", "StudyDate=20210203-&StudyTime=0405-&PatientID=EVERY*"),
+        ("/studies", "PatientComments=*bicycle&PatientID=EVERY*"),
+        ("/studies", "OtherPatientNames=else%5E*&PatientID=EVERY*"),
+        ("/series", "Modality=MR&PatientID=EVERY*"),
+        ("/series", "SeriesNumber=042&PatientID=EVERY*"),
+        ("/series", "SeriesDescription=T1%5FTSE&PatientID=EVERY*"),
+        ("/series", "PerformedProcedureStepStartDate=20210203&PerformedProcedureStepStartTime=04"),
+        ("/series", "RequestAttributesSequence.ScheduledProcedureStepID=S-1&PatientID=EVERY*"),
+        ("/series", "StationName=MR-*&PatientID=EVERY*"),
+        ("/instances", "InstanceNumber=7&PatientID=EVERY*"),
+        ("/instances", "SOPClassUID=1.2.840.10008.5.1.4.1.1.7&PatientID=EVERY-1"),
+        ("/instances", "ImageType=PRIMARY&PatientID=EVERY*"),
+        ("/instances", "SliceThickness=1.5&PatientID=EVERY*"),
+        ("/instances", "AcquisitionDateTime=20210203030506%2B0000&PatientID=EVERY*"),
+        ("/instances", "00090010=ACME&00091001=ours&PatientID=EVERY*"),
+    ],
+)
+def test_every_required_key_and_any_other_is_matched_QIDO_03_QIDO_06(
+    service: Service, everything: Target, path: str, query: str
+) -> None:
+    expected = {"/studies": everything.study, "/series": everything.series}.get(path, everything.instance)
+    assert uids_of(service, path, query) == [expected]
+
+
+def test_every_parameter_of_the_standard_is_taken_QIDO_02(service: Service, everything: Target) -> None:
+    query = (
+        "PatientID=EVERY-1&fuzzymatching=true&includefield=PatientComments&limit=5&offset=0"
+        "&emptyvaluematching=true&multiplevaluematching=true"
+    )
+    assert "warning" not in service.studies(f"/studies?{query}").headers
+
+
+def test_row_9_nested_keys_match_within_one_item_QIDO_06(service: Service, everything: Target) -> None:
+    nested = "PatientID=EVERY*&RequestAttributesSequence.ScheduledProcedureStepID={}&00400275.RequestedProcedureID={}"
+    assert uids_of(service, "/series", nested.format("S-1", "R-1")) == [everything.series]
+    assert uids_of(service, "/series", nested.format("S-2", "R-1")) == []
+
+
+def test_empty_value_matching_QIDO_09(service: Service, everything: Target) -> None:
+    empty = "emptyvaluematching=true&PatientID=EVERY*"
+    assert everything.study not in uids_of(service, "/studies", f"{empty}&StudyDate=%22%22")
+    assert len(uids_of(service, "/studies", f"{empty}&StudyDate=%22%22")) == 1
+    assert len(uids_of(service, "/studies", f"{empty}&AccessionNumber=%22%22")) == 1
+    item = f"{empty}&RequestAttributesSequence.RequestedProcedureID=%22%22"
+    assert len(uids_of(service, "/series", item)) == 2
+    assert uids_of(service, "/series", f"{item}&RequestAttributesSequence.ScheduledProcedureStepID=S-1") == []
+    assert service.studies("/studies?emptyvaluematching=maybe").status == 400
+
+
+def test_multiple_value_matching_QIDO_09_AMB_19(service: Service, three) -> None:
+    for separator in (",", "%5C"):
+        both = f"CT{separator}MR"
+        assert len(ask(service, "/studies", ModalitiesInStudy=both)) == 3
+        (row,) = ask(service, "/studies", ModalitiesInStudy=both, multiplevaluematching="true")
+        assert row["0020000D"]["Value"] == [three[0].study]
+    assert service.studies("/studies?multiplevaluematching=1").status == 400
+
+
+def test_the_zone_of_the_question_QIDO_07(service: Service) -> None:
+    target = instances.new_target()
+    stored = {"PatientID": "ZONED", "StudyDate": "20200101", "StudyTime": "2330", "TimezoneOffsetFromUTC": "-0500"}
+    service.store(instances.make(target, attributes=stored))
+    asked = "PatientID=ZONED&StudyDate=20200102&StudyTime=0400-0500"
+    assert uids_of(service, "/studies", f"{asked}&TimezoneOffsetFromUTC=%2B0000") == [target.study]
+    assert uids_of(service, "/studies", asked) == []
+    assert service.studies("/studies?TimezoneOffsetFromUTC=noon").status == 400
+
+
+def test_matched_and_wanted_attributes_are_returned_QIDO_10_QIDO_15(service: Service, everything: Target) -> None:
+    query = "PatientID=EVERY-1&StationName=MR*&includefield=PatientComments&includefield=00180015,PatientWeight"
+    (row,) = found(service.studies(f"/series?{query}"))
+    assert row["00081010"]["Value"] == ["MR-STATION"]
+    assert row["00104000"]["Value"] == ["comes by bicycle"]
+    assert row["00180015"]["Value"] == ["HEAD"]
+    (instance,) = found(service.studies("/instances?PatientID=EVERY-1&00090010=ACME&includefield=00091001"))
+    private = [element["Value"] for tag, element in instance.items() if tag.startswith("0009")]
+    assert ["ours"] in private
+    assert ["ACME"] in private
+    assert ["filled"] not in private
+
+
+def test_all_fields_of_the_level_QIDO_11(service: Service, everything: Target) -> None:
+    (study,) = found(service.studies("/studies?PatientID=EVERY-1&includefield=all"))
+    assert study["00104000"]["Value"] == ["comes by bicycle"]
+    assert "00080060" not in study
+    (instance,) = found(service.studies("/instances?PatientID=EVERY-1&includefield=all"))
+    assert instance["00080008"]["Value"] == ["ORIGINAL", "PRIMARY", "M"]
+
+
+def test_what_each_level_always_returns_QIDO_12_QIDO_13_QIDO_14(service: Service, everything: Target) -> None:
+    ((study,), (series,), (instance,)) = (
+        found(service.studies(f"/{level}?PatientID=EVERY-1")) for level in ("studies", "series", "instances")
+    )
+    for row, keywords in (
+        (study, "StudyDate StudyTime AccessionNumber ModalitiesInStudy ReferringPhysicianName PatientName PatientID"),
+        (study, "PatientBirthDate PatientSex StudyID NumberOfStudyRelatedSeries NumberOfStudyRelatedInstances"),
+        (series, "Modality SeriesNumber NumberOfSeriesRelatedInstances RetrieveURL SeriesDescription PatientName"),
+        (series, "PerformedProcedureStepStartDate PerformedProcedureStepStartTime RequestAttributesSequence"),
+        (instance, "SOPClassUID InstanceNumber Rows Columns BitsAllocated RetrieveURL SeriesNumber StudyDate"),
+    ):
+        assert [name for name in keywords.split() if attributes.find_tag(name) not in row] == []
+
+
+def test_order_total_and_next_page(service: Service, three) -> None:
+    up = ask(service, "/studies", orderby="StudyDate")
+    assert [row["00080020"]["Value"][0] for row in up] == ["20200101", "20200102", "20200103"]
+    assert ask(service, "/studies", orderby="-StudyDate") == up[::-1]
+    reply = service.studies(f"/studies?PatientID={PATIENT}&orderby=StudyDate&limit=2&totalcount=true")
+    assert reply.headers["x-total-count"] == "3"
+    link, _, relation = reply.headers["link"].partition(">")
+    assert relation == '; rel="next"'
+    assert found(service.get(link.removeprefix("<"), "*/*")) == up[2:]
+
+
+def test_a_cursor_that_nobody_gave_is_400(service: Service, three) -> None:
+    query = query_parser.parse(resources.parse("/studies"), [("PatientID", PATIENT)]).query
+    for place in ("x", "[]", "0", "{}", '["a",null]', "[1e999]", "[" * 500, "\x00", "9" * 400):
+        forged = cursors.format_cursor(query, place)
+        assert service.studies(f"/studies?PatientID={PATIENT}&cursor={forged}").status == 400, place
+
+
+def test_keys_of_the_repository_query_are_ignored_with_a_warning_QIDO_20(service: Service, three) -> None:
+    reply = service.studies(f"/studies?PatientID={PATIENT}&MaximumNumberOfRecords=1")
+    assert len(found(reply)) == 3
+    assert "MaximumNumberOfRecords" in reply.headers["warning"]
+
+
+def test_what_is_supported_is_documented_QIDO_21() -> None:
+    page = (Path(__file__).parents[2] / "docs/how-to/search.md").read_text("utf-8")
+    for word in ("search.most", "fuzzymatching", "emptyvaluematching", "multiplevaluematching", "Repository Query"):
+        assert word in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "&".join(f"{number:08X}=1" for number in range(0x00100000, 0x00101400)),
+        "&".join(f"00400275.{number:08X}=1" for number in range(0x00190000, 0x00190200)),
+        "PatientName=" + "*a" * 600,
+        "StudyInstanceUID=" + ",".join(["1.2.3"] * 10_001),
+        "PatientID=" + "%C3" * 10,
+        "PatientID=%ED%A0%80",
+        "PatientID=a%1Fb",
+        "Patient%00ID=1",
+        "orderby=" + "PatientID," * 5000,
+        "includefield=" + "PatientName.," * 100 + "%00",
+    ],
+    ids=lambda query: query[:24],
+)
+def test_too_broad_or_broken_is_4xx_QIDO_18_T17(service: Service, query: str) -> None:
+    reply = service.studies(f"/studies?{query}")
+    assert reply.status in (400, 413, 414), reply.status
+    if reply.status != 414:
+        assert json.loads(reply.body)["detail"]
+
+
+@pytest.mark.parametrize("pattern", ["*" * 900, "*a" * 450 + "*", "?" * 900, "*?*a" * 200, "a*" * 500, "(a%2B)%2B$"])
+def test_no_pattern_is_too_much_T17(service: Service, everything: Target, pattern: str) -> None:
+    for parameters in ("", "fuzzymatching=true&", "multiplevaluematching=true&"):
+        assert service.studies(f"/studies?{parameters}PatientName={pattern}").status in (200, 204, 400, 413)
+        assert service.studies(f"/instances?{parameters}OtherPatientNames={pattern}&PatientID=EVERY*").status in (
+            200,
+            204,
+            400,
+            413,
+        )

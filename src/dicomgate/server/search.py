@@ -52,8 +52,11 @@ def _find(request: Request, asked: Query) -> Found:
     actual = replace(asked, offset=0, after=place) if place else asked
     found = request.door.origin.search.search(actual)
     page = list(found.datasets)
+    end = asked.offset + len(page)
     if page and (found.next or found.remaining == 0):
-        walks.note(walker, asked.offset + len(page), found.next or END)
+        walks.note(walker, end, found.next or END)
+    elif page:
+        walks.forget(walker, end)
     return replace(found, datasets=page)
 
 

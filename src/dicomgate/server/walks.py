@@ -58,6 +58,7 @@ class Walks:
 
     def note(self, walker: Walker, offset: int, place: str) -> None:
         """A page of the walker's question ended before `offset`, at this place (`END`: nothing was left)."""
+        self.forget(walker, offset)
         if len(place) > LARGEST:
             return
         now = self._clock()
@@ -69,6 +70,12 @@ class Walks:
                 self._held += self._places[key].cost
             while self._places and self._is_too_much(now):
                 self._drop(next(iter(self._places)))
+
+    def forget(self, walker: Walker, offset: int) -> None:
+        """A page ended before `offset` and nobody knows where."""
+        with self._lock:
+            self._drop((walker.question, offset, walker.connection))
+            self._drop((walker.question, offset, None))
 
     def find(self, walker: Walker, offset: int) -> str | None:
         """Where to go on at this offset: as last on this connection, else as last on any. None: nobody knows.
