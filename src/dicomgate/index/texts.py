@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dicomgate.index import values
 from dicomgate.index.asked import Test
@@ -44,9 +45,12 @@ def glob(column: int, pattern: str) -> Test:
 
 
 def beginning(column: int, words: Iterable[str]) -> tuple[Test, ...]:
-    """For each word one test of values that begin with it, the one that most likely finds few first."""
+    """For each word one test of values that begin with it, the one that most likely finds few first.
+
+    Words are not in the table of three-letter pieces, so a word that begins with `*` reads every word of the column.
+    """
     by_length = sorted(words, key=lambda word: (-len(word.partition("*")[0].partition("?")[0]), word))
-    return tuple(glob(column, f"{word}*") for word in by_length)
+    return tuple(replace(glob(column, f"{word}*"), trigrams="") for word in by_length)
 
 
 def _bare_run(found: re.Match[str]) -> str:
