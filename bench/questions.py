@@ -53,7 +53,7 @@ def _one_value(tag: str, keyword: str) -> Callable[[Study, random.Random, Sequen
 
 
 def _name_middle(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
-    middle = values.fold(population.text(study, "00100010"))[1:6]
+    middle = values.fold(population.text(study, "00100010"))[1:9]  # so much of a name that it is few patients'
     sql = f"""
     SELECT {_STUDY} FROM study s WHERE s.id IN (
         SELECT f.study FROM value_trigram t CROSS JOIN value v ON v.id = t.rowid
@@ -83,26 +83,26 @@ def _fuzzy(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
     )
 
 
-def _modality_and_dates(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
-    year = population.text(study, "00080020")[:4]
-    low, high = f"{year}0101", f"{year}1231"
-    modality = study.kind.modality
+def _modality_and_dates(_study: Study, dice: random.Random, _all: Sequence[Study]) -> Asked:
+    year = 2010 + dice.randrange(5)
+    low, high = f"{year}0101", f"{year + 9}1231"
+    modality = dice.choice(("DX", "US"))  # enough of each for a page, however small the archive
     sql = f"""
     SELECT {_STUDY} FROM study_value d CROSS JOIN study s ON s.id = d.study
     WHERE d.value = {_VALUE} AND d.moment BETWEEN ? AND ? ORDER BY d.moment DESC, s.uid LIMIT ?
     """
     moments = values.moment(low, ""), values.moment(high, "235959999999")
     return Asked(
-        f"/studies?ModalitiesInStudy={modality}&StudyDate={low}-{high}&limit=100",
+        f"/studies?ModalitiesInStudy={modality}&StudyDate={low}-{high}&limit=25",
         sql,
-        (_tag(columns.MODALITIES), modality, *moments, 100),
+        (_tag(columns.MODALITIES), modality, *moments, 25),
     )
 
 
 def _far_back(_study: Study, dice: random.Random, every: Sequence[Study]) -> Asked:
     offset = len(every) // 2 + dice.randrange(max(1, len(every) // 3))
     sql = f"SELECT {_STUDY} FROM study s {_NEWEST} OFFSET ?"
-    return Asked(f"/studies?limit=100&offset={offset}", sql, (100, offset))
+    return Asked(f"/studies?limit=25&offset={offset}", sql, (25, offset))
 
 
 def _walk(_study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
@@ -174,7 +174,7 @@ QUESTIONS: Final = (
     Question("accession number", _one_value("00080050", "AccessionNumber")),
     Question("a name from its middle, `*name*`", _name_middle),
     Question("fuzzy name", _fuzzy),
-    Question("modality in a year, newest first", _modality_and_dates),
+    Question("modality in ten years, the newest 25", _modality_and_dates),
     Question("deep offset, half way and beyond", _far_back),
     Question("cursor walk, page by page", _walk, is_walk=True),
     Question("list of 100 UIDs", _uids),
