@@ -12,8 +12,11 @@ from dicomgate.dicom import (
     codestreams_jpeg,
     codestreams_jpeg2000,
     codestreams_jpegxl,
+    codestreams_mp4,
+    codestreams_mpeg,
     syntaxes,
 )
+from dicomgate.dicom.codestreams_video import AVC, HEVC, MPEG2
 from dicomgate.dicom.picture import Picture
 from dicomgate.dicom.source import Source
 from dicomgate.dicom.syntaxes import Loss
@@ -29,6 +32,9 @@ READERS: dict[str, _Reader] = {
     "image/jph": lambda source: codestreams_jpeg2000.read(source, is_high_throughput=True),
     "image/jphc": lambda source: codestreams_jpeg2000.read(source, is_high_throughput=True),
     "image/jxl": codestreams_jpegxl.read,
+    "video/mpeg": lambda source: _read_video(source, frozenset({MPEG2})),
+    "video/mp4": lambda source: _read_video(source, frozenset({AVC, HEVC})),
+    "video/h265": lambda source: _read_video(source, frozenset({HEVC})),
 }
 
 TRANSFORMED = frozenset({"image/gif", "image/png"})
@@ -45,6 +51,12 @@ def read(source: Source, media_type: str) -> Picture:
     if reader is None:
         raise errors.UnsupportedMedia("a media type that is no picture taken here", see=tuple(READERS))
     return reader(source)
+
+
+def _read_video(source: Source, codecs: frozenset[str]) -> Picture:
+    """A file of boxes, or a stream: the container is not told by the media type (PS3.5 §8.2.5, §8.2.7)."""
+    reader = codestreams_mp4.read if codestreams_mp4.is_file(source.read_at(0, 8)) else codestreams_mpeg.read
+    return reader(source, codecs)
 
 
 def find_media_type(transfer_syntax: str) -> str | None:

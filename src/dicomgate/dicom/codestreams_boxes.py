@@ -9,7 +9,14 @@ from dicomgate import errors
 from dicomgate.dicom.codestreams_reading import exactly, numbers
 from dicomgate.dicom.source import Source, Truncated
 
-MOST_BOXES = 100_000
+MOST_BOXES = 200_000
+
+
+@dataclass(slots=True)
+class Allowance:
+    """How many boxes may still be read of one file, at all depths together."""
+
+    boxes: int = MOST_BOXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +27,15 @@ class Box:
     content: range
 
 
-def read_boxes(source: Source, span: range) -> Iterator[Box]:
+def read_boxes(source: Source, span: range, allowance: Allowance) -> Iterator[Box]:
     """The boxes that fill a span, one after the other, never their content; a pad of zeros may follow them.
 
-    Truncated when one does not fit, Malformed when one is shorter than its own head, TooLarge beyond MOST_BOXES.
+    Truncated when one does not fit, Malformed when one is shorter than its own head, TooLarge beyond the allowance.
     """
-    at, count = span.start, 0
+    at = span.start
     while at < span.stop:
-        count += 1
-        if count > MOST_BOXES:
+        allowance.boxes -= 1
+        if allowance.boxes < 0:
             raise errors.TooLarge(f"more than {MOST_BOXES} boxes in a file")
         if span.stop - at < 8 and not source.read_at(at, span.stop - at).strip(b"\0"):
             return

@@ -108,10 +108,12 @@ def _skip_fill(source: Source, at: int) -> int:
 
 def _skip_coded(source: Source, at: int, marker: re.Pattern[bytes]) -> int:
     """Past the coded data of a scan, to the next marker."""
-    while len(chunk := source.read_at(at, CHUNK)) >= 2:
+    step = 4096  # scans may be short and many
+    while len(chunk := source.read_at(at, step)) >= 2:
         if hit := marker.search(chunk):
             return at + hit.start()
         at += len(chunk) - 1
+        step = min(2 * step, CHUNK)
     raise Truncated(f"byte {at}: the picture ends inside its coded data")
 
 

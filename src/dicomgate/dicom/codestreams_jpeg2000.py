@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from dicomgate import errors
 from dicomgate.dicom import picture
-from dicomgate.dicom.codestreams_boxes import Box, read_boxes
+from dicomgate.dicom.codestreams_boxes import Allowance, Box, read_boxes
 from dicomgate.dicom.codestreams_reading import exactly, numbers
 from dicomgate.dicom.picture import MONOCHROME2, RGB, Picture
 from dicomgate.dicom.source import Source, Truncated
@@ -66,17 +66,18 @@ def read(source: Source, *, is_high_throughput: bool) -> Picture:
 def _find_codestream(source: Source) -> tuple[range, int | None]:
     """Where the codestream lies in a file, and its enumerated colour space."""
     colour: int | None = None
-    for box in read_boxes(source, range(source.size)):
+    allowance = Allowance()
+    for box in read_boxes(source, range(source.size), allowance):
         if box.type == b"jp2h":
-            colour = _read_file_header(source, box)
+            colour = _read_file_header(source, box, allowance)
         elif box.type == b"jp2c":
             return box.content, colour
     raise Truncated("a JPEG 2000 file without a codestream")
 
 
-def _read_file_header(source: Source, header: Box) -> int | None:
+def _read_file_header(source: Source, header: Box, allowance: Allowance) -> int | None:
     colour: int | None = None
-    for box in read_boxes(source, header.content):
+    for box in read_boxes(source, header.content, allowance):
         if box.type == b"pclr":
             raise errors.UnsupportedMedia("a JPEG 2000 file with a palette: a data set has no room for it")
         if box.type == b"colr" and colour is None and len(box.content) >= 7:

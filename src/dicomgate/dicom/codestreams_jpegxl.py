@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dicomgate import errors
 from dicomgate.dicom import picture
-from dicomgate.dicom.codestreams_boxes import read_boxes
+from dicomgate.dicom.codestreams_boxes import Allowance, read_boxes
 from dicomgate.dicom.codestreams_reading import Bits
 from dicomgate.dicom.picture import MONOCHROME2, RGB, Picture
 from dicomgate.dicom.source import Source, Truncated
@@ -68,7 +68,7 @@ def _find_codestream(source: Source) -> tuple[tuple[range, ...], bool]:
     """The codestream's parts, and whether the file also tells how to rebuild a JPEG from it."""
     parts: list[range] = []
     is_recompressed = False
-    for box in read_boxes(source, range(source.size)):
+    for box in read_boxes(source, range(source.size), Allowance()):
         if box.type == b"jxlc":
             parts.append(box.content)
         elif box.type == b"jxlp":

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import struct
+import time
 
 from dicomgate import errors
 from dicomgate.dicom.source import Source, Truncated
 
 CHUNK = 1 << 20
+SECONDS = 120.0
+"""How long counting the pictures of a stream may take: gigabytes are some seconds each."""
+
+
+class Deadline:
+    """The end of patience with one stream."""
+
+    def __init__(self, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        self._at = time.monotonic() + seconds
+
+    def check(self) -> None:
+        """TooLarge when it has passed."""
+        if time.monotonic() > self._at:
+            raise errors.TooLarge(f"reading the stream took more than {self._seconds:g} seconds")
 
 
 def exactly(source: Source, offset: int, length: int, end: int | None = None) -> bytes:

@@ -1,0 +1,136 @@
+"""Tiny videos of a moving bar, made with libav from drawings of our own: zlib, base64."""
+
+import base64
+import zlib
+
+_PACKED = {
+    "avc-10-bit.264": (
+        "eNpFUjuPEzEQXsSj4D8gWbo22dibB1GEC3Q6kQaJBkRneb2zWSu7a8d2yC4VBcVJFDToKmoafgAVPQ01nERBhQRIUPADwjiHuMb+5vF945lx"
+        "kiRXVm1y883HV59OT58nydXkWjw+3FmePU4wWP38CoMXCG5c3+9ffzn5/v7b+fLd2eAzOT/69bvLZhMyJMo4IGw2RbhM0TW6/+Dk3nBC7j46"
+        "xlgBCgPHxvY1lIFklI6HGc1idhWCXYxGu90ufaILMLVsU+NWo6ibVqGpMcfYoE3rF0TJXCrOiIOSj0kBeW3UmrMFXVAiW1n3HjjtxgvaMTYm"
+        "DfAKOuK3OaLbxPoeqXgKV3CWUiThQRrdQSGiIkOGcLJdAWczoipnGimQykhwUNfaI5p380IFBGrTcIpPkMVT0wLP2IAxUkofhPVrbWPGhcDG"
+        "ClOWHgIfZiRUDhlRqDZmLSs0xKXP11rBpYOS1h1qKN3IEN+h2wCulpiE/rzeOtkLZRorA9oKRxSc1C1KYKKTMad0sgGPw8qF7RHrgmeIZSFt"
+        "7CIXuZaxUqEdHPragV5VIUdkLLRiZSxGL5wWqWvoUZtnU/oPika3aBKvoAW1DXxCyaF6HKkDXyHdKfG/3Rh3iitXkibHuca20OBT3AjZxGY4"
+        "TWcIbRQ+3LLjc4bAB7B8QrTFJeGHwB2iltzg/uM2k2f4RQE/8NH+1sM/L3/s3/4FjzP1nA=="
+    ),
+    "avc-4.2.264": (
+        "eNpFUj2PEzEQ3ROC6n7ESHQo2Xg3HxyRLIFOJ645iQrRWV7vbNbK7tqxHbKhQoIiEj0VP4GeipbfQBBCVEgICWipjnEOcY395uO98cw4SZKj"
+        "RZncebu/6He7+0lyI6Hj+MWHY3yeUKz+8RUHrwjcunl5+ebz2ff33/bn714PPsL+9s9ffT6bwBCUcQjZbErwPCXX6OLR2cPhBB48PqVYiYoC"
+        "p8ZuG6wC5IyNhznLY3Ydgp2PRpvNJn2qSzSN7FLjFqOom9ahbSjH2KBN5+egZCEVz8BhxcdQYtEYteTZnM0ZyE42W4+c9eM567NsDC3yGnvw"
+        "64LQXbB+S1Q6hSt5ljIi0QGt7rEUUTEjhnCyWyDPZqBqZ1opiJpBcNg02hM66U9KFQioVcsZPUGWz0yHPM8GWQaV9EFYv9Q2ZlwJrKwwVeUx"
+        "8GEOoXbEiEKNMUtZkyGufb7RCq8dDDp3qKF0K0N8h+4CukZSEvmLZu3kVijTWhnIVjSi4KTuSIISnYw5lZMtehpWIeyWsC55TliW0sYuClFo"
+        "GSuV2uGhrw3qRR0KQsZiJxbGUvTKaYm6xC1p83zK/kHR6o5M8Ao7VOvAJwwO1eNIHfqa6E6J/+3GuFNcuQraguYa2yKDT2kjsIrNcJbOCNoo"
+        "fLhlz2f3CPiAlk9AW1oSfQjaIWnJFe0/bjOhz3qEu5eJ+P1l3H568ucvOLb0cw=="
+    ),
+    "avc-5.264": (
+        "eNpFUj2PEzEQ3ROC6n7ESLTJxrv54IhkCXQ6cc1JVIjO8npns1Z2147tkA0VEhSRrqfiJ9BT0fIbCEKICgkhAS3VMc4hrrHffLw3nhknSXK0"
+        "KJP87f6i3+0eJMmthI7jlx+O8UVCsfrHVxxcErhz++rqzeez7++/7c/fvR58hP3dn7/6fDaBISjjELLZlOB5Sq7RxeOzR8MJPHxySrESFQVO"
+        "jd02WAXIGRsPc5bH7DoEOx+NNptN+kyXaBrZpcYtRlE3rUPbUI6xQZvOz0HJQiqegcOKj6HEojFqybM5mzOQnWy2Hjnrx3PWZ9kYWuQ19uDX"
+        "BaF7YP2WqHQKV/IsZUSiA1rdYymiYkYM4WS3QJ7NQNXOtFIQNYPgsGm0J3TSn5QqEFCrljN6giyfmw55ng2yDCrpg7B+qW3MuBZYWWGqymPg"
+        "wxxC7YgRhRpjlrImQ9z4fKMV3jgYdO5QQ+lWhvgO3QV0jaQk8hfN2smtUKa1MpCtaETBSd2RBCU6GXMqJ1v0NKxC2C1hXfKcsCyljV0UotAy"
+        "Viq1w0NfG9SLOhSEjMVOLIyl6LXTEnWJW9Lm+ZT9g6LVHZngFXao1oFPGByqx5E69DXRnRL/241xp7hyFbQFzTW2RQaf0kZgFZvhLJ0RtFH4"
+        "cMuez+4T8AEtn4C2tCT6ELRD0pIr2n/cZkKf9Qh3rxLx+8u4/fT0z19PPvR7"
+    ),
+    "avc-fragments.mp4": (
+        "eNqVVc2LHEUUr5lNIsQcFlkhB4XauKLizmx3z+yYDDZkHYKDGPBiEBGa6qrq6Wa6umqramZngmBAwZVcBMFD9OBV8Bj05C0n/wJXJcSLHwiJ"
+        "BwPxIOOrnhm3d8GIxXT93ne9eu91D0JoI7FTlRkpEKojh/B04AnImPpCtX2Q3xZSjhFCuRinDB1ZK7+UUCt/h6t21Oo4fxE9dNXB4Y7VZAj0"
+        "W3ZYnrnykOj/79xz8DxWKt8WLCNAYMGO3yso99dvldBIWa6XmnHGeNXyCvCyTwqWc2dTe0ZkRQLE2liUQaspbLC57gmmeVJJ8cxI53hB/2xs"
+        "nAN+YqxhFZvrriH/WoBzcKU+YP8/S7RcZ2cz2Lchaq/G0OnZj+jsAPCLg8uT/f2LruCwnXn31gf8Wg2dSn+7wzev//XggXNdNdaaSijgDa3w"
+        "a8BfPXYc2FBZ4Z8VYz5xtbe6xGXSxxOPR8y6Hr0peIlurVf7AT3URKm86tTIcmMBn/7cSnfok4yUzmXwV8k46QRNH36ea/M+TLdrxqpI0mrB"
+        "FUygk2/YufzCYXYr9XJIUf1mbS5Zswmzx1L3rB4VCJ0+uZjeD+vz4b6J0AlHPLrAtTnWvxeQJeBnp07OZp/+cOnXr3866H/18ea3+OCpu/cm"
+        "QaeNG5hKzbHf2Qay3wTR1uXXLr3caOOdKz3QMU5B0ZNqmvPE4sDzWo3AC5x1aq3qbm3t7e013QTLnBRNqQdbLm4ztSIHG6lsJgvTxZTEhIY+"
+        "hikNW5jxOJd0GPpdr+thUpB8anjoTVpdb+L7LSx4mPIJNqMYqBewMlNwhT3SLPSbHjjBhkU24SxyEX3wiDQpBjz0O5imWgoSgavvZiHPMwPU"
+        "+cl5Ri0QdFeEHqRA2FVZ8DDwN30fJ8TYSJlhppzFPMCuimSSGG7DRoBtqsHDBcqlHJIUmOhQZvKM8kOBhwtdnkEzQazLIyss1zkBI5DH+UiT"
+        "aUSlUMQCT6FEMBpZASHAUBNnk2giuIFixZGaAp2xMACaMKLcLeIozog7CYaVl/fa49kgtTFQUvEiGkgF2rlQgeuQTyF2GGx7CzKCzwqw2FBe"
+        "cDqyYdvD5emupJqbFNw1jf65rtNrGlKdYBFDXd21gAm3oSN4110m9JodIJULXCKZhJ0LQBjLVdjGmYImwUBADyEW2YX+u26ia+6DxfffQ9Hv"
+        "t1viuzf+BP6RnRvr+TtfOtXqzo2XXlz/6Ln3Z388Ht1/5Run7gmoD+DzFrB29Au1wBPLP5R6rXyn4G3Uy+9F728DGnFy"
+    ),
+    "avc.264": (
+        "eNpFUr2LFDEUn0O0EFv7HFbCfmRmPzwXA57H4SEcWIldyGTe7ISdmWSTnDtr44GCK5aChfgnWGtlZ+Vf4IqIlSCCWmhx1fqyK16T/N7H7/fy"
+        "3ksURVvjLDr/annYLBbXo+hMhMeFh++ewHGEseL7F2g9RXDu7Gr18tP+t7dflwdvnrc+kOWlHz+bZNgnbSK1BRIPBwgPOujqHt7ev9nuk907"
+        "exjLQGJgT5t5CbknCaW9dkKTkF14b0bd7mw269xTGehS1B1tx92g2yl8VWKONl7p2o2IFKmQLCYWctYjGaSllhMWj+iIElGLcu6A0aY3ok0c"
+        "90gFrICGuKMU0RVi3BypeHKbsbhDkYQHqVQDGQ+KMTK4FfUYWDwksrC6EhypMfEWylI5RDvNTiY9AjmtGMUniOy+roElcSuOSS6c58ZNlAkZ"
+        "G4Gp4TrPHXjWTogvLDKCUKn1RBRo8FOfK5WEUwcltV3XkKoSPrxD1R5sKTAJ/Wl5ZMWcS10Z4dGWOCJvhapRAhOtCDm5FRU4HFbKzRyxyliC"
+        "WGTChC5SnioRKmXKwrqvGahx4VNE2kDNx9pgdOM0SJ3AHLVZMqD/IK9UjSZxEmqQR571KVlXDyO14AqkW8n/txviVjJpc1KlONfQFhpsgBsh"
+        "09AMo50hQhOE17do2PAqAufBsD5RBpeEHwJ3iFpiivsP24zws27B4lHEf33uVR/vnoS/u/tiu3zw+ngDb1zbfnb58er3Rf7n1vuTv1reACI="
+    ),
+    "avc.mp4": (
+        "eNqNVM2LJDUUT2+vo+gcZFlhDiNkdD0I0z1V1TPt2liy47DYqAteXESEIpWkuopOKpkk3VO9FxcUHNmj4GER9CoIXkQvetuTf4GjIutFFEE9"
+        "uLAepH2pnnFqZ10xJHm/l/eV916qEEI4czNdWCUROoU8hRWRKQ2l3gwRQg9khnOQfSsZcUA/XLpvPn//u4s/f/njwfDz99a/xgeP//pbFfU3"
+        "cQdTZTgO+1sAh1042rj08sXnO5t4+/IOyBinINhReiZ45nAUBL1OFEReO3dODzY29vb2utOCcSVI2VVmtOH9dnMnBego7QpV2gGmJCU0DrHh"
+        "WdzDjKdC0XEcDoJBgElJxMzyOKh6g6AKwx6WPM55he0kBfQU1nYGprAnhsVhNwAj2LAsKs4S7zEEi8SQcsTjsI9pbpQkCZiG2BkuRGEBna/O"
+        "M+oA0F0ZB3AFwq6oksdRuB6GOCPWJdqOC+01Fg52daKyzHIXdyLscgMW3pFQakxyYJLjMysKyo8PAlyaOgYtJHH+HkXpuBEElOA8FRNDZglV"
+        "UhMHPIUSOUOKElyAoiFeJzNEcgvFShM9A1ywOAJMGNE+izRJC+IjscLwOq89XoxylwJSmpfJSGmQLg41mI75DHzH0VZwCBNZlMBiS3nJ6cTF"
+        "mwGuo/uSGm5zMDc0+SddLzc0pibDMoW6+rSAibegI3jXJxMH3T5A7R3XlFRx/2kA1nEdb+JCQ5PgQUAPwRfZhf77bqKr8GaX+f5bKPn9+578"
+        "5tU/gb9/+/qaeOMzL3p4+/pzz6y9++Tb8z8eSW698BWI289KpaYgE3KaM3THaP8EW4VayM/j0bpT6yR/Af3nOAUzh9qMAb/uxnXM9r94q+6y"
+        "/D9xH4N1pmbPceYs0FUurGtYgN/Th7atm5IVBACW7GTuEawl9MqNmunkTJgjif9Em5qX/Sc7JCUT3Ou0rkHTMgBnp7J22rzmObaQrTJ4GY1L"
+        "LU+MwAvcetG6VAD+xDrLGjof+P/SPUrhEz+DhkCH99Q4OVbmc9i3wOtOi6EH5z+glRHQjw8uVfv7F3xTYFt+88Y7/GoLLeW/3OTr1/66fdub"
+        "noVXe1jTL44CrlhX1/soeLtuNehCGs1zv1boXbqnPV4FXXpCt31IMciuNB8n+P8U6EM+xiIOVQ3bAFY6Yc739zXJa+rHWrOX0H9DtBbNunSK"
+        "xYN54iOnvMNH4ddPjir6Eplm/agbwgyivwEUKmYO"
+    ),
+    "avc.ts": (
+        "eNrVVE1rFDEYzqhVWhG6VfHgJUU8KO12ZvbDuhjoB+32YLEg9CZDJpPdGTof2UzanRWpFQQrHkQKIiL4BzzUHupBCgqe/AUWFOpFENH2LML6"
+        "Ziu2P6HNQObJ+5XnfZO81ZFcLxrbuYiM9wi1jTYy/iydmeozjk9ORoLXu29yuRAwblrNO+Mf2wdrVEdQL0KrpzrckbGDLr8+ttY+HKM6A9yP"
+        "rPZ1uH9FO+i8ns5uTM8eAu6jyDwxAyVHi7ruWwgtveuxkJH/mUMGfCDr3tFz3UM9rzans+XlEYR+j6DKs6MfHvIlrfJ/bPGBRwCOd7XbLz5P"
+        "fN/4tjn15unAJ7x54dd2ZpeLeBCzRHJslUsAp/IgGpqemagOFvHo7DjoPM5AMZ6IVshrCtumWRi0TVtb+0qJytBQs9nMLwQeT0Ia5xNZH8rs"
+        "qoFy5WLeV1EIdolQQRKnFcyoSxmxsOQ1UsAed8OEzRGrYlZMTGMatlJOzKxQMTPLKuCIE59nOJ13AV3BIm2BK8yO9IiVN8EJJhwFGfccHdEC"
+        "D0fSuM6JVcbMl0lEHXC1sJI8DIMU0HA27DEFgDUiYgIF6t1OYk5sa8CycI2mygHufSKdC4S22g3SEE5Sq6VckUEbK1+Clw4WJskc9WHh7MnS"
+        "EN7xnsDEsezsw4KIKs0liBWXIQUjkLvhvKQthyWRoArWDMqkJA1iCAGGkmqbmqQRT6FgriNagAOP2ICpR4XOxHXcgOqdvEAC99O8k1+TB3Vf"
+        "uYASwWOnngiw2BUKcJ/jLYhP7JL5DzpREMMSp4zHnM0rUjRxh4EureSpD+6SOf9T1nrJCJM1HLlQX50aLEgJTgY3dELEzJcBCh2486cZKV8F"
+        "kCouSBEHAg4LLgacJcSiDeBefIkO9puEu6pvHoLHZfDl++jG9tqTrutfcvBWSysHkPv+vjHJoG+ca+71jdHn/eHd9SXgXn4MHf7k20V0EHnf"
+        "2szppref99i1/pVLD9rr9/4CWtC6MA=="
+    ),
+    "hevc-10-bit.mp4": (
+        "eNqNUztLA0EQns2BKAiRkEIhhhgVIhoxh1gHI5LCylchNpfsHjly6x13mwP9B3YBCYiVrYXY+AcEG8HGX2ArImjtgzi7ScwlPnDY2ZnZ+XZ2"
+        "dmYXABKm2Hct3+EAEZASWefuYg4ABk2PMZQJTg2BciRDLgY2n97OHwvj+cuN2zqAtsodJ0CfzYMKhR7SHnDKAAE5ukR6Uf12Hv6kCA5XeEYV"
+        "9V1RVWdqP0TLfNv5n3PTyDFlTjEqfHl3ZvsitCPT3UseOLUMVFKc9t9dV6luXSsjW6G21/EEFmVh5DbaTtHYozaTGHLErT0TlXjAVdBwmlO0"
+        "5UtQj5mhpIZrnp1q6WTDFyUb9Wdf+DSEua+wIPdLKeTFY1BEWfwV0U+jzSbOtUpQLpCIPLyulpMv8P7x+goQ1VIYZTRPhkmzKQGaRGhyJBvH"
+        "QxPonFkmpM9zuj52M8kaJxezJxG5oCZ9JI3ogRVy5d8dytKUhNfuSfS0k44vVL86yRP1VLBUWIZy7/oXx9F30PbFu2tlJ4SfQy7VqJB93uFM"
+        "SUkT4Z7iO/AM17XD9clarYczfSYcGXAc/5DRqeyaEZhL+nwOx4L+CVhddHw="
+    ),
+    "hevc.265": (
+        "eNpjYGBgdGDkYfz/nzGBgYGZYQKIACK5qTM4GYByToyMaBILgiRPqkVGrvq0c4ECSABEMCuC1LowHiy+2AlkaDCuZwt583vtK2dZhy3BZyaA"
+        "JJkYL3DWCRzjWRnw23/BjRqokOD/K85sPJ0QMQC6ECQk"
+    ),
+    "hevc.mp4": (
+        "eNpjYGCQSSupLMgszs9lYGBiANFAbJRbYGLIwMDAkVaUmgqknXNTEkuAtIAG43q2kDe/175ylnXYEnxmAlCMn4nxAmedwDGelQG//RfcqAEp"
+        "AwoJ/r/izMbTCRNjrs3Nzy8DyuXklmWkMKAA5hdAooKBkQGEEIARVRU634EBL2ACouUlRYnZQHZMSTbYTmYsplVg6CTGXiUgFgJzVVJTSoqB"
+        "tExqTnEJkg6guSxQvUzyuSmZiUCGQm4Kut+NgJiNIfQImKObkZJTBJMpy0xJRVYZBuTneyTmpeSkgtQwnsrNzEsDMkTKcsGGIjtTJQUiJ5NS"
+        "lJqG5Cie0qIcBQibsau4JCkHyH5XXFKcgqTmXkZqmSGOoAB5XIjBA0h74FSBDiT+/weSJRllyc6MjAlA5gSwsNwHhj9/f/wAph9mBaApEg6M"
+        "PIz//4MUMINUMIOQ3NQZnIpASQ0nRkY0mQVBkifVIiNXfdq5QAEkACKYFZWAitlcGA8WX+wEhUxSSRE0SvhjYa4pLgFHF8ztzOCUAlQLDAVk"
+        "cRCWSMZQywJiywDVJqOpZYbSCkC5KuS0DTIbiIWhNNCe5HwkvTpAnFSaUgJKHlG5qWAaBBSRkwIw+RQlFhTkIAerbiYkvamuLMkHGSgLzKGJ"
+        "sAjxSSxLMzPSMwQiAyMAcVWIkA=="
+    ),
+    "hevc.ts": (
+        "eNpzdxAUYHD6oMrAeJCB4T/jfwbGPw0iHkKMbG5uuQWp6ZzBqUVlmcmpBoblNc6n/g8u4O7AIMDAsIEX7HYGxg8MWhtZNv0fGsA9AOh2pg0S"
+        "YLc/ZPjAoAIk2FhZPFzDnE/PYwga1G53ZDCwCAAGOUMdA8magRH1gIGh4QCXIQOjhaMgAyMQAsXcGEEGMjow8jD+/8+YwMDAzDABRACR3NQZ"
+        "nCA5J0ZGNIkFQZIn1SIjV33auUABJAAimBVBal0YDxZf7AQyNBjXs4W8+b32lbOsw5bgMxOAbjfsYhg0QYkcGiGJwNCQUUQKDSbGC5x1Asd4"
+        "Vgb89l9wowbodqNOYIrnE6hjGFxOL2gUBMUmqtMF/19xZuPphLgdAHa6W8E="
+    ),
+    "mpeg1.mpg": (
+        "eNpjYGDczKQgJPz//wMGBgbGHQwcDA5AmoGB//8PIM0o/GnKUiW9oCkdO72ClIACTOgCDAzh/380gJQ6HWBRkGySv8dSYMNg6sMkwHOQ/z2T"
+        "hRyD1LJ0kEb80gwM06HGBB3gmsKRqNqwRtjhgVaAYss0pg2+zDMPgIzAIQUAWBM3pQ=="
+    ),
+    "mpeg2-wide.m2v": (
+        "eNrNzjsSwVAYhuH/xC2uQeJ+CScKGmuIziizImWGQpMtWIExw240NkCjO3J28XbfO1/ziKjb2okjY14iou7BSZTY9RBXYrHhmZ99Lua7O+ZD"
+        "+Z/sqrdJlj4PiX5v9mdGprnNAdsKYFsRbCuBbWWwrQK2uWBbFWyrgW11sK0BtjXBthbY5oFtbbCtA7Z1wTYfbAvAth7Y1gfbBmDbEGwbgW1j"
+        "sG0Ctk3BthnYNgfbQrBtAbYtwTYNtkVg24pq+wNKpBMa"
+    ),
+    "mpeg2.m2v": (
+        "eNpjYGDczKQgJPL//wMGBgbGrSJdDIwMINYOBg4GBwYQh///D5BM///Pjg1ABqPwpylLlfSCpnTs9ApSAgowoQswMIT//w1SurVRHqrH6QCL"
+        "gmST/N8H7gw2DKY+TAI8B/n/fVBukGOQWpYOMoOQAgaG6ehmBh3gmsKRIBTBddCE4YFWgGKDZ4I2ywXmmQdA5uGUBAB76Ecn"
+    ),
+    "mpeg2.mpg": (
+        "eNpjYGDc5cLAwsDC2JZ2/gcDA+NuBs7DxukMiv8fPHgG5D5gZGo4yGfIwFy9UZCBOX6iQMKz/0DhzUwKQsL//z9gALK3inQxMDKAWDsYOBgc"
+        "GEAc/v8gs7b2///s2ABkMAp/mrJUSS9oSsdOryAloAATugADQ/j/3yClWxvloXqcDrAoSDbJ/33gzmDDYOrDJMBzkP/fB+UGOQapZekgMwgp"
+        "YGCYjm5m0AGuKRwJQhFcB00YHmgFKDZ4JmizXGCeeQBkHj7JfWxX/4+CUTAKRsEoGAXDBQAA/5Mn4w=="
+    ),
+    "mpeg2.ts": (
+        "eNpzdxAUYHD6oMrAeJCB4T/jfwbGPw0iHkKMbG5uuQWp6ZzBqUVlmcmpBoblNc6n/g8u4O7AIMDAsIEX7HYGxg8MWhtZNv0fGsA9AOh2pg1C"
+        "YLc/ZPjAwAQi5nUrXxwCbndkMAgOAAY5Qx0DNc0FxuEDBoaGA1yGDIwyioIMjEDIwLiZSUFI+P//B6Ao3irSBRIDsnYwcDA4MIA4/P9/gGT6"
+        "/392bAAyGIU/TVmqpBc0pWOnV5ASUIAJRQDodsMABioHCLLDLRwFQa4HOy38/2+Qk7Y2ykPd5nSARUGySf7vA3cGGwZTHyYBnoP8/z4oN8gx"
+        "SC1LB7kVrwKg240igCmeT6COgeqRiuyHkERBkEfAfpiO7oegA1xTOBKEIrgOmjA80ApQbPBM0Ga5wDzzAMj9OCUBF40xRg=="
+    ),
+}
+
+VIDEOS = {name: zlib.decompress(base64.b64decode(packed)) for name, packed in _PACKED.items()}
