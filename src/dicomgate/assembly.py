@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from dicomgate import config, errors
 from dicomgate.archive import layout
@@ -76,7 +77,7 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
                 raise errors.Unavailable(
                     f'the index of {data} is missing; build it from the stored files: "dicomgate admin reindex {data}"'
                 )
-            open_index = functools.partial(SqliteIndex, data / INDEX, most=settings.search.most)
+            open_index = functools.partial(SqliteIndex, data / INDEX, **_bounds(settings))
             with closing(_reserve(data).help_out(open_index)) as index:
                 yield _archive(data, settings, blobs, index)
         finally:
@@ -114,7 +115,7 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
     root = folder.resolve()
     home = _home(root)
     home.mkdir(parents=True, exist_ok=True)
-    index = SqliteIndex(home / INDEX, durable=False, most=settings.search.most)
+    index = SqliteIndex(home / INDEX, durable=False, **_bounds(settings))
     try:
         yield Folder(root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings))
     finally:
@@ -219,6 +220,12 @@ def following(folder: Path, settings: config.Settings, report: Callable[[Progres
             process.terminate()
         listener.join(timeout=10)  # closing what a thread reads from would make it stumble
         here.close()
+
+
+def _bounds(settings: config.Settings) -> dict[str, Any]:
+    """How much one search of an index may take."""
+    search = settings.search
+    return {"most": search.most, "scan_rows": search.scan_rows, "scan_seconds": search.scan_seconds}
 
 
 def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SqliteIndex) -> Archive:

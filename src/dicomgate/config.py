@@ -127,6 +127,10 @@ class Search:
 
     most: int = _setting(10_000, "most results of one answer; when there are more, the answer says so", least=1)
     strict: bool = _setting(False, "an unknown search parameter is 400 instead of a warning")
+    scan_rows: int = _setting(
+        100_000, "most studies, series and instances that one search by attributes without an index looks at", least=1
+    )
+    scan_seconds: float = _setting(5.0, "longest time that it looks at them; beyond either bound it is 413", least=0.1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from dicomgate.dicom import attributes, syntaxes
-from dicomgate.dicom.matching import Query
+from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import columns
 from dicomgate.index.base import JSONDataset
@@ -86,6 +86,24 @@ def series(answer: str, number_of_instances: int) -> JSONDataset:
     return dataset
 
 
+def whole_study(
+    answer: str, more: str, modalities: str, number_of_series: int, number_of_instances: int
+) -> JSONDataset:
+    """All that is known of a study."""
+    dataset: JSONDataset = orjson.loads(answer) | orjson.loads(more)
+    dataset[columns.MODALITIES] = _modalities(modalities)
+    dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
+    dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
+    return dataset
+
+
+def whole_series(answer: str, more: str, number_of_instances: int) -> JSONDataset:
+    """All that is known of a series."""
+    dataset: JSONDataset = orjson.loads(answer) | orjson.loads(more)
+    dataset[columns.SERIES_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
+    return dataset
+
+
 @functools.lru_cache(maxsize=1024)
 def _parsed(answer: str) -> JSONDataset:
     """Whoever looks through a list looks again; a copy of the outermost dict costs a tenth of reading the text."""
@@ -124,6 +142,8 @@ class Wanted:
     parents: frozenset[Level]
     tags: dict[Level, frozenset[str]]
     every: bool
+    private: tuple[tuple[str, str], ...] = ()
+    """Private attributes with their creator, of instances: in whichever block it has reserved."""
 
     def needs(self, level: Level) -> bool:
         """True when rows of this level must be read."""
@@ -131,11 +151,13 @@ class Wanted:
 
     def needs_more(self, level: Level) -> bool:
         """True when attributes are wanted that are not returned unasked."""
-        return self.every or bool(self.tags[level])
+        return self.every or bool(self.tags[level]) or (level is Level.INSTANCE and bool(self.private))
 
     def pick(self, level: Level, dataset: JSONDataset) -> JSONDataset:
         """Of a data set the attributes of this level that are wanted, without bulk data."""
-        names = [tag for tag in dataset if _belongs(tag, level)] if self.every else self.tags[level] & dataset.keys()
+        names = {tag for tag in dataset if _belongs(tag, level)} if self.every else self.tags[level] & dataset.keys()
+        if level is Level.INSTANCE:
+            names |= {place for tag, creator in self.private for place in _places(dataset, tag, creator)}
         return {tag: bare for tag in names if (bare := without_bulk(dataset[tag])) and _is_small(bare)}
 
 
@@ -144,13 +166,32 @@ def wanted(query: Query) -> Wanted:
     top = query.scope.level if query.scope else 0
     parents = frozenset(level for level in Level if top < level < query.level)
     tags = {path[0] for path in query.include} | {match.path[0] for match in query.matches}
+    creators = dict(query.creators)
+    private = tuple((tag, creator) for tag in sorted(tags) if (creator := _creator(tag, creators)))
+    tags -= {tag for tag, _ in private}
     tags |= {f"{tag[:4]}00{tag[4:6]}" for tag in tags if attributes.is_private(tag)}  # with its creator (QIDO-15)
     by_level = {
         level: frozenset(tag for tag in tags - _ELSEWHERE if attributes.level(tag) is level and level <= query.level)
         - frozenset(attributes.RETURNED[level] if level is query.level or level in parents else ())
         for level in Level
     }
-    return Wanted(query.level, parents, by_level, query.include_all)
+    return Wanted(query.level, parents, by_level, query.include_all, private if query.level is Level.INSTANCE else ())
+
+
+def _creator(tag: str, creators: dict[AttributePath, str]) -> str | None:
+    """Whose a private attribute is, or the block that it reserves, where the query says so."""
+    if not attributes.is_private(tag):
+        return None
+    return creators.get((tag,)) or creators.get((f"{tag[:4]}00{tag[4:6]}",))
+
+
+def _places(dataset: JSONDataset, tag: str, creator: str) -> Iterator[str]:
+    """The tags that a private attribute has here, and of what reserves their blocks (PS3.5 §7.8)."""
+    for reserving, element in dataset.items():
+        if reserving.startswith(f"{tag[:4]}00") and element.get("Value") == [creator]:
+            yield reserving
+            if tag[4:6] != "00" and (place := f"{tag[:4]}{reserving[6:]}{tag[6:]}") in dataset:
+                yield place
 
 
 def without_bulk(element: Any) -> Any:

@@ -109,12 +109,13 @@ class Row:
 class Found:
     """A page of answers.
 
-    `remaining` counts the matches after it; of very many it may say fewer, never none. Data sets share elements with
+    `remaining` counts the matches after it; of very many it may say fewer, never none. None: there may be more, but
+    nobody looked. Data sets share elements with
     each other and with the index: new attributes may be set on them, elements are not to be changed.
     """
 
     datasets: list[JSONDataset]
-    remaining: int
+    remaining: int | None
     total: int | None = None  # of all matches, when asked for and counted in time
     next: str | None = None  # where the page ended, when something follows
 

@@ -12,19 +12,22 @@ from dicomgate.dicom import attributes
 from dicomgate.dicom.matching import (
     AnyOf,
     AttributePath,
+    Between,
     Condition,
     Empty,
     Fuzzy,
     Match,
+    MomentBetween,
     OneOf,
     Query,
     Universal,
     Wildcard,
 )
 from dicomgate.dicom.uids import Level
-from dicomgate.index import columns, decimals, texts, times, values
+from dicomgate.index import columns, decimals, texts, times, values, zones
 from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Test, Uids, Valued
 from dicomgate.index.columns import Column, Columns, Kind
+from dicomgate.index.zones import Spreads
 
 MOST_ALTERNATIVES = 100
 """Patterns and ranges, beside any number of plain values, of which one is to match."""
@@ -53,12 +56,12 @@ class _Part:
 _UNKNOWN = _Part((), is_exact=False)
 
 
-def conditions(query: Query, matched: Columns) -> Asking:
+def conditions(query: Query, matched: Columns, spreads: Spreads = zones.alike) -> Asking:
     """What a query asks. Keys of a lower level than its answers are left out.
 
     Raises Malformed for a kind of matching that the attribute's VR does not have, TooLarge for too many alternatives.
     """
-    reader = _Reader(query, matched)
+    reader = _Reader(query, matched, spreads)
     keys = [match for match in query.matches if _level(match.path) <= query.level and not _is_universal(match)]
     parts = [(reader.read(match), [match]) for match in keys if len(match.path) == 1]
     for _, group in groupby(sorted((key for key in keys if len(key.path) > 1), key=_outermost), key=_outermost):
@@ -101,6 +104,7 @@ class _Reader:
 
     query: Query
     matched: Columns
+    spreads: Spreads
 
     def read(self, match: Match) -> _Part:
         """One key outside sequences, or one of an item."""
@@ -114,7 +118,21 @@ class _Reader:
             return _UNKNOWN
         if isinstance(match.condition, Empty):
             return _lacking(column)
+        if column.kind in _WHEN:
+            return self._when(column, match.condition)
         return _READ[column.kind](column, match.condition)
+
+    def _when(self, column: Column, condition: Condition) -> _Part:
+        """Dates and times. A zone shifts only what has a date with a time, or a time."""
+        is_own = not isinstance(condition, MomentBetween) or condition.time_path == (column.time,)
+        if not is_own and isinstance(condition, MomentBetween):  # the column holds no such time: the days it is on
+            condition = Between(condition.low and condition.low[:8], condition.high and condition.high[:8])
+        found = times.spans(column, condition)
+        if found is None:
+            raise _undefined(column)
+        spread = self.spreads(column.level) if column.time or column.kind is Kind.TIME else zones.SAME
+        part = _moment if column.kind is Kind.MOMENT else _value_between
+        return _Part(part(column, times.widened(column, found, spread)), is_exact=is_own and spread == zones.SAME)
 
     def read_sequence(self, keys: Sequence[Match]) -> _Part:
         """All keys of one sequence: within one item."""
@@ -233,16 +251,16 @@ def _single(text: str) -> str:
         return ""
 
 
-def _moment(column: Column, condition: Condition) -> _Part:
-    found = [Moments(*span) for span in map(times.moments, _spans(column, condition))]
-    if len(found) == 1:
-        return _Part((found[0],))
-    return _Part((Either(tuple((one,) for one in found)) if found else Never(),))
+def _moment(_: Column, spans: Sequence[times.Span]) -> tuple[Asked, ...]:
+    found = [Moments(*each) for each in map(times.numbers, spans)]
+    if len(found) > 1:
+        return (Either(tuple((one,) for one in found)),)
+    return (found[0] if found else Never(),)
 
 
-def _time(column: Column, condition: Condition) -> _Part:
-    tests = [texts.between(column.number, low, high) for low, high in _spans(column, condition)]
-    return _Part((Valued(column.level, (texts.any_of(tests),)) if tests else Never(),))
+def _value_between(column: Column, spans: Sequence[times.Span]) -> tuple[Asked, ...]:
+    tests = [texts.between(column.number, low, high) for low, high in spans]
+    return (Valued(column.level, (texts.any_of(tests),)) if tests else Never(),)
 
 
 def _text(column: Column, condition: Condition) -> _Part:
@@ -293,24 +311,15 @@ def _kept(column: Column, condition: Condition) -> tuple[str, ...]:
     )
 
 
-def _spans(column: Column, condition: Condition) -> list[times.Span]:
-    found = times.spans(column, condition)
-    if found is None:
-        raise _undefined(column)
-    return found
-
-
 def _undefined(column: Column) -> errors.Malformed:
     return errors.Malformed(f"{attributes.format_path(column.path)}: this kind of matching is not defined for its VR")
 
 
+_WHEN = frozenset({Kind.MOMENT, Kind.DATE, Kind.TIME})
 _READ: dict[Kind, Callable[[Column, Condition], _Part]] = {
     Kind.UID: _uid,
     Kind.CLASS: _class,
     Kind.NUMBER: _number,
-    Kind.MOMENT: _moment,
-    Kind.DATE: _time,
-    Kind.TIME: _time,
     Kind.TEXT: _text,
     Kind.NAME: _name,
     Kind.DECIMAL: _decimal,

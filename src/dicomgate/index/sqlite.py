@@ -13,7 +13,7 @@ from typing import Any
 from dicomgate import errors
 from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.uids import Target
-from dicomgate.index import connections, files, filling, registered, schema, search
+from dicomgate.index import connections, files, filling, registered, scan, schema, search
 from dicomgate.index.base import (
     Added,
     Change,
@@ -41,15 +41,25 @@ _PAUSE = 0.005
 class SqliteIndex:
     """An Index. Safe for threads; every process makes its own, after forking."""
 
-    def __init__(self, path: Path, *, durable: bool = True, most: int = 10_000, seconds: float = 20.0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        durable: bool = True,
+        most: int = 10_000,
+        seconds: float = 20.0,
+        scan_rows: int = 100_000,
+        scan_seconds: float = 5.0,
+    ) -> None:
         """Open, and make or migrate the tables.
 
         `durable` False is for what can be read again from a folder: a power cut may lose the last commits, never
-        damages. `most` answers to one search, `seconds` for one statement (T17). Raises Conflict for a file of a
-        newer dicomgate or another program, Unavailable when it cannot be opened.
+        damages. `most` answers to one search, `seconds` for one search (T17); `scan_rows` and `scan_seconds` for what
+        is looked at where no index helps. Raises Conflict for a file of a newer dicomgate or another program,
+        Unavailable when it cannot be opened.
         """
         schema.prepare(path)
-        self._bounds = search.Bounds(most)
+        self._bounds = search.Bounds(most, scan.Bounds(scan_rows, scan_seconds))
         self._readers = connections.Readers(path, seconds=seconds)
         self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
         self._rows = Rows(self._readers)

@@ -291,5 +291,7 @@ class AnswersContract(OpenedIndex):
     def test_very_many_remaining_are_never_none(self, index: Index) -> None:
         add(index, *(entry(target(n // 40, 1, n), InstanceNumber=n) for n in range(2000)))
         assert index.find(Query(level=STUDY, limit=10)).remaining == 40
-        assert 0 < index.find(Query(level=INSTANCE, limit=10)).remaining <= 1990
+        remaining = index.find(Query(level=INSTANCE, limit=10)).remaining
+        assert remaining is not None
+        assert 0 < remaining <= 1990
         assert index.find(Query(level=INSTANCE, limit=10, offset=1985)).remaining == 5
