@@ -1,4 +1,4 @@
-"""Date-times, which no key of QIDO-RS is today but worklists' are (PS3.4 C.2.2.2.5)."""
+"""Date-times as keys, alone and in ranges (PS3.4 C.2.2.2.5)."""
 
 from __future__ import annotations
 

@@ -437,7 +437,7 @@ def test_limits_QIDO16_V7() -> None:
 
 
 def test_accept_is_none_of_our_business_V1() -> None:
-    assert ask("/studies", "accept=application/dicom%2Bjson", strict=True).warnings == ()
+    assert ask("/studies", "accept=application/dicom%2Bjson&charset=utf-8", strict=True).warnings == ()
 
 
 @pytest.mark.parametrize(

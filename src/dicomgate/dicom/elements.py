@@ -28,10 +28,9 @@ def find_reservations(item: Item, tag: str, creator: str) -> list[Element]:
 
 
 def _blocks(item: Item, group: str, creator: str) -> Iterator[str]:
-    for number in range(0x10, 0x100):
-        element = item.get(f"{group}00{number:02X}")
-        if element is not None and texts(element)[:1] == [creator]:
-            yield f"{number:02X}"
+    start = f"{group}00"
+    reserving = sorted(tag for tag in item if tag.startswith(start) and tag[6] != "0")
+    return (tag[6:] for tag in reserving if texts(item[tag])[:1] == [creator])
 
 
 def items(sequences: Iterable[Element]) -> Iterator[Item]:

@@ -19,7 +19,7 @@ MOST_ORDERS: Final = 8
 _TIMEZONE: Final = ("00080201",)
 _UNKNOWN_FIELD: Final = "not an attribute that is known"
 _BELOW: Final = "of a lower level than the answers"
-_HANDLED_ELSEWHERE: Final = frozenset({"accept"})
+_HANDLED_ELSEWHERE: Final = frozenset({"accept", "charset"})
 _MANNERS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 _CONTROLS: Final = frozenset(
     {*_HANDLED_ELSEWHERE, *_MANNERS, "limit", "offset", "includefield", "orderby", "cursor", "totalcount"}
