@@ -1,4 +1,4 @@
-"""Data sets as Native DICOM Model XML, written from the DICOM JSON model (PS3.19 A.1, PS3.18 §F.3.1).
+"""Data sets as Native DICOM Model XML, written from and read into the DICOM JSON model (PS3.19 A.1, PS3.18 §F.3.1).
 
 The result is well-formed whatever the values hold: characters that XML 1.0 cannot carry become U+FFFD, for the standard
 has no escape for them (XML-07, T8).
