@@ -91,7 +91,7 @@ class Acceptor:
             raise
         # After any other fault the row may yet prove to be on disk: the blob stays, unsettled, and the sweep of the
         # next start decides.
-        if added.is_stored:
+        if added.is_kept:
             self.blobs.settle(entry.key)
         else:
             self.blobs.delete(entry.key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -60,7 +60,8 @@ class Reserve:
                 with _locked(aside) as descriptor:
                     if os.fstat(descriptor).st_nlink and not self.path.exists():
                         _allocate(descriptor, size)
-                        aside.replace(self.path)
+                        with suppress(FileNotFoundError):  # taken by another and given up while we waited: again
+                            aside.replace(self.path)
         except OSError as fault:
             raise errors.OutOfSpace("no room left on the disk") from fault
 

@@ -7,8 +7,8 @@ changed in one transaction, and a call that changes returns when the change is o
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from dicomgate.dicom.matching import AttributePath, Query
@@ -51,6 +51,8 @@ class Known:
     digest: str
     original_digest: str
     key: str
+    earlier: frozenset[str] = frozenset()  # digests of its earlier files, as stored and as sent
+    attributes: Callable[[], JSONDataset] = field(default=dict, compare=False)  # read when asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Verdict(enum.Enum):
     SAME = "same"  # already here, byte for byte: nothing changes
     REPLACE = "replace"  # takes the place of the stored one, whose key becomes garbage
     KEEP_OLD = "keep-old"  # the stored one stays, nothing changes
+    SUPERSEDE = "supersede"  # takes the place of the stored one, which stays as an earlier version
+    CORRECT = "correct"  # the same, for the offered one is the stored one corrected
+    EARLIER = "earlier"  # the stored one stays, the offered one is an earlier version of it
 
 
 Judge = Callable[[Surroundings, Entry], Verdict | Refused]
@@ -77,7 +82,7 @@ Judge = Callable[[Surroundings, Entry], Verdict | Refused]
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What became of an offered instance. Unless `verdict` is INSERT or REPLACE, nobody points at the new blob."""
+    """What became of an offered instance. Unless it `is_kept`, nobody points at the new blob."""
 
     verdict: Verdict | Refused
     known: Known | None = None  # what was stored under this UID before
@@ -85,7 +90,12 @@ class Added:
     @property
     def is_stored(self) -> bool:
         """True when the offered bytes are now the stored ones."""
-        return self.verdict in (Verdict.INSERT, Verdict.REPLACE)
+        return self.verdict in (Verdict.INSERT, Verdict.REPLACE, Verdict.SUPERSEDE, Verdict.CORRECT)
+
+    @property
+    def is_kept(self) -> bool:
+        """True when the offered bytes are now the stored ones, or an earlier version of those."""
+        return self.is_stored or self.verdict is Verdict.EARLIER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +113,40 @@ class Row:
     received: float
     is_lossy: bool
     frame_count: int
+
+
+class Superseded(enum.Enum):
+    """Why a file is an earlier one of its instance."""
+
+    CORRECTED = "corrected"  # attributes were corrected on request
+    REPLACED = "replaced"  # another content was stored under the same UID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """An earlier file of an instance; numbers count from 1, the oldest first."""
+
+    number: int
+    key: str
+    digest: str
+    original_digest: str
+    transfer_syntax: str
+    size: int
+    received: float
+    why: Superseded
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What became of the corrected files of a study.
+
+    `missing`: keys of instances that the correction does not know; unless there are none, nothing was changed.
+    `unused`: keys of corrected files whose instances went meanwhile, so that nobody points at them.
+    """
+
+    missing: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +172,8 @@ class Counts:
     series: int
     instances: int
     size: int  # bytes of all instances
+    versions: int = 0  # earlier files of instances
+    versions_size: int = 0  # and their bytes
 
 
 class ChangeKind(enum.Enum):
@@ -135,6 +181,7 @@ class ChangeKind(enum.Enum):
 
     STORED = "stored"
     REPLACED = "replaced"
+    CORRECTED = "corrected"
     REMOVED = "removed"
 
 
@@ -231,16 +278,24 @@ class Reading(Protocol):
         """
         ...
 
+    def versions(self, target: Target) -> list[Version]:
+        """The earlier files of one instance, the oldest first; none as well when there is no such instance."""
+        ...
+
+    def study_attributes(self, study: str) -> JSONDataset | None:
+        """The data set that gives the study its attributes; None when nothing of it is stored."""
+        ...
+
     def was_deleted(self, target: Target) -> bool:
         """True when the target was here, was removed on request, and was not stored again since."""
         ...
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
-        """Those of the keys that a row points at."""
+        """Those of the keys that a row points at, be it of an instance or of an earlier file."""
         ...
 
     def keys(self) -> Iterator[tuple[str, str, int]]:
-        """Key, digest and size of every stored instance, by key."""
+        """Key, digest and size of every stored file, earlier ones too, by key."""
         ...
 
     def counts(self) -> Counts:
@@ -268,7 +323,20 @@ class Writing(Protocol):
         ...
 
     def remove(self, target: Target) -> int:
-        """Remove all instances of a target from view; their keys become garbage. How many there were."""
+        """Remove all instances of a target from view; their keys become garbage, and those of their earlier files.
+
+        How many instances there were.
+        """
+        ...
+
+    def exchange(
+        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+    ) -> Exchanged:
+        """Put corrected files in the place of stored ones: all that are given, in one transaction, or none.
+
+        `corrected`: the key of the stored file and the entry that takes its place; it may be read twice. `unchanged`:
+        keys of those that need no correction. `keep`: what was stored stays as an earlier version, else it is garbage.
+        """
         ...
 
     def garbage(self, limit: int = 1000) -> list[str]:

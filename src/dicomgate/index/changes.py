@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -13,10 +14,12 @@ import orjson
 from dicomgate.dicom.outcomes import Refused
 from dicomgate.dicom.uids import Target
 from dicomgate.index import answers, columns, registered, values
-from dicomgate.index.base import Added, ChangeKind, Entry, Judge, Known, Surroundings, Verdict
+from dicomgate.index.base import Added, ChangeKind, Entry, Exchanged, Judge, Known, Superseded, Surroundings, Verdict
 from dicomgate.index.parents import Parents, Series, row_id
+from dicomgate.index.versions import VersionTable
 
 _BATCH = 500
+_WHY = {Verdict.SUPERSEDE: Superseded.REPLACED, Verdict.CORRECT: Superseded.CORRECTED}
 
 _KNOWN = """
 SELECT i.id, i.uid, e.uid, s.uid, i.digest, i.original_digest, i.key, i.size
@@ -49,6 +52,7 @@ class Changes:
         self._connection = connection
         self._execute = connection.execute
         self._parents = Parents(connection, registered.read(connection))
+        self._versions = VersionTable(connection)
         self._journal: list[tuple[float, str, str, str, str]] = []
         self._now = time.time()
         self._has_tombstones = bool(connection.execute("SELECT EXISTS (SELECT 1 FROM tombstone)").fetchone()[0])
@@ -67,26 +71,62 @@ class Changes:
     def add(self, entry: Entry, judge: Judge) -> Added:
         """Add one instance as the judge decides."""
         stored = self._find_stored(entry.target)
-        known = Known(stored.target, stored.digest, stored.original_digest, stored.key) if stored else None
+        known = self._known(stored) if stored else None
         study = self._parents.find_study(entry.target.study)
         series_study = self._parents.find_study_of_series(entry.target)
         verdict = judge(Surroundings(known, series_study, study.patient if study else None), entry)
         if isinstance(verdict, Refused) or verdict in (Verdict.SAME, Verdict.KEEP_OLD):
             return Added(verdict, known)
-        assert (verdict is Verdict.REPLACE) == (stored is not None), "the judge mistook what is stored"
+        assert (verdict is Verdict.INSERT) == (stored is None), "the judge mistook what is stored"
+        if verdict is Verdict.EARLIER:
+            self._versions.insert(entry, Superseded.REPLACED)
+            return Added(verdict, known)
         if stored is not None:
-            self._drop([stored], is_garbage=stored.key != entry.key)  # a file in place replaces itself
+            self._make_way(stored, entry, verdict)
         self._insert_instance(entry, self._parents.gain(entry))
         if self._has_tombstones:
             self._clear_tombstones(entry.target)
         self._note(ChangeKind.STORED if stored is None else ChangeKind.REPLACED, entry.target)
         return Added(verdict, known)
 
+    def _make_way(self, stored: _Stored, entry: Entry, verdict: Verdict) -> None:
+        if verdict is Verdict.REPLACE:
+            self._drop([stored], is_garbage=stored.key != entry.key)  # a file in place replaces itself
+            self._versions.give_up([str(stored.target.instance)])
+        else:
+            self._versions.keep(stored.id, _WHY[verdict])
+            self._drop([stored], is_garbage=False)
+
+    def exchange(
+        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+    ) -> Exchanged:
+        """Put corrected files in the place of stored ones, unless the study has instances that are not among them."""
+        self.finish()
+        stored = {one.key: one for one in self._select_stored("s.uid = ?", (study,))}
+        missing = stored.keys() - set(unchanged) - {key for key, _ in corrected}
+        if missing:
+            return Exchanged(missing=tuple(sorted(missing)))
+        unused = []
+        for key, entry in corrected:
+            old = stored.pop(key, None)
+            if old is None:
+                unused.append(entry.key)
+                continue
+            if keep:
+                self._versions.keep(old.id, Superseded.CORRECTED)
+            self._drop([old], is_garbage=not keep)
+            self._insert_instance(entry, self._parents.gain(entry))
+            self._note(ChangeKind.CORRECTED, entry.target)
+        count = len(self._journal)
+        self.finish()
+        return Exchanged(unused=tuple(unused), count=count)
+
     def remove(self, target: Target) -> int:
         """Remove on request: what was here is remembered, the bytes become garbage."""
         self.finish()
         stored = self._select_stored(*_where(target))
         self._drop(stored, is_garbage=True)
+        self._versions.give_up([str(one.target.instance) for one in stored])
         targets = [one.target for one in stored] + self._parents.emptied()
         rows = [(one.study, one.series or "", one.instance or "") for one in targets]
         self._connection.executemany("INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)", rows)
@@ -120,6 +160,16 @@ class Changes:
             _Stored(id_, Target(study, series, uid), digest.hex(), original.hex(), key, size)
             for id_, uid, series, study, digest, original, key, size in rows
         ]
+
+    def _known(self, stored: _Stored) -> Known:
+        return Known(
+            stored.target,
+            stored.digest,
+            stored.original_digest,
+            stored.key,
+            self._versions.digests(str(stored.target.instance)),
+            partial(self._parents.attributes_of, stored.key),
+        )
 
     # In and out.
 

@@ -230,7 +230,8 @@ class Parents:
     def _level_values(self, level: Level, dataset: JSONDataset) -> frozenset[Value]:
         return taken.values_of(self._matched.of_level(level), dataset)
 
-    def _attributes(self, key: str) -> JSONDataset:
+    def attributes_of(self, key: str) -> JSONDataset:
+        """The data set of the instance with this key."""
         packed, dictionary = self._execute(_METADATA, (key,)).fetchone()
         dataset: JSONDataset = orjson.loads(Packer(dictionary).unpack(packed))
         return dataset
@@ -267,7 +268,7 @@ class Parents:
         rows = self._execute("SELECT key, sop_class FROM instance WHERE series = ?", (series.id,)).fetchall()
         series.classes = {sop_class for _, sop_class in rows}
         source = min(key for key, _ in rows)
-        self._take_series(series, source, self._attributes(source))
+        self._take_series(series, source, self.attributes_of(source))
 
     def _finish_study(self, study: Study) -> None:
         if not study.instances:
@@ -283,7 +284,7 @@ class Parents:
         rows = self._execute("SELECT source, modality FROM series WHERE study = ?", (study.id,)).fetchall()
         study.modalities = {modality for _, modality in rows if modality}
         source = min(key for key, _ in rows)
-        self._take_study(study, source, self._attributes(source))
+        self._take_study(study, source, self.attributes_of(source))
 
 
 def row_id(cursor: sqlite3.Cursor) -> int:

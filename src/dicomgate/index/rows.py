@@ -17,7 +17,7 @@ import orjson
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.index.base import Counts, Row
+from dicomgate.index.base import Counts, JSONDataset, Row
 from dicomgate.index.connections import Readers
 from dicomgate.index.metadata import Packer
 
@@ -62,6 +62,22 @@ SELECT n.key, i.key, i.series, d.metadata FROM json_each(?) n
 CROSS JOIN instance i ON i.id = n.value CROSS JOIN description d ON d.instance = i.id
 """
 """In the order of the array: CROSS JOIN walks it from the outside in."""
+_KNOWN_KEYS = """
+SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?))
+UNION ALL SELECT key FROM version WHERE key IN (SELECT value FROM json_each(?))
+"""
+_KEYS = """
+SELECT key, digest, size FROM instance WHERE key > ?
+UNION ALL SELECT key, digest, size FROM version WHERE key > ? ORDER BY key LIMIT 1000
+"""
+_COUNTS = """
+SELECT count(*), coalesce(sum(number_of_series), 0), coalesce(sum(number_of_instances), 0), coalesce(sum(size), 0),
+       (SELECT count(*) FROM version), (SELECT coalesce(sum(size), 0) FROM version) FROM study
+"""
+_STUDY_ATTRIBUTES = """
+SELECT i.series, d.metadata FROM study s JOIN instance i ON i.key = s.source JOIN description d ON d.instance = i.id
+WHERE s.uid = ?
+"""
 _BESIDE = "JOIN instance i ON i.id = d.instance WHERE d.instance = ? AND i.key = ?"
 
 
@@ -121,6 +137,14 @@ class Rows:
         version = hashlib.sha256(orjson.dumps(identity) + b"".join(digests)).hexdigest()[:32] if names else ""
         return version, chain(texts.ready, self._further_texts(names, len(texts.ready)))
 
+    def study_attributes(self, study: str) -> JSONDataset | None:
+        """The data set that gives the study its attributes."""
+        texts = _Texts()
+        with self._readers.snapshot() as connection:
+            for series, packed in connection.execute(_STUDY_ATTRIBUTES, (study,)):
+                texts.take(connection, series, packed)
+        return orjson.loads(texts.ready[0]) if texts.ready else None
+
     def _further_texts(self, names: list[tuple[int, str]], position: int) -> Iterator[bytes]:
         while position < len(names):
             with self._readers.snapshot() as connection:
@@ -129,25 +153,20 @@ class Rows:
 
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that a row points at."""
-        sql = "SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?))"
-        return {key for (key,) in self._readers.rows(sql, (_json(keys),))}
+        wanted = _json(keys)
+        return {key for (key,) in self._readers.rows(_KNOWN_KEYS, (wanted, wanted))}
 
     def keys(self) -> Iterator[tuple[str, str, int]]:
         """Key, digest and size of all, by key, in batches."""
         last = ""
-        sql = "SELECT key, digest, size FROM instance WHERE key > ? ORDER BY key LIMIT 1000"
-        while batch := self._readers.rows(sql, (last,)):
+        while batch := self._readers.rows(_KEYS, (last, last)):
             for key, digest, size in batch:
                 yield key, digest.hex(), size
             last = batch[-1][0]
 
     def counts(self) -> Counts:
         """How much is stored."""
-        sql = """
-        SELECT count(*), coalesce(sum(number_of_series), 0), coalesce(sum(number_of_instances), 0),
-               coalesce(sum(size), 0) FROM study
-        """
-        return Counts(*self._readers.rows(sql)[0])
+        return Counts(*self._readers.rows(_COUNTS)[0])
 
     def was_deleted(self, target: Target) -> bool:
         """True when a tombstone stands here."""

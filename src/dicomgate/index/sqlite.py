@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,20 +13,23 @@ from typing import Any
 from dicomgate import errors
 from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.uids import Target
-from dicomgate.index import connections, files, filling, registered, scan, schema, search
+from dicomgate.index import connections, files, filling, registered, scan, schema, search, versions
 from dicomgate.index.base import (
     Added,
     Change,
     ChangeKind,
     Counts,
     Entry,
+    Exchanged,
     FileRecord,
     FileState,
     Found,
+    JSONDataset,
     Judge,
     Promoted,
     Row,
     Step,
+    Version,
 )
 from dicomgate.index.changes import Changes
 from dicomgate.index.rows import Rows
@@ -101,6 +104,14 @@ class SqliteIndex:
         """A version that changes with the answer, and each instance's JSON text."""
         return self._rows.metadata(target)
 
+    def versions(self, target: Target) -> list[Version]:
+        """The earlier files of one instance."""
+        return versions.read(self._readers, target)
+
+    def study_attributes(self, study: str) -> JSONDataset | None:
+        """The data set that gives the study its attributes."""
+        return self._rows.study_attributes(study)
+
     def was_deleted(self, target: Target) -> bool:
         """True when it was removed on request and not stored again."""
         return self._rows.was_deleted(target)
@@ -138,6 +149,12 @@ class SqliteIndex:
     def remove(self, target: Target) -> int:
         """Remove from view; how many instances."""
         return self._writer.do(lambda changes: changes.remove(target), weight=_GROUP)
+
+    def exchange(
+        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+    ) -> Exchanged:
+        """Put corrected files in the place of stored ones, all at once."""
+        return self._writer.do(lambda changes: changes.exchange(study, corrected, unchanged, keep=keep), weight=_GROUP)
 
     def garbage(self, limit: int = 1000) -> list[str]:
         """Keys whose bytes may go."""

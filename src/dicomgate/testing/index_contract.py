@@ -5,7 +5,8 @@ from __future__ import annotations
 from dicomgate.testing.index_answers_contract import AnswersContract
 from dicomgate.testing.index_keeping_contract import KeepingContract
 from dicomgate.testing.index_matching_contract import MatchingContract
+from dicomgate.testing.index_versions_contract import VersionsContract
 
 
-class IndexContract(KeepingContract, MatchingContract, AnswersContract):
+class IndexContract(KeepingContract, MatchingContract, AnswersContract, VersionsContract):
     """All of it. Subclasses give `open_index`; indexes opened on one place share what they hold, as processes do."""
