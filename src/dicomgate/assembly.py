@@ -243,7 +243,9 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
 
 def _room(data: Path, settings: config.Settings, index: SqliteIndex) -> Room:
     bounds = settings.store
-    return Room(_reserve(data), lambda: index.counts().size, quota=bounds.quota_bytes, least_free=bounds.min_free_bytes)
+    return Room(
+        _reserve(data), lambda: index.counts().all_bytes, quota=bounds.quota_bytes, least_free=bounds.min_free_bytes
+    )
 
 
 def _reserve(data: Path) -> Reserve:

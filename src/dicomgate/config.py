@@ -107,8 +107,8 @@ class Server:
 class Store:
     """What is taken in, and what is done with it."""
 
-    duplicates: Literal["refuse", "replace", "keep-first"] = _setting(
-        "refuse", "other content under a stored UID: `refuse`, `replace` or `keep-first`"
+    duplicates: Literal["refuse", "replace", "keep-first", "keep-versions"] = _setting(
+        "refuse", "other content under a stored UID: `refuse`, `replace`, `keep-first` or `keep-versions`"
     )
     allow_delete: bool = _setting(False, "DELETE of studies, series and instances is offered")
     quota_bytes: int = _setting(0, "most bytes of all stored files together; 0 is no bound", least=0)

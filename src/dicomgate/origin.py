@@ -95,6 +95,30 @@ class Instance(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One of the files of an instance, in order of their coming; `why` it is no longer served, empty for the last."""
+
+    number: int
+    why: str
+    transfer_syntax: str
+    size: int
+    digest: str
+    received: float  # seconds since 1970
+
+
+class Versions(Protocol):
+    """Gives back what an instance was before it was corrected or superseded."""
+
+    def versions(self, target: Target) -> Sequence[Version]:
+        """Every file of one instance, the oldest first; the last is the one that is served. NotFound, Gone."""
+        ...
+
+    def version(self, target: Target, number: int) -> Instance:
+        """One of them. NotFound when there is none of this number."""
+        ...
+
+
 class Search(Protocol):
     """Finds what is stored."""
 
@@ -143,3 +167,4 @@ class Origin:
     retrieve: Retrieve
     store: Store | None = None
     delete: Delete | None = None
+    versions: Versions | None = None

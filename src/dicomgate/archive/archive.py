@@ -38,9 +38,11 @@ class Archive:
     def origin(self) -> Origin:
         """What a door may ask of it."""
         judge = policy.judge_by(self.duplicates)
+        retriever = Retriever(blobs=self.blobs, index=self.index, limits=self.limits)
         return Origin(
             search=self,
-            retrieve=Retriever(blobs=self.blobs, index=self.index, limits=self.limits),
+            retrieve=retriever,
+            versions=retriever,
             store=Acceptor(
                 blobs=self.blobs,
                 index=self.index,

@@ -17,6 +17,7 @@ class Duplicates(enum.StrEnum):
     REFUSE = "refuse"
     REPLACE = "replace"
     KEEP_FIRST = "keep-first"
+    KEEP_VERSIONS = "keep-versions"
 
 
 _UID_TAGS = {
@@ -71,6 +72,8 @@ def judge_by(duplicates: Duplicates) -> Judge:
             return Verdict.KEEP_OLD
         if duplicates is Duplicates.REPLACE:
             return Verdict.REPLACE
+        if duplicates is Duplicates.KEEP_VERSIONS:
+            return Verdict.SUPERSEDE if entry.key > known.key else Verdict.EARLIER
         return _refuse(entry, Reason.OTHER_CONTENT, "")
 
     return judge
@@ -83,9 +86,42 @@ def judge_in_place(around: Surroundings, entry: Entry) -> Verdict | Refused:
     return Verdict.REPLACE if around.instance.key == entry.key else Verdict.KEEP_OLD
 
 
+def judge_again(duplicates: Duplicates) -> Judge:
+    """For a rebuild: what is found was judged when it came. Of two files of one instance the keys tell the later one.
+
+    One that tells of more changes than the other, and of all that the other tells of, is its correction.
+    """
+
+    def judge(around: Surroundings, entry: Entry) -> Verdict:
+        known = around.instance
+        if known is None:
+            return Verdict.INSERT
+        is_later = entry.key > known.key
+        if is_correction(entry.attributes, of=known.attributes()):
+            return Verdict.CORRECT
+        if is_correction(known.attributes(), of=entry.attributes):
+            return Verdict.EARLIER
+        if duplicates is Duplicates.KEEP_VERSIONS:
+            return Verdict.SUPERSEDE if is_later else Verdict.EARLIER
+        return Verdict.REPLACE if is_later is (duplicates is Duplicates.REPLACE) else Verdict.KEEP_OLD
+
+    return judge
+
+
+def is_correction(later: JSONDataset, *, of: JSONDataset) -> bool:
+    """True when one data set's Original Attributes Sequence is the other's and at least one more item (C.12.1.1.9)."""
+    longer, shorter = _changes(later), _changes(of)
+    return len(longer) > len(shorter) and longer[: len(shorter)] == shorter
+
+
+def _changes(attributes: JSONDataset) -> list[JSONDataset]:
+    return list(attributes.get("04000561", {}).get("Value", ()))
+
+
 def _is_same(known: Known, entry: Entry) -> bool:
-    """The same bytes as stored, or the same as were sent before their preamble was cleared."""
-    return known.digest == entry.digest
+    """The same bytes as stored, as were sent before they were changed on the way in, or as were stored earlier."""
+    offered = {entry.digest, entry.original_digest}
+    return bool((offered & {known.digest, known.original_digest, *known.earlier}) - {""})
 
 
 def _judge_parents(around: Surroundings, entry: Entry) -> Refused | None:

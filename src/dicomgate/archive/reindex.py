@@ -13,7 +13,7 @@ from dicomgate.archive import describe, policy
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.base import Blob, BlobStore
 from dicomgate.dicom import header
-from dicomgate.index.base import Entry, Index, Surroundings, Verdict
+from dicomgate.index.base import Entry, Index, Verdict
 
 _STEP = 1 << 20
 _BATCH = 64
@@ -65,13 +65,6 @@ def _describe(key: str, blob: Blob, limits: header.Limits) -> Entry:
 
 
 def _add(index: Index, batch: list[Entry], duplicates: policy.Duplicates) -> Iterator[Damage]:
-    def judge(around: Surroundings, entry: Entry) -> Verdict:
-        """What was stored was judged then; of two files of one instance the archive's policy picks one."""
-        if around.instance is None:
-            return Verdict.INSERT
-        later = entry.key > around.instance.key
-        return Verdict.REPLACE if later is (duplicates is policy.Duplicates.REPLACE) else Verdict.KEEP_OLD
-
-    for entry, added in zip(batch, index.add_many(batch, judge), strict=True):
+    for entry, added in zip(batch, index.add_many(batch, policy.judge_again(duplicates)), strict=True):
         if added.verdict is Verdict.KEEP_OLD:
             yield Damage(key=entry.key, problem="a second file of this instance")

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import NoReturn, Protocol
 
 import xxhash
 
 from dicomgate import errors
-from dicomgate.archive import layout, spans
+from dicomgate.archive import describe, layout, spans
 from dicomgate.archive.layout import Layout
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
 from dicomgate.dicom.frames import NativeFrames
 from dicomgate.dicom.header import Limits
 from dicomgate.dicom.uids import Target
+from dicomgate.index import base
 from dicomgate.index.base import Index, Row
-from dicomgate.origin import Facts, Instance, Piece
+from dicomgate.origin import Facts, Instance, Piece, Version
 
 PIXEL_DATA = "7FE00010"
 _STEP = 1 << 19
@@ -161,22 +163,41 @@ class StoredInstance:
             yield from explicit.rewrite(blob, header.read(blob, self.limits))
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Holds the last chunk back until the whole is known to be what was stored (D6)."""
         expected = self._layout.checksum
-        if not expected:
-            yield from chunks
-            return
-        checksum = xxhash.xxh3_128()
-        held: bytes | None = None
-        for chunk in chunks:
-            if held is not None:
-                yield held
-            checksum.update(chunk)
-            held = chunk
-        if checksum.hexdigest() != expected:
-            raise errors.Unavailable("the stored bytes are damaged: they differ from what was stored")
+        return checked(chunks, xxhash.xxh3_128(), expected) if expected else chunks
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+
+    def hexdigest(self) -> str: ...
+
+
+def checked(chunks: Iterator[bytes], checksum: _Hash, expected: str) -> Iterator[bytes]:
+    """Holds the last chunk back until the whole is known to be what was stored (D6)."""
+    held: bytes | None = None
+    for chunk in chunks:
         if held is not None:
             yield held
+        checksum.update(chunk)
+        held = chunk
+    if checksum.hexdigest() != expected:
+        raise errors.Unavailable("the stored bytes are damaged: they differ from what was stored")
+    if held is not None:
+        yield held
+
+
+@dataclass(frozen=True)
+class EarlierInstance(StoredInstance):
+    """An earlier file of an instance: the index keeps no layout of it, so its header is read once more."""
+
+    @functools.cached_property
+    def _layout(self) -> Layout:
+        with self.blobs.open(self.row.key) as blob:
+            return layout.parse_layout(layout.format_layout(header.read(blob, self.limits), ""))
+
+    def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        return checked(chunks, hashlib.sha256(), self.row.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,8 +226,67 @@ class Retriever:
             self._miss(target)
         return version, itertools.chain([first], texts)
 
+    def versions(self, target: Target) -> Sequence[Version]:
+        """Every file of one instance, the oldest first; the last is the one that is served."""
+        row = self._row(target)
+        earlier = self.index.versions(target)
+        current = Version(
+            number=len(earlier) + 1,
+            why="",
+            transfer_syntax=row.transfer_syntax,
+            size=row.size,
+            digest=row.digest,
+            received=row.received,
+        )
+        return [*map(_past, earlier), current]
+
+    def version(self, target: Target, number: int) -> Instance:
+        """One of them. NotFound when there is none of this number."""
+        row, earlier = self._row(target), self.index.versions(target)
+        if number == len(earlier) + 1:
+            return StoredInstance(row, self.blobs, self.index, self.limits)
+        for one in earlier:
+            if one.number == number:
+                return self._earlier(row, one)
+        raise errors.NotFound(f"no version {number} of this instance; it has {len(earlier) + 1}")
+
+    def _earlier(self, row: Row, version: base.Version) -> Instance:
+        with self.blobs.open(version.key) as blob:
+            seen = header.read(blob, self.limits)
+        described = describe.describe(seen, key=version.key, size=version.size, digest=version.digest, checksum="")
+        past = replace(
+            row,
+            key=version.key,
+            sop_class=described.sop_class,
+            transfer_syntax=described.transfer_syntax,
+            size=version.size,
+            digest=version.digest,
+            original_digest=version.original_digest,
+            received=version.received,
+            is_lossy=described.is_lossy,
+            frame_count=described.frame_count,
+        )
+        return EarlierInstance(past, self.blobs, self.index, self.limits)
+
+    def _row(self, target: Target) -> Row:
+        row = self.index.find_row(target)
+        if row is None:
+            self._miss(target)
+        return row
+
     def _miss(self, target: Target) -> NoReturn:
         word = target.level.name.lower()
         if self.index.was_deleted(target):
             raise errors.Gone(f"the {word} was deleted")
         raise errors.NotFound(f"no such {word} here")
+
+
+def _past(version: base.Version) -> Version:
+    return Version(
+        number=version.number,
+        why=version.why.value,
+        transfer_syntax=version.transfer_syntax,
+        size=version.size,
+        digest=version.digest,
+        received=version.received,
+    )

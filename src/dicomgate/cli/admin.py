@@ -34,7 +34,7 @@ def verify(data: Path, config_file: Path | None) -> int:
     from dicomgate import assembly
 
     with assembly.open_archive(data, options.settings(config_file), create=False) as archive:
-        return _show("Verifying", archive.counts().size, archive.verify, "every stored file is as it was stored")
+        return _show("Verifying", archive.counts().all_bytes, archive.verify, "every stored file is as it was stored")
 
 
 @admin.command()

@@ -23,6 +23,7 @@ class Kind(enum.Enum):
     FRAMES = "frames"
     BULKDATA = "bulkdata"
     PIXELDATA = "pixeldata"
+    VERSIONS = "versions"  # our extension: the files that an instance was before, listed, or one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class Resource:
     """A path, read. `level` is that of the answers: of what a search finds, else of the target.
 
     `target` is None for the collections at the root. `frames` are 1-based, ascending; `bulk` is the place of one value
-    ("7FE00010", "00480200/1/00282000"), empty for all of the target's.
+    ("7FE00010", "00480200/1/00282000"), empty for all of the target's. `version` counts from 1, 0 for their list.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Resource:
     target: Target | None = None
     frames: tuple[int, ...] = ()
     bulk: str = ""
+    version: int = 0
 
     @property
     def is_relational(self) -> bool:
@@ -84,6 +86,10 @@ def parse(path: str) -> Resource:
             return Resource(kind=Kind.FRAMES, level=target.level, target=target, frames=parse_frames(numbers))
         case ["bulkdata", *place] if target.level is Level.INSTANCE:
             return Resource(kind=Kind.BULKDATA, level=target.level, target=target, bulk=_parse_bulk(place))
+        case ["versions"] if target.level is Level.INSTANCE:
+            return Resource(kind=Kind.VERSIONS, level=target.level, target=target)
+        case ["versions", number] if target.level is Level.INSTANCE:
+            return Resource(kind=Kind.VERSIONS, level=target.level, target=target, version=_parse_version(number))
         case ["rendered" | "thumbnail"]:
             raise _no_pictures()
         case ["frames", numbers, "rendered" | "thumbnail"] if target.level is Level.INSTANCE:
@@ -161,9 +167,17 @@ def format_resource(root: str, resource: Resource) -> str:
             return base
         case Kind.FRAMES:
             return f"{base}/frames/{format_frames(resource.frames)}"
+        case Kind.VERSIONS if resource.version:
+            return f"{base}/versions/{resource.version}"
         case Kind.BULKDATA if resource.bulk:
             return f"{base}/bulkdata/{resource.bulk}"
     return f"{base}/{resource.kind.value}"
+
+
+def _parse_version(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and text[0] != "0"):
+        raise errors.NotFound("versions: expected a whole number from 1")
+    return int(text)
 
 
 def _parse_bulk(place: list[str]) -> str:

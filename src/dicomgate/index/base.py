@@ -175,6 +175,11 @@ class Counts:
     versions: int = 0  # earlier files of instances
     versions_size: int = 0  # and their bytes
 
+    @property
+    def all_bytes(self) -> int:
+        """Of every stored file."""
+        return self.size + self.versions_size
+
 
 class ChangeKind(enum.Enum):
     """What the journal tells of an instance."""

@@ -13,7 +13,19 @@ from dicomgate import errors
 from dicomgate.dicomweb import resources
 from dicomgate.dicomweb.resources import Kind, Resource
 from dicomgate.origin import Origin
-from dicomgate.server import bulkdata, cors, delete, frames, health, metadata, retrieve, search, streaming, wado_uri
+from dicomgate.server import (
+    bulkdata,
+    cors,
+    delete,
+    frames,
+    health,
+    metadata,
+    retrieve,
+    search,
+    streaming,
+    versions,
+    wado_uri,
+)
 from dicomgate.server.answers import Answer, Body
 from dicomgate.server.errors import format_problem, headers_of, status_of
 from dicomgate.server.exchange import Exchange
@@ -36,6 +48,7 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.FRAMES: frames.retrieve,
     Kind.BULKDATA: bulkdata.retrieve,
     Kind.PIXELDATA: bulkdata.retrieve,
+    Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")
 

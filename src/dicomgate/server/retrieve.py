@@ -67,6 +67,11 @@ def _offers(instance: Instance, *, many: bool) -> tuple[Offer, ...]:
     )
 
 
+def file_offers(instance: Instance) -> tuple[Offer, ...]:
+    """How one file can be sent, whole."""
+    return tuple(offer for offer in _offers(instance, many=False) if offer.media_type == media_types.DICOM)
+
+
 def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance]) -> Iterator[tuple[Instance, Offer]]:
     for instance in found:
         yield instance, negotiation.choose(wanted, _offers(instance, many=True))
@@ -76,7 +81,7 @@ def _several(
     request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]]
 ) -> Answer:
     pairs = list(zip(counted, chosen, strict=True))
-    listed = "\n".join(f"{instance.facts.version} {_variant(offer)}" for instance, offer in pairs)
+    listed = "\n".join(f"{instance.facts.version} {variant(offer)}" for instance, offer in pairs)
     is_whole = len(counted) < _MOST_COUNTED
     tag = caching.format_tag(listed, "multipart", is_exact=False) if is_whole else None
     headers = [caching.CHANGING, *([field("etag", tag)] if tag else [])]
@@ -89,7 +94,7 @@ def _several(
     return parts.answer_unmeasured(media_type, lazily, headers)
 
 
-def _variant(offer: Offer) -> str:
+def variant(offer: Offer) -> str:
     """What tells two representations of the same instance apart."""
     return f"{offer.content_type} {'stored' if offer.is_stored else 'rewritten'}"
 
@@ -106,5 +111,5 @@ def _part(request: Request, instance: Instance, offer: Offer) -> Part:
 def single(request: Request, instance: Instance, offer: Offer) -> Answer:
     """One instance as the whole body; a range of it where it is sent as stored."""
     part = _part(request, instance, offer)
-    tag = caching.format_tag(instance.facts.version, _variant(offer))
+    tag = caching.format_tag(instance.facts.version, variant(offer))
     return parts.answer_single(request, part, tag, instance.file)

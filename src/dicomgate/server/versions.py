@@ -1,7 +1,7 @@
 """What an instance was before it was corrected or superseded: an extension (STOW-18, RET-09).
 
-    GET .../instances/{instance}/versions       a JSON array, the oldest first; the last is the one that is served
-    GET .../instances/{instance}/versions/{n}   that file, as an instance is retrieved
+GET .../instances/{instance}/versions       a JSON array, the oldest first; the last is the one that is served
+GET .../instances/{instance}/versions/{n}   that file, as an instance is retrieved
 """
 
 from __future__ import annotations
