@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dicomgate import errors
-from dicomgate.dicom import codestreams, header, picture, syntaxes
+from dicomgate.dicom import codestreams, codestreams_rle, header, picture, syntaxes
 from dicomgate.dicom.source import BytesSource
 
 DATA = Path(__file__).parents[3] / "shared/data"
@@ -303,3 +303,50 @@ def test_jpeg_2000_and_its_files(content, media_type, colour, uids):
 def test_jpeg_2000_that_no_image_can_be(content, fault):
     with pytest.raises(fault):
         read(content, "image/jp2")
+
+
+def rle_files():
+    found = sorted((DATA / "syntaxes").rglob("*rle*")) + sorted((DATA / "syntaxes").rglob("*RLE*"))
+    return [path for path in found if b"1.2.840.10008.1.2.5\0" in path.read_bytes()[:1000]]
+
+
+def rle_frame(path):
+    content = path.read_bytes()
+    head = header.read(BytesSource(content))
+    frame = b"".join(content[span.start : span.stop] for span in head.frames.find(1))
+    samples, allocated = (head.attributes[tag]["Value"][0] for tag in ("00280002", "00280100"))
+    return frame, samples, allocated
+
+
+@pytest.mark.parametrize("path", rle_files(), ids=lambda path: path.name)
+def test_rle_frames_have_a_segment_for_each_byte_of_a_pixel(path):
+    frame, samples, allocated = rle_frame(path)
+    codestreams_rle.check(BytesSource(frame), samples=samples, bits_allocated=allocated)
+    for other in (samples + 1, samples + 2):
+        with pytest.raises(errors.Malformed):
+            codestreams_rle.check(BytesSource(frame), samples=other, bits_allocated=allocated)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        bytes(63),
+        bytes(64),
+        struct.pack("<16I", 1, *[0] * 15) + b"ab",
+        struct.pack("<16I", 1, 64, *[0] * 14),
+        struct.pack("<16I", 1, 64, 66, *[0] * 13) + b"abcd",
+        struct.pack("<16I", 0xFFFFFFFF, *[64] * 15),
+        b"\xff\xd8\xff" + bytes(100),
+    ],
+)
+def test_what_is_no_rle_frame(content):
+    with pytest.raises(errors.Malformed):
+        codestreams_rle.check(BytesSource(content), samples=1, bits_allocated=8)
+
+
+def test_rle_segments_that_do_not_follow_each_other():
+    for offsets in ([64, 64], [64, 63], [65, 66], [64, 4000]):
+        content = struct.pack("<16I", 2, *offsets, *[0] * 13) + b"abcdef"
+        with pytest.raises(errors.Malformed):
+            codestreams_rle.check(BytesSource(content), samples=1, bits_allocated=16)

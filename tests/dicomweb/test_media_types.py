@@ -102,3 +102,11 @@ def test_any_text_is_read_or_malformed(text: str) -> None:
     except errors.Malformed:
         return
     assert media_types.parse(media_types.format_media_type(read)) == read
+
+
+def test_every_other_name_of_a_picture_leads_to_one_that_is_taken() -> None:
+    from dicomgate.dicom import codestreams
+
+    taken = {*codestreams.READERS, *codestreams.TRANSFORMED, "image/dicom-rle", media_types.DICOM_JSON}
+    assert set(media_types.ALIASES.values()) <= taken
+    assert not set(media_types.ALIASES) & taken

@@ -29,6 +29,12 @@ ALIASES: dict[str, str] = {
     "image/dicom+jp2": "image/jp2",
     "image/dicom+jpx": "image/jpx",
     "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/j2c": "image/jp2",  # the bare codestream by its registered name, which is what a data set holds
+    "video/h264": "video/mp4",
+    "video/x-m4v": "video/mp4",
+    "video/hevc": "video/h265",
     JSON: DICOM_JSON,
 }
 
