@@ -200,6 +200,46 @@ def test_a_private_attribute_is_its_creators_whichever_block_it_uses(index):
     assert known.find(path("00191004")) is None
 
 
+def test_promoted_or_not_the_same_is_found(index):
+    """The index against the scan: every kind of attribute, in every form in which it is asked for."""
+    held = [
+        {"Rows": 512, "SliceThickness": "1.250", "OperatorsName": "Müller^Jörg", "ContentDate": "20200102"},
+        {"Rows": 64, "SliceThickness": "12.5", "OperatorsName": ["Roe^Jane", "Doe"], "ContentDate": "20211231"},
+        {"ContentTime": "101530", "ImageComments": "a long comment", "InstitutionName": "North"},
+        {"SourceImageSequence": [{"ReferencedSOPInstanceUID": "1.2"}, {"ReferencedSOPInstanceUID": "1.3"}]},
+    ]
+    for number, each in enumerate(held, 1):
+        index.add(entry(target(number, 1, 1), StudyDate="20200101", **each, **PRIVATE[number % 2]), refuse_nothing)
+    asked = [
+        "Rows=512", "SliceThickness=1.25", "SliceThickness=12.50", "OperatorsName=muller*", "OperatorsName=*jane*",
+        "OperatorsName=jorg&fuzzymatching=true", "OperatorsName=doe jane&fuzzymatching=true", "ContentDate=20200102",
+        "ContentDate=2020-2021", "ContentDate=20200101-20201231", "ContentTime=1015", "ContentTime=10-11",
+        "ImageComments=*long*", "InstitutionName=North", "InstitutionName=N?rth", "Rows=1",
+        "SourceImageSequence.ReferencedSOPInstanceUID=1.3", "00190010=ACME 1.1&00191004=V1", "00190033=ACME 1.1&00193304=V*",
+        "00190010=ACME 1.1&00191004=x", "00190010=OTHER&00191004=V1",
+    ]  # fmt: skip
+    before = [searched(index, text) for text in asked]
+    assert sum(map(bool, before)) == 17
+    for keyword in ("Rows", "SliceThickness", "OperatorsName", "ContentDate", "ContentTime", "ImageComments", "InstitutionName", "SourceImageSequence.ReferencedSOPInstanceUID"):  # fmt: skip
+        index.promote(path(keyword))
+    index.promote(path("00191004"), "ACME 1.1")
+    fill(index)
+    assert dict(zip(asked, before, strict=True)) == {text: searched(index, text) for text in asked}
+
+
+PRIVATE = [private("00191004", "V1", "ACME 1.1", "42"), private("00191004", "W1", "ACME 1.1")]
+
+
+def searched(index, text):
+    from dicomgate.dicomweb import parameters, query, resources
+
+    try:
+        asked = query.parse(resources.parse("/instances"), parameters.parse(text)).query
+    except errors.Malformed as fault:
+        return fault.message
+    return [answer["00080018"]["Value"][0] for answer in index.find(asked).datasets]
+
+
 REFUSED = {
     "PixelData": "VR OB or OW",
     "RequestAttributesSequence": "VR SQ",

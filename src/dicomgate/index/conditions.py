@@ -9,6 +9,7 @@ from itertools import groupby
 
 from dicomgate import errors
 from dicomgate.dicom import attributes
+from dicomgate.dicom import conditions as parsing
 from dicomgate.dicom.matching import (
     AnyOf,
     AttributePath,
@@ -32,6 +33,8 @@ from dicomgate.index.zones import Spreads
 MOST_ALTERNATIVES = 100
 """Patterns and ranges, beside any number of plain values, of which one is to match."""
 _LONGEST_NUMBER = 64
+_VRS = {Kind.TEXT: "LO", Kind.NAME: "PN", Kind.DATE: "DA", Kind.TIME: "TM", Kind.DECIMAL: "DS"}
+"""As whose values private attributes are matched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,17 @@ class _Reader:
         if len(possible) == 1:
             return _Part(possible[0], is_exact)
         return _Part((Either(tuple(possible)) if possible else Never(),), is_exact)
+
+
+def _as_private(column: Column, condition: Condition) -> Condition | None:
+    """What was asked of a private attribute, read again now that its VR is known; None if it is no value of that."""
+    match condition:
+        case OneOf((text,)) | Wildcard(text):
+            try:
+                return parsing.parse(_VRS[column.kind], text)
+            except (errors.Malformed, errors.TooLarge):
+                return None
+    return condition
 
 
 def _of_one_item(part: _Part) -> Valued | None:

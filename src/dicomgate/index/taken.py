@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from dicomgate.dicom import attributes, person_names
+from dicomgate.dicom import attributes, elements, person_names
 from dicomgate.index import columns, decimals, values
 from dicomgate.index.base import JSONDataset
 from dicomgate.index.columns import Column, Kind
@@ -43,35 +43,33 @@ def _items(column: Column, dataset: JSONDataset) -> list[JSONDataset]:
     """The items that may hold the innermost attribute, of every sequence on the way."""
     found = [dataset]
     for tag in column.path[:-1]:
-        found = [
-            inner or {} for item in found for inner in (_element(item, tag, column.creator) or {}).get("Value") or ()
-        ]
+        found = [inner for item in found for inner in elements.items(_elements(item, tag, column.creator))]
     return found
 
 
-def _element(dataset: JSONDataset, tag: str, creator: str) -> dict[str, Any] | None:
-    """The element of a tag; of a private one in whichever block its creator has reserved (PS3.5 §7.8)."""
+def _elements(item: JSONDataset, tag: str, creator: str) -> list[dict[str, Any]]:
+    """The element of a tag; of a private one those in every block that its creator has reserved (PS3.5 §7.8)."""
     if not (creator and attributes.is_private(tag)):
-        return dataset.get(tag)
-    reserving = f"{tag[:4]}00"
-    for own, element in dataset.items():
-        if own.startswith(reserving) and values.texts(element)[:1] == [creator]:
-            return dataset.get(f"{tag[:4]}{own[6:]}{tag[6:]}")
-    return None
+        return elements.find(item, tag)
+    return elements.find(item, tag, creator)
 
 
-def _compared(column: Column, dataset: JSONDataset) -> Iterator[tuple[str, int]]:
+def _compared(column: Column, item: JSONDataset) -> Iterator[tuple[str, int]]:
     """The texts of one column in one data set or item; of words with the position of their name."""
-    element = _element(dataset, column.path[-1], column.creator)
-    if element is None:
-        return
-    if column.kind is Kind.WORDS:
-        for position, name in enumerate(element.get("Value") or ()):
-            groups = "=".join(values.texts({"Value": [name]}))
-            yield from ((values.clean(word), position) for word in person_names.words(groups))
-        return
-    for text in _plain(column, dataset, values.texts(element, column.longest)):
-        yield text, 0
+    for element in _elements(item, column.path[-1], column.creator):
+        if column.kind is Kind.WORDS:
+            for position, name in enumerate(element.get("Value") or ()):
+                groups = "=".join(values.texts({"Value": [name]}))
+                yield from ((values.clean(word), position) for word in person_names.words(groups))
+        else:
+            for text in _plain(column, item, _texts(column, element)):
+                yield text, 0
+
+
+def _texts(column: Column, element: dict[str, Any]) -> list[str]:
+    if element.get("vr") == "UN":  # as a private attribute has it that was sent in Implicit VR
+        return [kept for text in elements.texts(element) if (kept := values.clean(text, column.longest))]
+    return values.texts(element, column.longest)
 
 
 def _plain(column: Column, dataset: JSONDataset, texts: list[str]) -> list[str]:
