@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import orjson
 import pytest
 
-from dicomgate.dicom.outcomes import Caution, Reason, Refused, Stored
+from dicomgate.dicom import outcomes
+from dicomgate.dicom.outcomes import FAILURES, WARNINGS, Caution, Reason, Refused, Stored
 from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import resources, store_report
 
@@ -84,7 +87,9 @@ def test_some_stored_row39_STOW13_STOW14() -> None:
     assert report.dataset["0008119A"]["Value"] == [{"00081197": {"vr": "US", "Value": [0xC000]}}] * 2
     assert report.warning is not None
     assert report.warning.startswith(f"299 {ROOT}: C000 not a DICOM file that can be read: ends at byte 12 (2); C409 ")
-    assert report.warning.endswith("; B000 coerced (1)")
+    assert report.warning.endswith(
+        "; B000 stored with other values of some elements; what was sent stands in Original Attributes Sequence (1)"
+    )
     orjson.dumps(report.dataset)
 
 
@@ -114,3 +119,26 @@ def test_the_warning_fits_a_header_however_many_reasons_STOW17() -> None:
     report = store_report.report(everything, root=ROOT)
     assert report.warning is not None
     assert len(report.warning) < 1100
+
+
+def test_every_code_stands_in_the_one_table_STOW_13_STOW_14() -> None:
+    assert set(FAILURES) == set(Reason)
+    assert set(WARNINGS) == set(Caution)
+    page = (Path(__file__).parents[2] / "docs/outcomes.md").read_text("utf-8")
+    assert page.endswith(outcomes.format_markdown()), "put outcomes.format_markdown() into docs/outcomes.md"
+    for reason in Reason:
+        assert reason in {0x0110, 0x0122} or reason >> 8 in {0xA7, 0xA9} or reason >> 12 == 0xC, "a code of I.2.2"
+
+
+@pytest.mark.parametrize(
+    ("given", "apt"),
+    [
+        ([], None),
+        ([None], None),
+        ([None, Caution.COERCED], Caution.COERCED),
+        ([Caution.DOES_NOT_MATCH_CLASS, Caution.COERCED], Caution.COERCED),
+        ([Caution.COERCED, Caution.ELEMENTS_DISCARDED, Caution.DOES_NOT_MATCH_CLASS], Caution.ELEMENTS_DISCARDED),
+    ],
+)
+def test_one_warning_of_several_STOW_13(given: list[Caution | None], apt: Caution | None) -> None:
+    assert outcomes.most_apt(given) is apt

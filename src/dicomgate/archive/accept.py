@@ -53,7 +53,7 @@ class Acceptor:
         except errors.Fault as fault:
             for kind, reason in _FAULTS:
                 if isinstance(fault, kind):
-                    return Refused(reason, fault.message, syntax_fault=True)
+                    return Refused(reason, fault.message)
             raise
         return policy.examine(seen, study) or seen
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dicomgate.dicom import uids
 from dicomgate.dicom.jsonmodel import JSONDataset
-from dicomgate.dicom.outcomes import MEANINGS, Outcome, Reason, Refused, Stored
+from dicomgate.dicom.outcomes import MEANINGS, WARNINGS, Outcome, Reason, Refused, Stored
 from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import resources, warning
 
@@ -71,11 +71,10 @@ def _status(stored: list[Stored], refused: list[Refused]) -> int:
     """STOW-10: 200 all, 202 some or with warnings (AMB-03), else none: 400 for syntax alone (AMB-04), 409 otherwise."""
     if stored:
         return 202 if refused or any(outcome.warning for outcome in stored) else 200
-    if all(outcome.syntax_fault for outcome in refused):  # also when nothing was offered
-        return 400
-    if all(outcome.reason is Reason.OUT_OF_RESOURCES for outcome in refused):
-        return 507 if all(outcome.is_full for outcome in refused) else 503  # D3
-    return 409
+    statuses = {outcome.status for outcome in refused} or {400}  # nothing was offered
+    if len(statuses) == 1:
+        return statuses.pop()
+    return 503 if statuses == {503, 507} else 409  # D3
 
 
 def _say(stored: list[Stored], refused: list[Refused]) -> str | None:
@@ -84,7 +83,7 @@ def _say(stored: list[Stored], refused: list[Refused]) -> str | None:
         return "The request held no instance."
     said = [_say_reason(reason, count, refused) for reason, count in Counter(o.reason for o in refused).items()]
     cautions = Counter(outcome.warning for outcome in stored if outcome.warning)
-    said += [f"{caution:04X} {caution.name.replace('_', ' ').lower()} ({n})" for caution, n in cautions.items()]
+    said += [f"{caution:04X} {WARNINGS[caution]} ({count})" for caution, count in cautions.items()]
     return "; ".join(said) or None
 
 

@@ -100,9 +100,7 @@ class Intake:
         part = self._part
         assert part is not None, "a part has begun"
         if part.size + len(data) > self._instance_bytes:
-            await part.refuse(
-                Refused(Reason.LIMIT_PASSED, f"more than {self._instance_bytes} bytes", syntax_fault=True)
-            )
+            await part.refuse(Refused(Reason.LIMIT_PASSED, f"more than {self._instance_bytes} bytes"))
         await part.write(data)
 
     async def end(self) -> None:
