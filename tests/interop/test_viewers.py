@@ -223,6 +223,12 @@ def test_ohif_accept_forms_V1(archive: Archive) -> None:
     assert archive.server.ask("GET", "/dicomweb/studies?limit=1").status == 200
 
 
+def test_xml_in_both_spellings_V1(archive: Archive) -> None:
+    for form in ('multipart/related; type="application/dicom+xml"', "multipart/related; type=application/dicom+xml", 'multipart/related;type="application/dicom+xml"'):  # fmt: skip
+        answer = archive.get("/studies?limit=1", form)
+        assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, "multipart/related"), form
+
+
 # Slim and dicom-microscopy-viewer
 
 

@@ -6,18 +6,20 @@ Each test names its row. A row is asked at every resource and in every spelling 
 from __future__ import annotations
 
 import uuid
+import xml.etree.ElementTree as ET
 from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from standard_matrix import JSON, first, results
-from standard_service import Service
+from standard_matrix import JSON, NATIVE, first, results
+from standard_service import Service, parts_of
 
 from dicomgate import config
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply
 
+XML_PARTS = 'multipart/related; type="application/dicom+xml"'
 LEVELS = ("studies", "series", "instances")
 
 
@@ -239,6 +241,61 @@ def test_row_10_field_of_a_lower_level_is_not_returned(patient: Patient) -> None
     (row,) = patient.find("series", "includefield=Rows,00080018,StudyDescription")
     assert not {"00280010", "00080018"} & set(row)
     assert "00081030" in row or "00081030" not in patient.find("studies", "includefield=00081030")[0]
+
+
+@pytest.mark.parametrize("resource", LEVELS)
+def test_row_11_xml_is_one_part_for_each_match(patient: Patient, resource: str) -> None:
+    """QIDO-19, XML-01: each part one native model, the same as the JSON says."""
+    for name in ("Äneas^Ødegård", "Yamada^Tarou=山田^太郎=やまだ^たろう", "O'Neil & <Sons>"):
+        patient.store(PatientName=name)
+    reply = patient.ask(resource, accept=XML_PARTS)
+    assert reply.status == 200
+    parts = parts_of(reply)
+    assert {part["Content-Type"] for part in parts} == {"application/dicom+xml"}
+    read = [read_xml(part.body) for part in parts]
+    rows = patient.find(resource)
+    assert len(read) == len(rows) == 3
+    for model, row in zip(read, rows, strict=True):
+        assert set(model) == set(row)
+        for tag, element in row.items():
+            assert model[tag] == [flat(value) for value in element.get("Value", ())], tag
+    assert patient.ask(resource, "PatientName=Nobody", accept=XML_PARTS).status == 204
+
+
+def read_xml(document: bytes) -> dict[str, list[Any]]:
+    root = ET.fromstring(document)
+    assert root.tag == f"{NATIVE}NativeDicomModel"
+    return read_attributes(root)
+
+
+def read_attributes(parent: ET.Element) -> dict[str, list[Any]]:
+    found = {}
+    for attribute in parent:
+        assert attribute.tag == f"{NATIVE}DicomAttribute"
+        assert attribute.get("vr")
+        values = list(attribute)
+        assert [value.get("number") for value in values] == [str(number) for number in range(1, len(values) + 1)]
+        found[attribute.attrib["tag"]] = [read_value(value) for value in values]
+    return found
+
+
+def read_value(value: ET.Element) -> Any:
+    match value.tag.removeprefix(NATIVE):
+        case "Item":
+            return read_attributes(value)
+        case "PersonName":
+            return {group.tag.removeprefix(NATIVE): "^".join(part.text or "" for part in group) for group in value}
+        case _:
+            return value.text or ""
+
+
+def flat(value: Any) -> Any:
+    """A value of the JSON model as the XML one says it."""
+    if isinstance(value, dict) and set(value) <= {"Alphabetic", "Ideographic", "Phonetic"}:
+        return value
+    if isinstance(value, dict):
+        return {tag: [flat(one) for one in element.get("Value", ())] for tag, element in value.items()}
+    return "" if value is None else str(value)
 
 
 @pytest.mark.parametrize("accept", ["image/png", "text/html", "image/jpeg, video/*;q=0.5", "application/pdf", "application/dicom"])  # fmt: skip
