@@ -1,0 +1,89 @@
+"""What a data set said before it was changed: Original Attributes Sequence (PS3.3 C.12.1.1.9, STOW-09)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from dicomgate.dicom import attributes as dictionary
+from dicomgate.dicom.jsonmodel import JSONDataset
+
+Element = dict[str, Any]
+Changes = Mapping[str, Element | None]
+"""Top-level attributes and what they become; None: they are removed."""
+
+SEQUENCE = "04000561"
+MODIFIED = "04000550"
+_MOMENT = "04000562"
+_SYSTEM = "04000563"
+_SOURCE = "04000564"
+_REASON = "04000565"
+
+
+class Reason(enum.StrEnum):
+    """Reason for the Attribute Modification (0400,0565)."""
+
+    COERCE = "COERCE"  # an arriving instance was brought into line with what is known here
+    CORRECT = "CORRECT"  # what was wrong was put right
+
+
+def changed(attributes: JSONDataset, wanted: Changes) -> dict[str, Element | None]:
+    """Of what is wanted that which differs: values, or VR where there are values; removal of what is not there is none.
+
+    Private attributes are as any other; whoever asks for one brings its creator.
+    """
+    return {tag: element for tag, element in wanted.items() if not _is_same(attributes.get(tag), element)}
+
+
+def _is_same(stored: Element | None, wanted: Element | None) -> bool:
+    if stored is None or wanted is None:
+        return stored is wanted
+    return _content(stored) == _content(wanted)
+
+
+def _content(element: Element) -> tuple[Any, ...]:
+    values = element.get("Value") or None
+    return (values, element.get("InlineBinary"), element.get("BulkDataURI"), element.get("vr") if values else None)
+
+
+def item(
+    attributes: JSONDataset,
+    changes: Changes,
+    *,
+    system: str,
+    reason: Reason,
+    moment: dt.datetime,
+    source: str = "",
+) -> JSONDataset:
+    """One item that records the changes to a data set; `moment` knows its zone.
+
+    What was empty or absent stands with zero length. Values kept as bulk data are not recorded: they stay out.
+    """
+    previous = {tag: _previous(attributes.get(tag), tag, new) for tag, new in changes.items() if tag != SEQUENCE}
+    creators = {_creator_of(tag) for tag in previous if dictionary.is_private(tag) and tag[4:6] != "00"}
+    previous |= {tag: attributes[tag] for tag in creators if tag in attributes and tag not in previous}
+    kept = {tag: element for tag, element in sorted(previous.items()) if "BulkDataURI" not in element}
+    return {
+        MODIFIED: {"vr": "SQ", "Value": [kept]},
+        _MOMENT: {"vr": "DT", "Value": [moment.strftime("%Y%m%d%H%M%S.%f%z")]},
+        _SYSTEM: {"vr": "LO", "Value": [system]},
+        _SOURCE: {"vr": "LO", "Value": [source]} if source else {"vr": "LO"},
+        _REASON: {"vr": "CS", "Value": [reason.value]},
+    }
+
+
+def _previous(stored: Element | None, tag: str, new: Element | None) -> Element:
+    if stored is not None:
+        return stored
+    return {"vr": (new or {}).get("vr") or dictionary.vr(tag)}
+
+
+def _creator_of(tag: str) -> str:
+    return f"{tag[:4]}00{tag[4:6]}"
+
+
+def recorded(attributes: JSONDataset, record: JSONDataset) -> Element:
+    """The sequence with one more item, behind those that were there."""
+    return {"vr": "SQ", "Value": [*(attributes.get(SEQUENCE, {}).get("Value") or ()), record]}
