@@ -94,8 +94,12 @@ class Keys:
         for path in self._conditions:
             self._join(found, path)
         used = {block for path in (*self._conditions, *others) for block in _creators(path)}
-        lonely = (Match(path, OneOf((creator,))) for path, creator in self._creators.items() if path not in used)
-        matches = (*(Match(path, each) for path, several in found.items() for each in several), *lonely)
+        for path, creator in self._creators.items():
+            if path not in used and self._is_matched(path, creator):
+                found[path] = (OneOf((creator,)),)
+            elif path not in used:
+                self.left_out.add(_NOT_MATCHED, attributes.format_path(path))
+        matches = tuple(Match(path, each) for path, several in found.items() for each in several)
         if len(matches) > MOST:
             raise errors.TooLarge(f"a question with {len(matches)} conditions, at most {MOST} are compared")
         return matches
