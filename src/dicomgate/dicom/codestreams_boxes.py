@@ -9,7 +9,7 @@ from dicomgate import errors
 from dicomgate.dicom.codestreams_reading import exactly, numbers
 from dicomgate.dicom.source import Source, Truncated
 
-MOST_BOXES = 200_000
+MOST_BOXES = 100_000
 
 
 @dataclass(slots=True)

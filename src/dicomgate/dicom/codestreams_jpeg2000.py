@@ -18,7 +18,7 @@ from dicomgate.dicom.source import Source, Truncated
 START = b"\xff\x4f\xff\x51"
 FILE_START = b"\0\0\0\x0cjP  \r\n\x87\n"
 MOST_SEGMENTS = 10_000
-MOST_TILE_PARTS = 250_000
+MOST_TILE_PARTS = 100_000
 _UID = "1.2.840.10008.1.2.4."
 _SIZ, _COD, _COC, _CAP, _TLM, _SOT, _EOC = 0xFF51, 0xFF52, 0xFF53, 0xFF50, 0xFF55, 0xFF90, b"\xff\xd9"
 _PART_2 = 0x8000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -16,6 +17,8 @@ _PACKETS = 5000
 """Read at once."""
 _CODECS = {0x01: MPEG2, 0x02: MPEG2, 0x1B: AVC, 0x24: HEVC}
 _LONGEST_SECTION = 1024
+_FEW, _SMALLEST = 1000, 256
+"""Of more packets than few, how many bytes each has at least, taken together: usual are a thousand."""
 _PACK, _END = 0xBA, 0xB9
 _VIDEO = range(0xE0, 0xF0)
 
@@ -163,8 +166,12 @@ def read_program(source: Source) -> Timed:
 
 def _program_pieces(source: Source, video: Timed) -> Iterator[bytes]:
     at, wanted, deadline = 0, -1, Deadline()
-    while at < source.size:
+    for count in itertools.count(1):
         deadline.check()
+        if at >= source.size:
+            return
+        if count > _FEW and at < count * _SMALLEST:
+            raise errors.Malformed(f"a program stream of {count} packets in {at} bytes")
         head = source.read_at(at, 14)
         if not head.strip(b"\0") and len(head) < 14:
             return
