@@ -25,9 +25,12 @@ from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
+from dicomgate.composition.content import Workshop
 from dicomgate.dicom import header
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.pixels.pictures import Decoder
+from dicomgate.pixels.processes import Workers
 from dicomgate.server import run, supervisor
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
@@ -172,6 +175,7 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
     stack = ExitStack()
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
+    workshop: Workshop | None = None
     if folder is not None:
         opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
     else:
@@ -180,8 +184,10 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         opened.sweep()
         opened.index.fill_beside()
         spool = opened.spool
+        workers = stack.enter_context(Workers())
+        workshop = Workshop(decoder=Decoder(workers), scratch=spool.scratch, limits=limits(settings))
     return Application(
-        opened.origin, spool, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
+        opened.origin, spool, workshop, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
     )
 
 
@@ -195,6 +201,7 @@ def _door(settings: config.Settings) -> DoorSettings:
         body_bytes=settings.store.body_bytes,
         instance_bytes=settings.store.instance_bytes,
         parts=settings.store.parts,
+        metadata_bytes=settings.store.metadata_bytes,
         expansion=settings.store.expansion,
         limits=limits(settings),
     )

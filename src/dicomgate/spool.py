@@ -9,8 +9,10 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import tempfile
 import uuid
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import xxhash
 
@@ -27,7 +29,7 @@ class Arrival:
     """The bytes of one offered instance. Written by one thread at a time; `finish` ends the writing.
 
     A preamble that is neither blank nor a TIFF header is cleared, for it could make the file a program (T12);
-    `original_digest` then tells what was sent.
+    `original_digest` then tells what was sent. Who makes a file of something else that was sent may tell it, too.
     """
 
     def __init__(self, directory: Path, in_memory: int) -> None:
@@ -68,7 +70,8 @@ class Arrival:
             self._chunks.clear()
         self.digest = self._hash.hexdigest()
         self.checksum = self._checksum.hexdigest()
-        self.original_digest = self._original.hexdigest() if self._original else ""
+        if self._original is not None:
+            self.original_digest = self._original.hexdigest()
 
     def header(self, limits: header.Limits = header.DEFAULT) -> header.Header:
         """What the header says, read once. Malformed or TooLarge when it cannot be."""
@@ -192,6 +195,10 @@ class Spool:
     def pile(self) -> Pile:
         """A new, empty pile."""
         return Pile(self.directory, self._in_memory)
+
+    def scratch(self) -> BinaryIO:
+        """A file without a name, for the moment; closing it removes it. OSError when the disk is full or broken."""
+        return cast(BinaryIO, tempfile.TemporaryFile(dir=self.directory))
 
     def sweep(self) -> int:
         """Remove what processes that no longer run have left; how many files that was."""

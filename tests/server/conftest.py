@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from made_origin import Made, Switch
 
+from dicomgate.composition.content import Workshop
+from dicomgate.pixels.pictures import Decoder
+from dicomgate.pixels.processes import Workers
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import Settings
@@ -20,6 +23,7 @@ class Servers:
 
     def __init__(self, spool: Spool, stack: ExitStack) -> None:
         self.spool = spool
+        self.workshop = Workshop(decoder=Decoder(stack.enter_context(Workers())), scratch=spool.scratch)
         self.lines: list[bytes] = []
         self._stack = stack
         self._running: dict[str, tuple[Switch, Served]] = {}
@@ -28,7 +32,9 @@ class Servers:
         key = repr(sorted(settings.items()))
         if key not in self._running:
             switch = Switch()
-            application = Application(switch.origin, self.spool, Settings(**settings), log=Log(self.lines.append))
+            application = Application(
+                switch.origin, self.spool, self.workshop, Settings(**settings), log=Log(self.lines.append)
+            )
             self._running[key] = (switch, self._stack.enter_context(serving(application)))
         switch, served = self._running[key]
         switch.current = made

@@ -147,9 +147,10 @@ def test_every_way_of_writing_it_is_taken_V17(
     [
         "text/plain",
         "multipart/form-data; boundary=XX",
-        'multipart/related; type="application/dicom+json"; boundary=XX',
-        'multipart/related; type="application/dicom+xml"; boundary=XX',
+        'multipart/related; type="image/jpeg"; boundary=XX',
+        'multipart/related; type="application/octet-stream"; boundary=XX',
         "image/jpeg",
+        "application/octet-stream",
     ],
 )
 def test_other_types_are_415_before_the_body_is_read_STOW_10(

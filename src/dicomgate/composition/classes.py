@@ -1,4 +1,4 @@
-"""What a SOP class obviously must hold: pixel data, or a document of one media type (PS3.3 §A, PS3.4 §B.5)."""
+"""What a SOP class obviously must hold: pixel data, or a document (PS3.3 §A, PS3.4 §B.5)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import Final
 
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
+from dicomgate.dicom import documents
 from dicomgate.dicom.jsonmodel import JSONDataset
-
-_PIXELS: Final = ("7FE00010", "7FE00008", "7FE00009", "00287FE0", "7FE00001")
-DOCUMENT: Final = "00420011"
 
 IMAGES: Final = frozenset(
     uid
@@ -18,28 +16,12 @@ IMAGES: Final = frozenset(
 )
 """Storage classes of images, by their names in PS3.6 Annex A."""
 
-_CLASS: Final = "1.2.840.10008.5.1.4.1.1.104"
-DOCUMENTS: Final = {
-    f"{_CLASS}.1": "application/pdf",
-    f"{_CLASS}.2": "text/xml",
-    f"{_CLASS}.3": "model/stl",
-    f"{_CLASS}.4": "model/obj",
-    f"{_CLASS}.5": "model/mtl",
-}
-"""The media type of each class of encapsulated documents (PS3.3 §A.45, §A.85)."""
-
-_SAME: Final = {"application/xml": "text/xml", "application/sla": "model/stl", "application/x-pdf": "application/pdf"}
-"""Other names of those media types."""
+_PIXELS: Final = ("7FE00010", "7FE00008", "7FE00009", "00287FE0")
+"""Pixel data as integers, floats, doubles, and at the address of another service."""
 
 
-def plain(media_type: str) -> str:
-    """A document's media type, under one name."""
-    lower = media_type.partition(";")[0].strip().lower()
-    return _SAME.get(lower, lower)
-
-
-def holds_what_it_must(attributes: JSONDataset, sop_class: str | None) -> bool:
+def holds_what_it_must(attributes: JSONDataset, sop_class: str) -> bool:
     """False for an image without pixels, and for an encapsulated document without one."""
     if sop_class in IMAGES:
         return any(tag in attributes for tag in _PIXELS)
-    return sop_class not in DOCUMENTS or DOCUMENT in attributes
+    return documents.find_by_class(sop_class) is None or documents.DOCUMENT in attributes

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
+from dicomgate import errors
 from dicomgate.composition.content import Unfit
-from dicomgate.dicom.outcomes import Reason
+from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.dicom.source import Source
 from dicomgate.dicomweb import media_types
 from dicomgate.dicomweb.media_types import MediaType
@@ -23,12 +24,12 @@ LONGEST_URI = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part that is whole. `refusal` says why its bytes were not kept."""
+    """One part that is whole. With a `refusal` its bytes were not kept."""
 
     content_type: MediaType
     location: str | None
     span: range
-    refusal: str = ""
+    refusal: Refused | None = None
 
     @property
     def media_type(self) -> str:
@@ -71,9 +72,9 @@ class Collection:
             raise Unfit(Reason.NO_BULK_DATA, "no part has this Content-Location, and nothing is fetched")
         if len(found) > 1 and self._askers[id(found[0])] > 1:
             raise Unfit(Reason.NO_BULK_DATA, "several parts have this Content-Location, and several data sets name it")
-        refused = next((part.refusal for part in found if part.refusal), "")
-        if refused:
-            raise Unfit(Reason.LIMIT_PASSED, refused)
+        refusal = next((part.refusal for part in found if part.refusal), None)
+        if refusal is not None:
+            raise Unfit(refusal.reason, refusal.detail)
         return found
 
     def source(self, part: Part) -> Source:
@@ -100,19 +101,29 @@ class Collection:
         return urlunsplit(parts._replace(scheme=parts.scheme.lower(), netloc=parts.netloc.lower()))
 
 
-def describe(headers: dict[str, str], span: range, *, refusal: str = "") -> Part:
-    """A part by its header fields (names in lower case). Malformed when its Content-Type cannot be read."""
-    location = headers.get("content-location")
-    said = headers.get("content-type")
-    content_type = media_types.parse(said) if said else MediaType(media_types.OCTET_STREAM)
-    return Part(content_type=content_type, location=_as_text(location), span=span, refusal=refusal)
+def describe(headers: dict[str, str], *, root_type: str) -> Part:
+    """A part, still empty, by its header fields (names in lower case).
+
+    One without a type is octets where it has a location, else metadata, as the whole request says (`root_type`).
+    """
+    location = _as_text(headers.get("content-location"))
+    said = headers.get("content-type") or (root_type if location is None else media_types.OCTET_STREAM)
+    refusal = None
+    try:
+        content_type = media_types.parse(said)
+    except errors.Malformed as fault:
+        content_type = MediaType(media_types.OCTET_STREAM)
+        refusal = Refused(Reason.WRONG_PART_TYPE, fault.message)
+    if content_type.type == media_types.DICOM:
+        refusal = Refused(Reason.WRONG_PART_TYPE, "a PS3.10 file among metadata and bulk data")
+    return Part(content_type=content_type, location=location, span=range(0), refusal=refusal)
 
 
 def _as_text(location: str | None) -> str | None:
     """Header fields are read as Latin-1; an address beyond ASCII is meant as UTF-8 (RFC 3987)."""
-    if location is None or location.isascii():
-        return location
+    if location is None:
+        return None
     try:
-        return location.encode("latin-1").decode("utf-8")
+        return location.encode("latin-1").decode("utf-8").strip()
     except UnicodeError:
-        return location
+        return location.strip()

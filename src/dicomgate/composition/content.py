@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from dicomgate.dicom.jsonmodel import JSONDataset
-from dicomgate.dicom.limits import Limits
+from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.picture import Picture
 from dicomgate.dicom.source import Source
+from dicomgate.pixels.pictures import Decoder
 
 CHUNK = 1 << 20
 
@@ -25,22 +26,14 @@ class Unfit(Exception):  # noqa: N818 - a verdict on one instance, not a failure
         self.detail = detail
 
 
-class Decode(Protocol):
-    """Decodes a picture that no transfer syntax holds, from one open file into another (pixels.pictures)."""
-
-    def __call__(self, source: BinaryIO, media_type: str, into: BinaryIO) -> Picture:
-        """Malformed, TooLarge, UnsupportedMedia, Unavailable or OutOfSpace when it cannot."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workshop:
     """What composing needs beside the parts: bounds on a data set, a decoder, files for the moment, our own name."""
 
-    limits: Limits
-    decode: Decode
+    decoder: Decoder
     scratch: Callable[[], AbstractContextManager[BinaryIO]]
-    system: str
+    limits: Limits = DEFAULT
+    system: str = "dicomgate"
 
 
 @dataclass(frozen=True, slots=True)

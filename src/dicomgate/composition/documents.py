@@ -5,38 +5,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from dicomgate.composition import classes, description
-from dicomgate.composition.collection import Part
+from dicomgate.composition.collection import Collection, Part
 from dicomgate.composition.content import Unfit
+from dicomgate.dicom import documents
+from dicomgate.dicom.documents import DOCUMENT, LENGTH, MIME_TYPE, Kind
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicomweb import media_types
 
 _SOP_CLASS: Final = "00080016"
-_MEDIA_TYPE: Final = "00420012"
-_LENGTH: Final = "00420015"
+_MODALITY: Final = "00080060"
+_NAMES: Final = {
+    _SOP_CLASS: "SOP Class UID",
+    MIME_TYPE: "MIME Type of Encapsulated Document",
+    LENGTH: "Encapsulated Document Length",
+}
+
+__all__ = ["DOCUMENT", "describe"]
 
 
-def describe(attributes: JSONDataset, parts: Sequence[Part]) -> None:
-    """Complete the attributes by what the part says. Unfit when it is another document than the metadata is about."""
+def describe(attributes: JSONDataset, parts: Sequence[Part], collection: Collection) -> bool:
+    """Complete the attributes by what the part says; False when they are not as the SOP class wants them.
+
+    Unfit when it is another document than the metadata is about, Malformed when it is none of its media type.
+    """
     if len(parts) != 1:
         raise Unfit(Reason.CANNOT_UNDERSTAND, f"a document comes in one part, not in {len(parts)}")
     part = parts[0]
-    said = None if part.media_type == media_types.OCTET_STREAM else classes.plain(part.media_type)
-    given = _first(attributes, _MEDIA_TYPE)
-    if said is not None and given is not None and classes.plain(given) != said:
-        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "the document's media type is not the one that the metadata gives")
-    wanted = classes.DOCUMENTS.get(_first(attributes, _SOP_CLASS) or "")
-    if wanted is not None and (said or given) is not None and classes.plain(said or given or "") != wanted:
-        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, f"the SOP class is for {wanted}")
-    length = description.number(attributes, _LENGTH, len(part.span))
-    if length != len(part.span):
-        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, f"{len(part.span)} bytes of a document said to have {length}")
-    if given is None and (said or wanted) is not None:
-        attributes[_MEDIA_TYPE] = {"vr": "LO", "Value": [said or wanted]}
-    attributes[_LENGTH] = {"vr": "UL", "Value": [len(part.span)]}
+    size = len(part.span)
+    is_named = part.media_type != media_types.OCTET_STREAM
+    wanted = documents.find_by_class(_text(attributes, _SOP_CLASS))
+    kind = documents.find(part.media_type) if is_named else wanted
+    if kind is None:
+        _describe_other(attributes, part, wanted, size)
+        return True
+    if is_named:
+        documents.check(collection.source(part), kind)
+    wrong = documents.contradictions(attributes, kind, size)
+    if wrong and wrong != (_MODALITY,):
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, _say(wrong))
+    for tag, element in documents.derive(kind, size).items():
+        if not attributes.get(tag, {}).get("Value"):
+            attributes[tag] = element
+    return not wrong
 
 
-def _first(attributes: JSONDataset, tag: str) -> str | None:
-    value = (attributes.get(tag, {}).get("Value") or [None])[0]
-    return value if isinstance(value, str) and value else None
+def _describe_other(attributes: JSONDataset, part: Part, wanted: Kind | None, size: int) -> None:
+    """A document of a type that no class of the standard is for: any class that is not for another may hold it."""
+    if wanted is not None:
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, f"the SOP class is for {wanted.media_type}")
+    given = _text(attributes, MIME_TYPE).lower()
+    if part.media_type != media_types.OCTET_STREAM:
+        if given not in ("", part.media_type):
+            raise Unfit(Reason.DOES_NOT_MATCH_CLASS, _say((MIME_TYPE,)))
+        attributes.setdefault(MIME_TYPE, {"vr": "LO", "Value": [part.media_type]})
+    attributes.setdefault(LENGTH, {"vr": "UL", "Value": [size]})
+
+
+def _say(wrong: Sequence[str]) -> str:
+    names = ", ".join(_NAMES[tag] for tag in wrong if tag in _NAMES)
+    return f"{names}: the metadata says otherwise than the document"
+
+
+def _text(attributes: JSONDataset, tag: str) -> str:
+    value = (attributes.get(tag, {}).get("Value") or [""])[0]
+    return value if isinstance(value, str) else ""

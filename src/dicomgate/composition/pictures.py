@@ -92,4 +92,4 @@ def _decode_one(source: Source, media_type: str, workshop: Workshop, held: ExitS
         for chunk in Octets((source,)).chunks():
             file.write(chunk)
         file.flush()
-        return workshop.decode(file, media_type, result), result
+        return workshop.decoder.decode_open(file.fileno(), media_type, result.fileno()), result

@@ -32,16 +32,23 @@ class Decoder:
         Malformed when it cannot be decoded, TooLarge beyond the limits of size, time or memory, UnsupportedMedia for
         another type, Unavailable when no worker process is free or it was ended, OutOfSpace. Then no file is left.
         """
+        with _opened(content, into.parent) as source, _created(into) as result:
+            return self.decode_open(source, media_type, result)
+
+    def decode_open(self, source: int, media_type: str, into: int) -> Picture:
+        """Decode an open file into another, which is empty, and which nothing is to be read of after a fault.
+
+        The faults of `decode`.
+        """
         media_type = media_type.lower()
         if media_type not in TRANSFORMED:
             raise errors.UnsupportedMedia("a media type that is not decoded here", see=tuple(sorted(TRANSFORMED)))
-        with _opened(content, into.parent) as source, _created(into) as result:
-            if os.fstat(source).st_size > LARGEST_FILE:
-                raise errors.TooLarge(f"a picture of more than {LARGEST_FILE} bytes")
-            most = self._workers.limits.output
-            arguments = {"media_type": media_type, "largest": picture.LARGEST_FRAME, "most": most}
-            answer = self._workers.run("decode", arguments, (source, result))
-            return _read_answer(answer, os.fstat(result).st_size)
+        if os.fstat(source).st_size > LARGEST_FILE:
+            raise errors.TooLarge(f"a picture of more than {LARGEST_FILE} bytes")
+        most = self._workers.limits.output
+        arguments = {"media_type": media_type, "largest": picture.LARGEST_FRAME, "most": most}
+        answer = self._workers.run("decode", arguments, (source, into))
+        return _read_answer(answer, os.fstat(into).st_size)
 
 
 def _read_answer(answer: dict[str, Any], size: int) -> Picture:

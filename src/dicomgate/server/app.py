@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 from dicomgate import errors
+from dicomgate.composition.content import Workshop
 from dicomgate.dicomweb import resources
 from dicomgate.dicomweb.resources import Kind, Resource
 from dicomgate.origin import Origin
@@ -60,13 +61,17 @@ class Application:
         self,
         origin: Origin,
         spool: Spool | None = None,
+        workshop: Workshop | None = None,
         settings: Settings | None = None,
         *,
         log: Log | None = None,
         check_ready: Callable[[], None] = lambda: None,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
-        """`spool` is needed where the origin can store. `check_ready` raises Fault while it cannot serve."""
+        """Make it ready.
+
+        `spool` and `workshop` are needed where the origin can store. `check_ready` raises Fault while it cannot serve.
+        """
         self._settings = settings or Settings()
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
         self._door = Door(origin=origin, settings=self._settings, addresses=addresses)
@@ -80,7 +85,8 @@ class Application:
         self._store: StoreService | None = None
         if origin.store is not None:
             assert spool is not None, "what is stored arrives in a spool"
-            self._store = StoreService(origin.store, spool, self._storing, self._settings)
+            assert workshop is not None, "what comes in pieces is put together"
+            self._store = StoreService(origin.store, spool, self._storing, self._settings, workshop)
 
     async def __call__(
         self,

@@ -20,6 +20,7 @@ STATUSES: Final[dict[type[errors.Fault], int]] = {
     errors.Gone: 410,
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
+    errors.UnsupportedCoding: 415,
     errors.UpstreamFailed: 502,
     errors.Unavailable: 503,
     errors.OutOfSpace: 507,

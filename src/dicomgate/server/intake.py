@@ -111,7 +111,7 @@ class Intake:
         await self._budget.take(part.held)
         self._start(part)
 
-    async def add(self, content: Content) -> None:
+    async def add(self, content: Content | Refused) -> None:
         """An instance that is made here is judged too; what it holds in memory was taken from the budget before."""
         await self._make_way()
         self._start(_Made(self._spool.arrival(), content))
@@ -185,7 +185,7 @@ class _Made:
 
     held: Final = 0
 
-    def __init__(self, arrival: Arrival, content: Content) -> None:
+    def __init__(self, arrival: Arrival, content: Content | Refused) -> None:
         self.arrival = arrival
         self._content = content
 

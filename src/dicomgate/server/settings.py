@@ -62,6 +62,8 @@ class Settings:
     """Largest instance."""
     parts: int = 10_000
     """Most parts in one request."""
+    metadata_bytes: int = 64 * MIB
+    """Metadata of one request, where it comes apart from its bulk data; its data sets are held in memory."""
     expansion: int = 100
     """How many times as large a compressed request body may become (T3)."""
     expansion_free: int = 64 * MIB
