@@ -396,3 +396,14 @@ def test_a_name_is_found_by_itself_however_it_is_written_and_by_its_words(family
         assert holds(dataset, PatientName=asked)
     words = person_names.wanted_words(text)
     assert not words or holds(dataset, PatientName=Fuzzy(words[::-1]))
+
+
+@given(st.text(st.characters(max_codepoint=127), max_size=30))
+def test_plain_names_fold_as_all_others_do(text: str) -> None:
+    """A letter of another script beside them changes nothing."""
+    assert (
+        person_names.words(f"{text} 山")
+        == tuple(dict.fromkeys((*person_names.words(text), "山")))[: person_names.MOST_WORDS]
+    )
+    assert person_names.fold(f"山^{text}") == person_names.fold(f"山^{text}".replace("山", "x")).replace("x", "山", 1)
+    assert person_names.wanted_words(f"{text} 山") == tuple(dict.fromkeys((*person_names.wanted_words(text), "山")))

@@ -42,6 +42,10 @@ _KEPT_MARKS = frozenset({"\u3099", "\u309a"})  # Kana voicing marks make another
 
 
 _ANY = "*?"
+_ASCII_APART = {
+    kept: {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in kept} for kept in ("", _ANY)
+}
+"""What stands between words that are plain ASCII, as most are."""
 _MARKS = re.compile("[\u0300-\u036f]")
 
 
@@ -65,7 +69,9 @@ def fold_pattern(pattern: str) -> str:
 
 
 def _bare(name: str) -> str:
-    plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", name)))
+    plain = name
+    if not name.isascii():
+        plain = unicodedata.normalize("NFC", _MARKS.sub("", unicodedata.normalize("NFKD", name)))
     return "^".join(component.strip() for component in plain.casefold().split("^"))
 
 
@@ -84,6 +90,9 @@ def wanted_words(text: str) -> tuple[str, ...]:
 
 
 def _words(name: str, kept: str) -> tuple[str, ...]:
+    if name.isascii():
+        parted = name.casefold().translate(_LETTERS).translate(_ASCII_APART[kept])
+        return tuple(dict.fromkeys(parted.split()))[:MOST_WORDS]
     plain = unicodedata.normalize("NFKD", name).casefold()
     bare = "".join(sign for sign in plain if unicodedata.category(sign) != "Mn" or sign in _KEPT_MARKS)
     composed = unicodedata.normalize("NFC", bare.translate(_LETTERS))

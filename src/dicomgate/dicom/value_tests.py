@@ -160,7 +160,8 @@ def _date_test(tag: str, condition: Condition) -> Test:
         return day in wanted if wanted is not None else low <= day <= high
 
     time_tag = attributes.TIME_OF_DATE.get(tag, "")
-    return lambda seen: any(fits(day) for day, _ in _days(time_tag, seen))
+    # Only a zone can move a day, so only then its time counts.
+    return lambda seen: any(fits(day) for day, _ in _days(time_tag if seen.zones.shift else "", seen))
 
 
 def _bounds(condition: Condition) -> tuple[str, str, frozenset[str] | None]:
