@@ -239,7 +239,7 @@ def test_what_is_supported_is_documented_QIDO_21() -> None:
     "query",
     [
         "&".join(f"{number:08X}=1" for number in range(0x00100000, 0x00101400)),
-        "&".join(f"00400275.{number:08X}=1" for number in range(0x00190000, 0x00190200)),
+        "&".join(f"PatientSpeciesCodeSequence.{number:08X}=1" for number in range(0x00191000, 0x00191200)),
         "PatientName=" + "*a" * 600,
         "StudyInstanceUID=" + ",".join(["1.2.3"] * 10_001),
         "PatientID=" + "%C3" * 10,
