@@ -176,6 +176,37 @@ def test_a_video_keeps_its_bytes_STOW_07(taking, name, media_type, number):
     assert part.body.rstrip(b"\0") == VIDEOS[name].rstrip(b"\0")
 
 
+def described(samples: int) -> dict[str, Any]:
+    given = {
+        "00280002": samples,
+        "00280010": 1,
+        "00280011": 4,
+        "00280100": 8,
+        "00280101": 8,
+        "00280102": 7,
+        "00280103": 0,
+    }
+    return {
+        **{tag: {"vr": "US", "Value": [number]} for tag, number in given.items()},
+        "00280004": {"vr": "CS", "Value": ["MONOCHROME2"]},
+    }
+
+
+RLE = struct.pack("<16I", 1, 64, *[0] * 14) + b"\3abcd\x80"
+
+
+def test_an_rle_frame_is_held_to_what_the_metadata_says_of_it(taking):
+    target = instances.new_target()
+    reply = post(taking, metadata(target, CAPTURE, **described(1), **pixels()), ("image/dicom-rle", RLE))
+    assert reply.status == 200, reply.body
+    kind, body = frame(taking, target)
+    assert "transfer-syntax=1.2.840.10008.1.2.5" in kind
+    assert body == RLE
+    for more in ({}, described(3)):
+        other = metadata(instances.new_target(), CAPTURE, **more, **pixels())
+        assert 400 <= post(taking, other, ("image/dicom-rle", RLE)).status < 500
+
+
 DOCUMENTS = [
     ("application/pdf", b"%PDF-1.4\n%%EOF\n", "1"),
     ("text/xml", b"<?xml version='1.0'?><ClinicalDocument/>", "2"),

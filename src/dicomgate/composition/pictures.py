@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, Final
 
+from dicomgate.composition import description
 from dicomgate.composition.collection import Collection, Part
 from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
-from dicomgate.dicom import codestreams, picture, syntaxes
+from dicomgate.dicom import codestreams, codestreams_rle, picture, syntaxes
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.picture import Picture
@@ -22,7 +23,6 @@ from dicomgate.dicomweb import media_types
 _NATIVE: Final = frozenset({syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE})
 """Native pixels in either are the same bytes."""
 _RLE: Final = "image/dicom-rle"
-_RLE_SYNTAX: Final = "1.2.840.10008.1.2.5"
 _LOSSY: Final = "00282110"
 _DESCRIPTION: Final = ("00280002", "00280004", "00280010", "00280011", "00280100", "00280101", "00280102", "00280103")
 """What must be said of any pixel data (PS3.3 Table C.7-11b)."""
@@ -45,7 +45,7 @@ def read(
     if media_type == media_types.OCTET_STREAM and (named or syntaxes.EXPLICIT_LITTLE) in _NATIVE:
         return PixelData(transfer_syntax=syntaxes.EXPLICIT_LITTLE, native=Octets(tuple(sources)), derived={})
     if media_type == _RLE or (media_type == media_types.OCTET_STREAM and named is not None):
-        return _as_sent(sources, named or _RLE_SYNTAX, attributes)
+        return _as_sent(sources, named or codestreams_rle.TRANSFER_SYNTAX, attributes)
     return _encapsulate(sources, media_type, named, attributes)
 
 
@@ -57,7 +57,19 @@ def _as_sent(sources: Sequence[Source], named: str, attributes: JSONDataset) -> 
     syntax = syntaxes.find(named)
     if syntax is None or not syntax.is_encapsulated or syntax.is_deflated:
         raise Unfit(Reason.SYNTAX_NOT_SUPPORTED, "no frames can be taken in the transfer syntax of the part")
+    if named == codestreams_rle.TRANSFER_SYNTAX:
+        _check_rle(sources, attributes)
     return PixelData(transfer_syntax=named, frames=[Octets((source,)) for source in sources], derived={})
+
+
+def _check_rle(sources: Sequence[Source], attributes: JSONDataset) -> None:
+    """Frames that tell nothing of their pixels, but how many bytes each has: the metadata must tell the rest."""
+    if not all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION):
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "an RLE frame does not describe its pixels: the metadata must")
+    samples = description.number(attributes, description.SAMPLES)
+    bits_allocated = description.number(attributes, description.BITS_ALLOCATED)
+    for source in sources:
+        codestreams_rle.check(source, samples=samples, bits_allocated=bits_allocated)
 
 
 def _encapsulate(sources: Sequence[Source], media_type: str, named: str | None, attributes: JSONDataset) -> PixelData:
