@@ -88,6 +88,18 @@ def find_charset(terms: tuple[str, ...]) -> Charset:
     return _extended(codecs[0] or "ascii")
 
 
+def parse_charset(raw: bytes) -> Charset:
+    """How text is read under the bytes of Specific Character Set."""
+    return find_charset(tuple(raw.decode("latin-1").strip(" \0").split("\\")))
+
+
+def decode(raw: bytes, charset: Charset) -> str:
+    """Text under a character set; what is not ASCII although nothing else was declared is guessed."""
+    if not isinstance(charset, tuple):
+        return charset(raw)
+    return guess(raw) if charset == ASCII else raw.decode(*charset)
+
+
 def _extended(initial: str) -> Decode:
     def decode(raw: bytes) -> str:
         if b"\x1b" in raw:

@@ -69,11 +69,18 @@ class Frames:
     chunks: Iterable[Iterable[bytes]]
 
 
-FindBulk = Callable[[str, Element], BulkValue | Frames]
+@dataclass(frozen=True, slots=True)
+class Encapsulated:
+    """A compressed value as it lies elsewhere: its items with their heads, offset table first, no delimiter."""
+
+    chunks: Iterable[bytes]
+
+
+FindBulk = Callable[[str, Element], BulkValue | Frames | Encapsulated]
 """From a value's path, as `bulk.format_path` names it, and its element to its bytes."""
 
 
-def no_bulk(path: str, element: Element) -> BulkValue | Frames:  # noqa: ARG001 (a FindBulk)
+def no_bulk(path: str, element: Element) -> BulkValue | Frames | Encapsulated:  # noqa: ARG001 (a FindBulk)
     """For data sets without bulk data: whatever asks is Malformed."""
     raise errors.Malformed(f"{path}: expected a value, saw a BulkDataURI")
 
@@ -85,8 +92,18 @@ def write_dataset(attributes: JSONDataset, find_bulk: FindBulk = no_bulk) -> Ite
     are left out; values too long for their VR's short form become UN (PS3.5 §6.2.2).
     """
     if is_ascii(attributes):
-        return batched(_dataset(attributes, (), find_bulk, "ascii"))
-    return batched(_dataset({**attributes, CHARSET: _UNICODE}, (), find_bulk, "utf_8"))
+        return batched(write_elements(attributes, find_bulk, codec="ascii"))
+    return batched(write_elements({**attributes, CHARSET: _UNICODE}, find_bulk, codec="utf_8"))
+
+
+def write_elements(
+    attributes: JSONDataset, find_bulk: FindBulk = no_bulk, *, codec: str, is_implicit: bool = False
+) -> Iterator[bytes]:
+    """Elements that become part of a data set which has its own beginning, in pieces; texts as `codec` writes them.
+
+    Malformed as `write_dataset`; also for text that the codec does not have. `is_implicit`: without VR (PS3.5 §7.1.3).
+    """
+    return _dataset(attributes, (), _Manner(find_bulk, codec, implicit_head if is_implicit else head))
 
 
 def is_ascii(attributes: JSONDataset) -> bool:
@@ -126,45 +143,61 @@ def batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
 # Data sets and sequences.
 
 Steps = tuple[tuple[str, int], ...]
+Head = Callable[[str, str, int], bytes]
 
 
-def _dataset(attributes: JSONDataset, steps: Steps, find_bulk: FindBulk, codec: str) -> Iterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How everything in one data set is written."""
+
+    find_bulk: FindBulk
+    codec: str
+    head: Head
+
+
+def _dataset(attributes: JSONDataset, steps: Steps, manner: _Manner) -> Iterator[bytes]:
     for tag in sorted(attributes):
         if tag.endswith("0000") or tag.startswith(("0002", "FFFE")):
             continue
         if tag in (OFFSETS, LENGTHS) and not steps and "BulkDataURI" in attributes.get(PIXEL_DATA, {}):
             continue  # they are made anew with the pixel data they tell of
-        element = attributes[tag] if tag != CHARSET or codec == "ascii" else _UNICODE
+        element = attributes[tag] if tag != CHARSET or manner.codec == "ascii" else _UNICODE
         if element.get("vr") == "SQ":
-            yield from _sequence(tag, element, steps, find_bulk, codec)
+            yield from _sequence(tag, element, steps, manner)
         elif "BulkDataURI" in element:
-            yield from _bulk(tag, element, steps, find_bulk)
+            yield from _bulk(tag, element, steps, manner)
         else:
             try:
-                yield write_element(tag, element, codec)
+                yield write_element(tag, element, manner.codec, manner.head)
             except errors.Malformed as fault:
                 raise errors.Malformed(f"{bulk.format_path(steps, '')}{fault.message}") from None
 
 
-def _sequence(tag: str, element: Element, steps: Steps, find_bulk: FindBulk, codec: str) -> Iterator[bytes]:
-    yield head(tag, "SQ", forms.UNDEFINED)
+def _sequence(tag: str, element: Element, steps: Steps, manner: _Manner) -> Iterator[bytes]:
+    yield manner.head(tag, "SQ", forms.UNDEFINED)
     for number, item in enumerate(element.get("Value") or (), 1):
         yield ITEM
-        yield from _dataset(item or {}, (*steps, (tag, number)), find_bulk, codec)
+        yield from _dataset(item or {}, (*steps, (tag, number)), manner)
         yield ITEM_END
     yield SEQUENCE_END
 
 
-def _bulk(tag: str, element: Element, steps: Steps, find_bulk: FindBulk) -> Iterator[bytes]:
+def _bulk(tag: str, element: Element, steps: Steps, manner: _Manner) -> Iterator[bytes]:
     path = bulk.format_path(steps, tag)
-    found = find_bulk(path, element)
+    found = manner.find_bulk(path, element)
     if isinstance(found, Frames):
         yield from _frames(path, found)
         return
     vr = str(element.get("vr") or dictionary.vr(tag))
+    if isinstance(found, Encapsulated):
+        yield manner.head(tag, vr, forms.UNDEFINED)
+        for chunk in found.chunks:
+            yield from _cut(chunk)
+        yield SEQUENCE_END
+        return
     if found.size > _LONGEST:
         raise errors.Malformed(f"{path}: a value of {found.size} bytes; at most {_LONGEST} can be written")
-    yield head(tag, vr, found.size + found.size % 2)
+    yield manner.head(tag, vr, found.size + found.size % 2)
     size = 0
     for chunk in found.chunks:
         size += len(chunk)
@@ -244,6 +277,11 @@ def head(tag: str, vr: str, length: int) -> bytes:
     return struct.pack("<HH2sH", group, element, vr.encode(), length)
 
 
+def implicit_head(tag: str, vr: str, length: int) -> bytes:  # noqa: ARG001 (a Head)
+    """Tag and length: what an element begins with where the dictionary tells the VR."""
+    return struct.pack("<HHI", int(tag[:4], 16), int(tag[4:], 16), length)
+
+
 def padded(value: bytes, vr: str) -> bytes:
     """The value with an even number of bytes."""
     return value if len(value) % 2 == 0 else value + pad(vr)
@@ -254,13 +292,13 @@ def pad(vr: str) -> bytes:
     return b"\0" if vr in _PADDED_WITH_NUL else b" "
 
 
-def write_element(tag: str, element: Element, codec: str = "utf_8") -> bytes:
+def write_element(tag: str, element: Element, codec: str = "utf_8", begin: Head = head) -> bytes:
     """One element that is neither a sequence nor bulk data. Malformed for a value that its VR cannot hold."""
     vr = element.get("vr") or dictionary.vr(tag)
     if vr.encode() not in forms.VRS or vr == "SQ":
         raise errors.Malformed(f"{tag}: expected a value representation of PS3.5, saw {len(vr)} other characters")
     value = padded(write_value(tag, vr, element, codec), vr)
-    return head(tag, vr, len(value)) + value
+    return begin(tag, vr, len(value)) + value
 
 
 def write_value(tag: str, vr: str, element: Element, codec: str) -> bytes:

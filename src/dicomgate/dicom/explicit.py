@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from dicomgate import errors
 from dicomgate.dicom import attributes as dictionary
-from dicomgate.dicom import bulk, encapsulation, encode, forms, frames, part10, syntaxes, values
+from dicomgate.dicom import bulk, charsets, encapsulation, encode, forms, frames, part10, syntaxes, values
 from dicomgate.dicom.forms import Encoding
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.inflate import InflatedSource
@@ -41,16 +41,19 @@ def _pieces(source: Source, header: Header) -> Iterator[bytes]:
         instance=header.target.instance if header.target else None,
         transfer_syntax=syntaxes.EXPLICIT_LITTLE,
     )
+    yield from Rewriter(*find_dataset(source, header), header).pieces()
+
+
+def find_dataset(source: Source, header: Header) -> tuple[Source, range]:
+    """Where the data set's bytes lie: in the file, or inflated."""
     if header.is_deflated:
-        content: Source = InflatedSource(source, header.dataset_offset)
-        span = range(content.size)
-    else:
-        content, span = source, range(header.dataset_offset, source.size)
-    yield from _Rewriter(content, span, header).pieces()
+        content = InflatedSource(source, header.dataset_offset)
+        return content, range(content.size)
+    return source, range(header.dataset_offset, source.size)
 
 
 @dataclass(slots=True, eq=False)
-class _Level:
+class Level:
     """A data set or item, or a sequence, that is being rewritten."""
 
     end: int
@@ -59,32 +62,50 @@ class _Level:
     is_open: bool = False  # of undefined length
     is_signed: bool = False  # Pixel Representation, for the choice between US and SS
     is_silent: bool = False  # below an element that came twice: the first counts
+    charset: charsets.Charset = charsets.ASCII
     seen: set[str] = field(default_factory=set)
 
 
-class _Rewriter:
+class Rewriter:
     """Goes through a data set that the scanner has read before, and reads it as that did."""
 
     def __init__(self, source: Source, span: range, header: Header) -> None:
         self._source = source
         self._header = header
         self._at = span.start
-        self._stack = [_Level(span.stop, header.encoding)]
+        self._stack = [Level(span.stop, header.encoding)]
         self._window = b""
         self._base = span.start
 
     def pieces(self) -> Iterator[bytes]:
         """The data set in small pieces; no value is held whole."""
-        while self._stack:
-            level = self._stack[-1]
-            if self._at >= level.end:
-                yield self._close()
-            elif level.is_sequence:
-                yield self._item(level)
-            elif len(self._stack) == 1 and not self._source.read_at(self._at, 4).strip(b"\0"):
-                self._at = level.end  # padding, as the scanner has seen
-            else:
-                yield from self._element(level)
+        while not self.is_at_end():
+            yield from self._step()
+
+    def is_at_end(self) -> bool:
+        """True when nothing follows in the data set but padding, as the scanner has seen."""
+        level = self._stack[-1]
+        if len(self._stack) > 1:
+            return False
+        return self._at >= level.end or not self._source.read_at(self._at, 4).strip(b"\0")
+
+    def element(self, at: int) -> Iterator[bytes]:
+        """One element of the data set itself, which begins there, in small pieces."""
+        assert len(self._stack) == 1, "the element before has been read to its end"
+        self._at = at
+        yield from self._step()
+        while len(self._stack) > 1:
+            yield from self._step()
+
+    def _step(self) -> Iterator[bytes]:
+        """What comes next: an element or the beginning of a sequence, an item, or the end of one of both."""
+        level = self._stack[-1]
+        if self._at >= level.end:
+            yield self._close()
+        elif level.is_sequence:
+            yield self._item(level)
+        else:
+            yield from self._element(level)
 
     def _look(self, encoding: Encoding) -> tuple[forms.Form, int, int]:
         """The element here: its form, where its value begins and how long it is."""
@@ -106,11 +127,11 @@ class _Rewriter:
     def _close(self) -> bytes:
         """Leave a level."""
         level = self._stack.pop()
-        if not self._stack or level.is_silent:
+        if level.is_silent:
             return b""
         return encode.SEQUENCE_END if level.is_sequence else encode.ITEM_END
 
-    def _item(self, level: _Level) -> bytes:
+    def _item(self, level: Level) -> bytes:
         """What stands between two items: the next one, a delimiter, or one too many."""
         (tag, _, kind), start, length = self._look(level.encoding)
         self._at = start
@@ -119,12 +140,13 @@ class _Rewriter:
             is_open = length == forms.UNDEFINED
             around = self._stack[-2]
             self._stack.append(
-                _Level(
+                Level(
                     level.end if is_open else start + length,
                     level.encoding,
                     is_open=is_open,
                     is_signed=around.is_signed,
                     is_silent=level.is_silent,
+                    charset=around.charset,
                 )
             )
             return b"" if level.is_silent else encode.ITEM
@@ -132,7 +154,7 @@ class _Rewriter:
             return self._close()
         return b""
 
-    def _element(self, level: _Level) -> Iterator[bytes]:
+    def _element(self, level: Level) -> Iterator[bytes]:
         form, start, length = self._look(level.encoding)
         tag, vr, kind = form
         special = kind & ~forms.HEAD
@@ -153,7 +175,7 @@ class _Rewriter:
             yield b"" if is_silent else encode.head(tag, "SQ", forms.UNDEFINED)
             is_open = length == forms.UNDEFINED
             end = level.end if is_open else stop
-            self._stack.append(_Level(end, opens, is_sequence=True, is_open=is_open, is_silent=is_silent))
+            self._stack.append(Level(end, opens, is_sequence=True, is_open=is_open, is_silent=is_silent))
             self._at = start
             return
         if special == forms.UNKNOWN_KIND and vr == "SQ":
@@ -169,7 +191,7 @@ class _Rewriter:
             yield from self._value(level, tag, vr, range(start, stop), is_little=special == forms.UNKNOWN_KIND)
         self._at = stop
 
-    def _opens(self, level: _Level, form: forms.Form, vr: str, start: int, length: int) -> Encoding | None:
+    def _opens(self, level: Level, form: forms.Form, vr: str, start: int, length: int) -> Encoding | None:
         """The encoding of the items of a sequence; None for what is none."""
         special = form[2] & ~forms.HEAD
         if special == forms.SEQUENCE:
@@ -181,24 +203,27 @@ class _Rewriter:
             return forms.IMPLICIT_LITTLE
         return None
 
-    def _delimiter(self, level: _Level, special: int, start: int) -> bytes:
+    def _delimiter(self, level: Level, special: int, start: int) -> bytes:
         """A delimiter among elements ends the item if that is open, even if it is not its own; else it is skipped."""
         is_open = len(self._stack) > 1 and level.is_open
         if special == forms.ITEM_END or not is_open:
             self._at = start
         return self._close() if is_open else b""
 
-    def _fragments_end(self, level: _Level, start: int) -> int:
+    def _fragments_end(self, level: Level, start: int) -> int:
         return encapsulation.read_fragments(
             self._source, start, level.end, order=level.encoding.order, limits=DEFAULT, deadline=_ALWAYS_OPEN
         ).end
 
-    def _value(self, level: _Level, tag: str, vr: str, span: range, *, is_little: bool) -> Iterator[bytes]:
+    def _value(self, level: Level, tag: str, vr: str, span: range, *, is_little: bool) -> Iterator[bytes]:
         length = len(span)
         if length % _SIZE.get(vr, 1):
             vr, is_little = "UN", True  # not what it says it is; the bytes go out as they are
         if tag == "00280103":
             level.is_signed = self._source.read_at(span.start, 2).strip(b"\0") == b"\1"
+        elif tag == encode.CHARSET:
+            raw = self._source.read_at(span.start, length)
+            level.charset = charsets.parse_charset(raw)
         word = 1 if is_little or level.encoding.is_little else self._word(tag, vr)
         yield encode.head(tag, vr, length + length % 2)
         yield from self._bytes(span, word)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
+from dicomgate import errors
 from dicomgate.dicom import attributes as dictionary
+from dicomgate.dicom import encode
 from dicomgate.dicom.jsonmodel import JSONDataset
 
 Element = dict[str, Any]
@@ -20,6 +23,8 @@ _MOMENT = "04000562"
 _SYSTEM = "04000563"
 _SOURCE = "04000564"
 _REASON = "04000565"
+_NONCONFORMING = "04000551"
+_PATIENT_ID, _ISSUER = "00100020", "00100021"
 
 
 class Reason(enum.StrEnum):
@@ -56,17 +61,25 @@ def item(
     reason: Reason,
     moment: dt.datetime,
     source: str = "",
+    with_bulk: bool = False,
 ) -> JSONDataset:
     """One item that records the changes to a data set; `moment` knows its zone.
 
-    What was empty or absent stands with zero length. Values kept as bulk data are not recorded: they stay out.
+    What was empty or absent stands with zero length, and so does what broke its VR, whose value then stands aside, in
+    UTF-8. A private attribute has its creator beside it, Patient ID its issuer. Values kept as bulk data stay out
+    unless `with_bulk`: `amend` can copy them.
     """
     previous = {tag: _previous(attributes.get(tag), tag, new) for tag, new in changes.items() if tag != SEQUENCE}
     creators = {_creator_of(tag) for tag in previous if dictionary.is_private(tag) and tag[4:6] != "00"}
     previous |= {tag: attributes[tag] for tag in creators if tag in attributes and tag not in previous}
-    kept = {tag: element for tag, element in sorted(previous.items()) if "BulkDataURI" not in element}
+    if _PATIENT_ID in previous and _ISSUER in attributes:
+        previous.setdefault(_ISSUER, attributes[_ISSUER])
+    broken: list[JSONDataset] = []
+    kept = _conforming(dict(sorted(previous.items())), (), broken, with_bulk=with_bulk)
+    aside: JSONDataset = {_NONCONFORMING: {"vr": "SQ", "Value": broken}} if broken else {}
     return {
         MODIFIED: {"vr": "SQ", "Value": [kept]},
+        **aside,
         _MOMENT: {"vr": "DT", "Value": [moment.strftime("%Y%m%d%H%M%S.%f%z")]},
         _SYSTEM: {"vr": "LO", "Value": [system]},
         _SOURCE: {"vr": "LO", "Value": [source]} if source else {"vr": "LO"},
@@ -87,3 +100,47 @@ def _creator_of(tag: str) -> str:
 def recorded(attributes: JSONDataset, record: JSONDataset) -> Element:
     """The sequence with one more item, behind those that were there."""
     return {"vr": "SQ", "Value": [*(attributes.get(SEQUENCE, {}).get("Value") or ()), record]}
+
+
+def _conforming(
+    dataset: JSONDataset, steps: encode.Steps, broken: list[JSONDataset], *, with_bulk: bool
+) -> JSONDataset:
+    """The data set with zero length for each value that breaks its VR; what it was goes to `broken`."""
+    found: JSONDataset = {}
+    for tag, element in dataset.items():
+        if element.get("vr") == "SQ":
+            items = [
+                _conforming(item or {}, (*steps, (tag, number)), broken, with_bulk=with_bulk)
+                for number, item in enumerate(element.get("Value") or (), 1)
+            ]
+            found[tag] = {"vr": "SQ", "Value": items} if items else {"vr": "SQ"}
+        elif "BulkDataURI" in element:
+            found |= {tag: element} if with_bulk else {}
+        elif _is_writable(tag, element):
+            found[tag] = element
+        else:
+            found[tag] = {"vr": element["vr"]}
+            broken.append(_set_aside(tag, element, steps))
+    return found
+
+
+def _is_writable(tag: str, element: Element) -> bool:
+    try:
+        encode.write_element(tag, element)
+    except errors.Malformed:
+        return False
+    return True
+
+
+def _set_aside(tag: str, element: Element, steps: encode.Steps) -> JSONDataset:
+    """An item of Nonconforming Modified Attributes Sequence: which attribute, and what it held."""
+    text = "\\".join("" if value is None else str(value) for value in element.get("Value") or ())
+    found: JSONDataset = {
+        "00720026": {"vr": "AT", "Value": [tag]},
+        "00720028": {"vr": "US", "Value": [0]},
+        "04000552": {"vr": "OB", "InlineBinary": b64encode(text.encode("utf_8")).decode("ascii")},
+    }
+    if steps:
+        found["00720052"] = {"vr": "AT", "Value": [sequence for sequence, _ in steps]}
+        found["00741057"] = {"vr": "IS", "Value": [number for _, number in steps]}
+    return dict(sorted(found.items()))

@@ -413,7 +413,7 @@ class Scanner:
 
     def _charset(self, raw: bytes) -> charsets.Charset:
         self.needs_charset = True
-        return charsets.find_charset(tuple(raw.decode("latin-1").strip(values.PAD).split("\\")))
+        return charsets.parse_charset(raw)
 
     def _finish(self, attributes: JSONDataset, *, is_sorted: bool) -> JSONDataset:
         """Keys in order (JSON-02), and the character set that the text now has (JSON-10)."""
