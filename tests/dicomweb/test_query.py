@@ -357,6 +357,8 @@ def test_the_zone_of_the_dates_QIDO_07() -> None:
         assert parsed.timezone == "+0100"
         assert [match.path for match in parsed.matches] == [DATE]
     assert ask("/studies", "TimezoneOffsetFromUTC=-0330").query.timezone == "-0330"
+    unsaid = ask("/studies", "TimezoneOffsetFromUTC=%22%22&emptyvaluematching=true").query
+    assert (unsaid.timezone, unsaid.matches) == (None, (Match(("00080201",), Empty()),))
     wanted = ask("/studies", "TimezoneOffsetFromUTC=").query
     assert (wanted.timezone, wanted.include) == (None, (("00080201",),))
 

@@ -113,7 +113,7 @@ class Keys:
         """Attributes of the levels that the path does not fix, down to that of the answers (QIDO-04, AMB-18)."""
         fixed = 0 if self.resource.target is None else int(self.resource.target.level)
         level = _LEVELS.get(path) or attributes.level(path[0])
-        can_ask = attributes.vr(path[-1]) in conditions.MATCHED_VRS or self._asks_empty(value)
+        can_ask = attributes.vr(path[-1]) in conditions.MATCHED_VRS or self.asks_empty(value)
         return fixed < level <= self.resource.level and can_ask and not _NEVER.intersection(path)
 
     def _keep(self, path: AttributePath, value: str) -> bool:
@@ -129,7 +129,7 @@ class Keys:
     def _parse(self, path: AttributePath, text: str) -> tuple[Condition, ...]:
         tag, manner = path[-1], self.manner
         vr = attributes.vr(tag)
-        if self._asks_empty(text):
+        if self.asks_empty(text):
             return (Empty(),)
         try:
             if manner.takes_multiple and vr in conditions.MULTIPLE_VRS and not attributes.is_single(tag):
@@ -138,7 +138,8 @@ class Keys:
         except (errors.Malformed, errors.TooLarge) as fault:
             raise type(fault)(f"{attributes.format_path(path)}: {fault.message}") from None
 
-    def _asks_empty(self, text: str) -> bool:
+    def asks_empty(self, text: str) -> bool:
+        """True when the value stands for no value, as was said that it may (§8.3.4.5)."""
         return self.manner.takes_empty and text.strip(" ") == conditions.EMPTY
 
     def _is_returned(self, path: AttributePath) -> bool:

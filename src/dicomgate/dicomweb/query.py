@@ -14,7 +14,7 @@ from dicomgate.dicomweb.keys import Keys, LeftOut, Manner
 from dicomgate.dicomweb.parameters import Pairs
 from dicomgate.dicomweb.resources import Resource
 
-MOST_ORDERS: Final = 8
+MOST_ORDERS: Final = 4
 
 _TIMEZONE: Final = ("00080201",)
 _UNKNOWN_FIELD: Final = "not an attribute that is known"
@@ -105,7 +105,7 @@ class _Reader:
         if path in self._given:
             raise errors.Malformed(f"{attributes.format_path(path)}: expected once, came again")
         self._given.add(path)
-        if path == _TIMEZONE and value.strip():
+        if path == _TIMEZONE and value.strip(" ") and not keys.asks_empty(value):
             self.timezone = _parse_zone(value)
         elif keys.read(path, value):
             self._include(path)
