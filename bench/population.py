@@ -50,15 +50,14 @@ _SYLLABLES: Final = (
     "berg",
 )
 _ACCENTED: Final = ("Müller", "Núñez", "Škoda", "Łukasz", "Ørsted", "Çelik", "Đặng", "Ångström")
-_OTHER_SCRIPTS: Final = (
-    {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"},
-    {"Alphabetic": "Hong^Gildong", "Ideographic": "洪^吉洞", "Phonetic": "홍^길동"},
-    {"Alphabetic": "Люкceмбypг^Анна"},
-    {"Alphabetic": "Διονυσιος^Νικος"},
-    {"Alphabetic": "قباني^لنزار"},
-    {"Alphabetic": "שרון^דבורה"},
-    {"Alphabetic": "Wang^XiaoDong", "Ideographic": "王^小东"},
-)
+_SCRIPTS: Final = {
+    "Ideographic": ("山田鈴木佐藤高橋渡辺", "太郎花子一二三次美"),
+    "Hangul": ("김이박최정강조윤장임", "민준서연지우현수영호"),
+    "Cyrillic": ("абвгдеклмн", "аеиоурстпв"),
+    "Greek": ("αβγδεζικλμ", "αειουνπρστ"),
+    "Arabic": ("ابتجحدرسعف", "قلمنهويكبت"),
+    "Hebrew": ("אבגדהוזחטי", "כלמנסעפצקר"),
+}
 _FOLDER: Final = "1.2.840.10008.5.1.4.1.1."
 
 
@@ -100,11 +99,16 @@ class Study:
     @property
     def uid(self) -> str:
         """Its UID."""
-        return data.study_uid(self.number)
+        return data.study_uid(scattered(self.number))
 
     def series_uid(self, place: int) -> str:
         """The UID of one of its series."""
-        return data.series_uid(self.number * 100 + place)
+        return data.series_uid(scattered(self.number * 100 + place))
+
+
+def scattered(number: int) -> int:
+    """Another number for each, in no order: machines' UIDs do not come sorted, and an index feels that."""
+    return number * 0x9E3779B97F4A7C15 % (1 << 64)
 
 
 def text(study: Study, tag: str) -> str:
@@ -148,7 +152,7 @@ def _shared(number: int, kind: Kind, dice: random.Random) -> dict[str, Any]:
         "00080060": _element("CS", kind.modality),
         "00080080": _element("LO", f"Hospital {dice.randrange(12)}"),
         "00080090": _element("PN", _latin(dice.randrange(400))),
-        "00081010": _element("SH", f"{kind.modality}{dice.randrange(25):02d}"),
+        "00081010": _element("SH", f"{kind.modality}{dice.randrange(4):02d}"),
         "00081030": _element("LO", f"{kind.modality} {part.title()} protocol {dice.randrange(60)}"),
         "00100010": _element("PN", name(patient)),
         "00100020": _element("LO", f"P{patient:08d}"),
@@ -157,7 +161,7 @@ def _shared(number: int, kind: Kind, dice: random.Random) -> dict[str, Any]:
         "00101010": _element("AS", f"{patient % 90:03d}Y"),
         "00101030": _element("DS", 50 + patient % 60),
         "00180015": _element("CS", part),
-        "0020000D": _element("UI", data.study_uid(number)),
+        "0020000D": _element("UI", data.study_uid(scattered(number))),
         "00200010": _element("SH", f"S{number}"),
     }
 
@@ -165,11 +169,19 @@ def _shared(number: int, kind: Kind, dice: random.Random) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1024)
 def name(patient: int) -> dict[str, str]:
     """A patient's name: mostly Latin, one in eight with other letters, one in eight in another script."""
-    if patient % 8 == 7:
-        return _OTHER_SCRIPTS[patient // 8 % len(_OTHER_SCRIPTS)]
+    latin = _latin(patient)
     if patient % 8 == 6:
         return {"Alphabetic": f"{_ACCENTED[patient // 8 % len(_ACCENTED)]}^{_word(patient * 7919, 3)}"}
-    return _latin(patient)
+    if patient % 8 != 7:
+        return latin
+    script = tuple(_SCRIPTS)[patient // 8 % len(_SCRIPTS)]
+    family, given = (
+        "".join(letters[patient * prime // 10**place % len(letters)] for place in range(3))
+        for letters, prime in zip(_SCRIPTS[script], (7, 7919), strict=True)
+    )
+    if script in ("Ideographic", "Hangul"):
+        return {**latin, "Ideographic": f"{family}^{given}"}
+    return {"Alphabetic": f"{family}^{given}"}
 
 
 def _latin(number: int) -> dict[str, str]:
@@ -192,7 +204,7 @@ def entries(study: Study) -> Iterator[Entry]:
         common = {tag: series[tag] for tag in sorted(series)}
         for slice_ in range(1, length + 1):
             number += 1
-            uid = data.instance_uid(study.number * 10_000 + number)
+            uid = data.instance_uid(scattered(study.number * 10_000 + number))
             yield _entry(
                 study, common | _instance(uid, slice_), Target(study.uid, study.series_uid(place), uid), number
             )
@@ -287,7 +299,7 @@ def files(study: int, count: int) -> Iterator[bytes]:
         (b"20240102", f"{day:%Y%m%d}".encode()),
     )
     for number in range(1, count + 1):
-        start = template.start(study, study * 100, study * 10_000 + number)
+        start = template.start(scattered(study), scattered(study * 100), scattered(study * 10_000 + number))
         for old, new in changes:
             start = start.replace(old, new)
         yield start + template.rest

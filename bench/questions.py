@@ -67,19 +67,18 @@ def _name_middle(study: Study, _dice: random.Random, _all: Sequence[Study]) -> A
 
 
 def _fuzzy(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
-    word = person_names.words(population.text(study, "00100010"))[-1]
-    sql = f"""
-    SELECT {_STUDY} FROM study s WHERE s.id IN (
+    words = person_names.words(population.text(study, "00100010"))[::-1]
+    having = """
         SELECT f.study FROM value v CROSS JOIN study_value f ON f.value = v.id
-        WHERE v.tag = ? AND v.text >= ? AND v.text < ?)
-    {_NEWEST}
+        WHERE v.tag = ? AND v.text >= ? AND v.text < ?
     """
+    sql = f"SELECT {_STUDY} FROM study s WHERE s.id IN ({' INTERSECT '.join([having] * len(words))}) {_NEWEST}"
     column = columns.BUILT_IN.find_words(("00100010",))
     assert column is not None
     return Asked(
-        f"/studies?PatientName={quote(word)}&fuzzymatching=true&limit=100",
+        f"/studies?PatientName={quote(' '.join(words))}&fuzzymatching=true&limit=100",
         sql,
-        (column.number, word, word + _LAST, 100),
+        (*(part for word in words for part in (column.number, word, word + _LAST)), 100),
     )
 
 
@@ -161,9 +160,9 @@ def _promoted(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Aske
     SELECT e.answer, e.number_of_instances, {_STUDY} FROM series_value d CROSS JOIN series e ON e.id = d.series
     CROSS JOIN study s ON s.id = e.study
     WHERE d.value = (SELECT id FROM value WHERE text = ? AND tag = (SELECT max(number) FROM registered_column))
-    ORDER BY d.moment DESC, s.uid, e.number, e.uid LIMIT 100
+    ORDER BY d.moment DESC, s.uid, e.number, e.uid LIMIT 10
     """
-    return Asked(f"/series?StationName={quote(station)}&limit=100", sql, (station,))
+    return Asked(f"/series?StationName={quote(station)}&limit=10", sql, (station,))
 
 
 PROMOTED: Final = ("00081010",)

@@ -119,7 +119,7 @@ def _modalities(text: str) -> JSONDataset:
 
 def pack_instance(dataset: JSONDataset) -> str:
     """The values of INSTANCE_ANSWER: null where absent, a value where there is one, else as the element stands."""
-    return orjson.dumps([_pack(tag, dataset.get(tag)) for tag in columns.INSTANCE_ANSWER]).decode()
+    return orjson.dumps([_pack(vr, dataset.get(tag)) for tag, vr in _PACKED]).decode()
 
 
 def instance(packed: str, sop_class: str, transfer_syntax: str, target: Target) -> JSONDataset:
@@ -225,11 +225,14 @@ def _belongs(tag: str, level: Level) -> bool:
     return (attributes.level(tag) is level or tag in attributes.EVERY_LEVEL) and tag not in _ELSEWHERE
 
 
-def _pack(tag: str, element: dict[str, Any] | None) -> Any:
+_PACKED = tuple((tag, attributes.vr(tag)) for tag in columns.INSTANCE_ANSWER)
+
+
+def _pack(vr: str, element: dict[str, Any] | None) -> Any:
     if element is None:
         return None
     value = element.get("Value")
-    if element.get("vr") == attributes.vr(tag) and isinstance(value, list) and len(value) == 1:
+    if element.get("vr") == vr and isinstance(value, list) and len(value) == 1:
         return value[0] if isinstance(value[0], (int, float, str)) else element
     return element
 
