@@ -1,5 +1,6 @@
 """PNG and GIF become native pixels (PS3.18 Table 10.5.2-1)."""
 
+import gc
 import os
 import struct
 
@@ -231,9 +232,10 @@ def test_an_existing_file_is_not_written_over(decoder, tmp_path):
 
 def test_no_files_stay_open(decode):
     decode(made.png([[(1,)]]))
+    gc.collect()
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         decode(made.png([[(1,)]]))
         with pytest.raises(errors.Malformed):
             decode(b"nothing")
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
