@@ -113,8 +113,7 @@ class Draft:
         replaced = description.describe(attributes, pixels) if pixels is not None else {}
         if replaced:
             arrival.original_digest = originals.fingerprint(attributes, replaced, pixels, values)
-            self._originals = (originals.describe(replaced, system=self._workshop.system),)
-            originals.add(attributes, self._originals)
+            self._originals = (originals.record(attributes, replaced, system=self._workshop.system),)
             self._cautions.add(Caution.COERCED)
         if not classes.holds_what_it_must(attributes, sop_class):
             self._cautions.add(Caution.DOES_NOT_MATCH_CLASS)

@@ -1,38 +1,29 @@
-"""What was changed on the way in is kept in the data set: the Original Attributes Sequence (PS3.3 §C.12.1.1.9)."""
+"""Metadata that was corrected by what the bytes of its bulk data say: the record, and what was sent (STOW-09, -18)."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
-from typing import Final
 
 import orjson
 
 from dicomgate.composition.content import Octets, PixelData
 from dicomgate.composition.writing import Values
+from dicomgate.dicom import original_attributes
 from dicomgate.dicom.jsonmodel import JSONDataset
 
-SEQUENCE: Final = "04000561"
-_CORRECTED: Final = "CORRECT"
 
-
-def describe(replaced: JSONDataset, *, system: str) -> JSONDataset:
-    """The item that tells which values were corrected here, and when."""
-    now = dt.datetime.now(dt.UTC).strftime("%Y%m%d%H%M%S.%f+0000")
-    return {
-        "04000550": {"vr": "SQ", "Value": [dict(sorted(replaced.items()))]},
-        "04000562": {"vr": "DT", "Value": [now]},
-        "04000563": {"vr": "LO", "Value": [system]},
-        "04000564": {"vr": "LO"},
-        "04000565": {"vr": "CS", "Value": [_CORRECTED]},
-    }
-
-
-def add(attributes: JSONDataset, items: Sequence[JSONDataset]) -> None:
-    """Put items after those that are there."""
-    before = attributes.get(SEQUENCE, {}).get("Value", [])
-    attributes[SEQUENCE] = {"vr": "SQ", "Value": [*before, *items]}
+def record(attributes: JSONDataset, replaced: JSONDataset, *, system: str) -> JSONDataset:
+    """Record in the data set what stood there before; the item that tells it."""
+    item = original_attributes.item(
+        replaced,
+        {tag: attributes[tag] for tag in replaced},
+        system=system,
+        reason=original_attributes.Reason.CORRECT,
+        moment=dt.datetime.now(dt.UTC),
+    )
+    attributes[original_attributes.SEQUENCE] = original_attributes.recorded(attributes, item)
+    return item
 
 
 def fingerprint(attributes: JSONDataset, replaced: JSONDataset, pixels: PixelData | None, values: Values) -> str:
