@@ -328,6 +328,7 @@ PRIVATE = {
     "00091101": {"vr": "LO", "Value": ["ours"]},
     "00091102": {"vr": "DA", "Value": ["20200102"]},
     "00091103": {"vr": "UN", "InlineBinary": base64.b64encode(b"plain \\text ").decode()},
+    "00091105": {"vr": "CS", "Value": ["MR"]},
     "00091104": {
         "vr": "SQ",
         "Value": [{"00090012": {"vr": "LO", "Value": ["ACME 1"]}, "00091201": {"vr": "US", "Value": [5]}}],
@@ -351,6 +352,9 @@ def test_private_attributes_by_creator_in_any_block_QIDO_05() -> None:
     assert private("00091002", "20200101-20200103", ours)
     assert not private("00091002", "2020", ours)
     assert private("00091003", "text", ours)
+    assert private("00091005", "CT,MR", ours)
+    assert private("00091005", "X*,M?", ours)
+    assert not private("00091005", "X*,CT", ours)
     assert private("00091004.00091001", "5", {**ours, "00091004.00090010": "ACME 1"})
     assert not private("00091004.00091001", "5", ours)
     assert private("00090010", "ACME 1", ours)

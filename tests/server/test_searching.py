@@ -165,7 +165,7 @@ class Caller:
         self.is_done = not page
 
 
-def test_pages_by_offset_stay_right_while_others_store_QIDO_16(served: Served, listed: PlainList) -> None:
+def test_pages_by_offset_stay_right_while_others_store_QIDO_16_CLI_06(served: Served, listed: PlainList) -> None:
     with served.line() as line:
         caller = Caller(line)
         for number in range(100, 120):

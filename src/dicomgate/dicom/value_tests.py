@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dicomgate import errors
 from dicomgate.dicom import attributes, conditions, elements, moments, person_names, wildcards
 from dicomgate.dicom.elements import Element, Item
-from dicomgate.dicom.matching import Between, Condition, Fuzzy, MomentBetween, OneOf, Wildcard
+from dicomgate.dicom.matching import AnyOf, Between, Condition, Fuzzy, MomentBetween, OneOf, Wildcard
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,9 @@ def _by_stored_vr(tag: str, vr: str, condition: Condition) -> Test:
 
 
 def _by_vr(tag: str, vr: str, condition: Condition) -> Test:
+    if isinstance(condition, AnyOf):  # what was asked of a private attribute may turn out to be a list
+        tests = [_by_vr(tag, vr, each) for each in condition.conditions]
+        return lambda seen: any(test(seen) for test in tests)
     if vr == "PN":
         return _any_text(_name_test(condition))
     if vr == "DA":
