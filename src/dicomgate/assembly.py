@@ -16,9 +16,12 @@ from typing import Any
 
 from dicomgate import config, errors
 from dicomgate.archive import layout
+from dicomgate.archive.amending import Amender
 from dicomgate.archive.archive import Archive
 from dicomgate.archive.aside import Aside
+from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.folder import Folder, Progress
+from dicomgate.archive.intents import Intents
 from dicomgate.archive.policy import Duplicates
 from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.room import Room
@@ -26,7 +29,7 @@ from dicomgate.archive.verify import Damage
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.composition.content import Workshop
-from dicomgate.dicom import header
+from dicomgate.dicom import assignments, header
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.pixels.pictures import Decoder
@@ -40,7 +43,9 @@ from dicomgate.spool import Spool
 
 INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
-_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = _PLACES = "blobs", "spool", "aside", "reserve", "lock"
+_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = "blobs", "spool", "aside", "reserve", "lock"
+_INTENTS = "corrections"
+_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS)
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -236,16 +241,30 @@ def _bounds(settings: config.Settings) -> dict[str, Any]:
 
 
 def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: SqliteIndex) -> Archive:
+    spool = Spool(data / _SPOOL)
     return Archive(
         blobs=blobs,
         index=index,
-        spool=Spool(data / _SPOOL),
+        spool=spool,
         aside=Aside(data / _ASIDE),
         room=_room(data, settings, index),
+        amender=Amender(spool, settings.store.system_name),
+        intents=Intents(data / _INTENTS),
+        coercion=_coercion(settings),
         duplicates=Duplicates(settings.store.duplicates),
         limits=limits(settings),
         allow_delete=settings.store.allow_delete,
+        allow_update=settings.store.allow_update,
+        keeps_originals=settings.store.keep_originals,
     )
+
+
+def _coercion(settings: config.Settings) -> Coercion:
+    try:
+        rules = assignments.parse_assignments(settings.store.coerce)
+    except errors.Malformed as fault:
+        raise config.WrongSetting(f"store.coerce: {fault.message}") from fault
+    return Coercion(rules, takes_patient=settings.store.other_patient == "coerce")
 
 
 def _room(data: Path, settings: config.Settings, index: SqliteIndex) -> Room:

@@ -63,9 +63,18 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def _is_rule(text: str) -> bool:
+    from dicomgate.dicom import assignments  # noqa: PLC0415 - the dictionary takes its time, and few name a rule
+
+    return assignments.is_assignment(text)
+
+
 _ADDRESS = Form("an address as https://pacs.example.org", _is_address)
 _ORIGIN = Form("an origin as https://viewer.example.org, loopback or *", _is_origin)
 _NETWORK = Form("an IP address or network as 10.0.0.0/8", _is_network)
+
+
+_RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
 
 def _setting(
@@ -111,6 +120,15 @@ class Store:
         "refuse", "other content under a stored UID: `refuse`, `replace`, `keep-first` or `keep-versions`"
     )
     allow_delete: bool = _setting(False, "DELETE of studies, series and instances is offered")
+    allow_update: bool = _setting(False, "PATCH of patient and study attributes is offered")
+    keep_originals: bool = _setting(True, "what was corrected stays as an earlier version of each instance")
+    other_patient: Literal["refuse", "coerce"] = _setting(
+        "refuse", "an instance of a stored study that names another patient: `refuse` it, or `coerce` it to the study's"
+    )
+    coerce: tuple[str, ...] = _setting(
+        (), "attributes set in all that comes, `Keyword=value`, or `Keyword?=value` where there is none", form=_RULE
+    )
+    system_name: str = _setting("DICOMGATE", "what we call ourselves where a change is recorded in an instance")
     quota_bytes: int = _setting(0, "most bytes of all stored files together; 0 is no bound", least=0)
     min_free_bytes: int = _setting(0, "nothing more is stored while less is free on the disk; 0 is no bound", least=0)
     instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)

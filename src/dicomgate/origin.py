@@ -119,6 +119,27 @@ class Versions(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """A study whose attributes were corrected: how many of its instances were, and how many needed it not."""
+
+    study: str
+    corrected: int
+    unchanged: int
+
+
+class Update(Protocol):
+    """Puts attributes of patients and studies right."""
+
+    def update(self, study: str, wanted: JSONDataset) -> Updated:
+        """Set attributes of the patient and the study in every instance; those given without a value are emptied.
+
+        Malformed for other attributes, NotFound and Gone without the study, Unavailable (OutOfSpace) when it cannot be
+        done now. Search, metadata and instances agree at once; when this raises, nothing has changed.
+        """
+        ...
+
+
 class Search(Protocol):
     """Finds what is stored."""
 
@@ -168,3 +189,4 @@ class Origin:
     store: Store | None = None
     delete: Delete | None = None
     versions: Versions | None = None
+    update: Update | None = None

@@ -6,13 +6,18 @@ from dataclasses import dataclass
 
 from dicomgate import errors
 from dicomgate.archive import describe, policy
+from dicomgate.archive.amending import Amender
 from dicomgate.archive.aside import Aside
+from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
 from dicomgate.dicom.header import Header, Limits, Truncated
-from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
-from dicomgate.index.base import Added, Entry, Index, Judge
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.original_attributes import Reason as Why
+from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored
+from dicomgate.dicom.uids import Target
+from dicomgate.index.base import Added, Entry, Index, Judge, Verdict
 from dicomgate.spool import Arrival
 
 _FAULTS: tuple[tuple[type[errors.Fault], Reason], ...] = (
@@ -21,6 +26,18 @@ _FAULTS: tuple[tuple[type[errors.Fault], Reason], ...] = (
     (errors.Malformed, Reason.CANNOT_UNDERSTAND),
 )
 _KEPT = {Reason.OTHER_CONTENT, Reason.OTHER_PARENT, Reason.OTHER_PATIENT}
+_TRIES = 5
+"""So often is an instance brought into line with its study, which others may correct at the same time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Offer:
+    """What is to be kept: as it came, or coerced. `sent`: the digest of what came, if that is something else."""
+
+    arrival: Arrival
+    header: Header
+    sent: str
+    originals: tuple[JSONDataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +49,8 @@ class Acceptor:
     judge: Judge
     aside: Aside
     room: Room
+    amender: Amender
+    coercion: Coercion
     limits: Limits = header.DEFAULT
 
     def require_room(self) -> None:
@@ -58,30 +77,74 @@ class Acceptor:
         return policy.examine(seen, study) or seen
 
     def _keep(self, arrival: Arrival, seen: Header) -> Outcome:
-        key = self.blobs.new_key()
+        assert seen.target is not None, "it was examined"
+        again = self._find_again(arrival, seen.target, seen.sop_class or "")
+        if again is not None:
+            return again
+        if self.coercion.is_off:
+            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest), is_final=True)
+        outcome: Outcome | None = None
+        for left in reversed(range(_TRIES)):
+            outcome = self._store_coerced(arrival, seen, seen.target.study, is_final=left == 0)
+            if not isinstance(outcome, Refused) or outcome.reason is not Reason.OTHER_PATIENT:
+                break
+        assert outcome is not None, "it was tried"
+        return outcome
+
+    def _find_again(self, arrival: Arrival, target: Target, sop_class: str) -> Stored | None:
+        """What to say when the very bytes came before: a sender that repeats itself costs no disk (T10, STOW-18)."""
+        row = self.index.find_row(target)
+        if row is None:
+            return None
+        came = {arrival.digest, arrival.original_digest} - {""}
+        if not came & {row.digest, row.original_digest} and not any(
+            came & {one.digest, one.original_digest} for one in self.index.versions(target)
+        ):
+            return None
+        return _again(target, sop_class, arrival, row.digest)
+
+    def _store_coerced(self, arrival: Arrival, seen: Header, study: str, *, is_final: bool) -> Outcome:
+        stored = self.index.study_attributes(study) if self.coercion.takes_patient else None
+        changes = self.coercion.changes(seen.attributes, stored)
+        if not changes:
+            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest), is_final=is_final)
+        try:
+            with self.amender.amended(arrival.source(), seen, changes, Why.COERCE) as made:
+                offer = _Offer(
+                    arrival=made.arrival,
+                    header=made.arrival.header(self.limits),
+                    sent=arrival.original_digest or arrival.digest,
+                    originals=(made.record,),
+                )
+                return self._store(offer, is_final=is_final)
+        except (errors.Malformed, errors.TooLarge) as fault:
+            return Refused(Reason.CANNOT_COERCE, fault.message, seen.target, seen.sop_class)
+
+    def _store(self, offer: _Offer, *, is_final: bool) -> Outcome:
+        arrival = offer.arrival
         entry = describe.describe(
-            seen,
-            key=key,
+            offer.header,
+            key=self.blobs.new_key(),
             size=arrival.size,
             digest=arrival.digest,
             checksum=arrival.checksum,
-            original_digest=arrival.original_digest,
+            original_digest=offer.sent,
         )
-        if self._is_known(entry):
-            return Stored(entry.target, entry.sop_class, again=True)
         with self.room.claim(entry.size):
-            self.blobs.put(key, arrival.content())
+            self.blobs.put(entry.key, arrival.content())
             added = self._add(entry)
         if isinstance(added.verdict, Refused):
-            if added.verdict.reason in _KEPT:
+            if is_final and added.verdict.reason in _KEPT:
                 self.aside.keep(entry, added.verdict, arrival.source())
             return added.verdict
-        return Stored(entry.target, entry.sop_class, again=not added.is_stored)
-
-    def _is_known(self, entry: Entry) -> bool:
-        """True when the very bytes are stored already: a sender that repeats itself costs no disk."""
-        row = self.index.find_row(entry.target)
-        return row is not None and row.digest == entry.digest
+        is_coerced = bool(offer.originals) and (added.is_kept or added.verdict is Verdict.SAME)
+        return Stored(
+            entry.target,
+            entry.sop_class,
+            again=not added.is_kept,
+            warning=Caution.COERCED if is_coerced else None,
+            originals=offer.originals if added.is_kept else (),
+        )
 
     def _add(self, entry: Entry) -> Added:
         try:
@@ -96,3 +159,9 @@ class Acceptor:
         else:
             self.blobs.delete(entry.key)
         return added
+
+
+def _again(target: Target, sop_class: str, arrival: Arrival, stored: str) -> Stored:
+    """Success again; with a warning when what is stored has other attributes by now than what came."""
+    warning = None if stored == arrival.digest else Caution.COERCED
+    return Stored(target, sop_class, again=True, warning=warning)

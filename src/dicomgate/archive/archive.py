@@ -8,8 +8,12 @@ from typing import Any
 
 from dicomgate.archive import policy, reindex, verify
 from dicomgate.archive.accept import Acceptor
+from dicomgate.archive.amending import Amender
 from dicomgate.archive.aside import Aside
+from dicomgate.archive.coercion import Coercion
+from dicomgate.archive.correct import Corrector
 from dicomgate.archive.delete import Deleter
+from dicomgate.archive.intents import Intents
 from dicomgate.archive.retrieve import Retriever
 from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
@@ -30,9 +34,14 @@ class Archive:
     spool: Spool
     aside: Aside
     room: Room
+    amender: Amender
+    intents: Intents
+    coercion: Coercion
     duplicates: policy.Duplicates = policy.Duplicates.REFUSE
     limits: header.Limits = header.DEFAULT
     allow_delete: bool = False
+    allow_update: bool = False
+    keeps_originals: bool = True
 
     @property
     def origin(self) -> Origin:
@@ -49,9 +58,12 @@ class Archive:
                 judge=judge,
                 aside=self.aside,
                 room=self.room,
+                amender=self.amender,
+                coercion=self.coercion,
                 limits=self.limits,
             ),
             delete=self._deleter if self.allow_delete else None,
+            update=self.corrector if self.allow_update else None,
         )
 
     def search(self, query: Query) -> Found:
@@ -61,7 +73,8 @@ class Archive:
 
     def sweep(self) -> int:
         """Clear what dead processes have left: spool files, blobs that no row knows, rows' old blobs (D5)."""
-        return self.spool.sweep() + self.blobs.sweep(self.index.known_keys) + self._deleter.clear_garbage()
+        swept = self.spool.sweep() + self.blobs.sweep(self.index.known_keys)
+        return swept + self.intents.sweep() + self._deleter.clear_garbage()
 
     def verify(self, progress: Callable[[int], None]) -> Iterator[Damage]:
         """Read and compare every stored file."""
@@ -69,7 +82,14 @@ class Archive:
 
     def reindex(self, into: Index, progress: Callable[[int], None]) -> Iterator[Damage]:
         """Fill a fresh index from the blobs alone."""
-        return reindex.reindex(self.blobs, into, limits=self.limits, duplicates=self.duplicates, progress=progress)
+        return reindex.reindex(
+            self.blobs,
+            into,
+            limits=self.limits,
+            duplicates=self.duplicates,
+            left_out=self.intents.keys(),
+            progress=progress,
+        )
 
     def check_ready(self) -> None:
         """Unavailable while the index cannot be asked."""
@@ -82,6 +102,20 @@ class Archive:
     def notes(self) -> Iterator[dict[str, Any]]:
         """What was refused and kept aside, oldest first."""
         return self.aside.notes()
+
+    @property
+    def corrector(self) -> Corrector:
+        """Puts attributes of patients and studies right, whether a door offers that or not."""
+        return Corrector(
+            blobs=self.blobs,
+            index=self.index,
+            room=self.room,
+            amender=self.amender,
+            intents=self.intents,
+            deleter=self._deleter,
+            keeps_originals=self.keeps_originals,
+            limits=self.limits,
+        )
 
     @property
     def _deleter(self) -> Deleter:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 import xxhash
 
@@ -25,11 +25,15 @@ def reindex(
     *,
     limits: header.Limits,
     duplicates: policy.Duplicates,
+    left_out: Container[str] = (),
     progress: Callable[[int], None],
 ) -> Iterator[Damage]:
-    """Fill an empty index from every blob, oldest first; what cannot be read is named and left where it is."""
+    """Fill an empty index from every blob, oldest first; what cannot be read is named and left where it is.
+
+    `left_out`: files of corrections that did not end; the ones that they would have replaced are there.
+    """
     batch: list[Entry] = []
-    for key in sorted(blobs.keys()):
+    for key in sorted(key for key in blobs.keys() if key not in left_out):  # noqa: SIM118 - a blob store is no dict
         try:
             with blobs.open(key) as blob:
                 entry = _describe(key, blob, limits)

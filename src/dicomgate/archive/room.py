@@ -55,6 +55,13 @@ class Room:
             with self._lock:
                 self._under_way -= size
 
+    def require_whole(self, size: int) -> None:
+        """See that so many bytes fit on the disk before the first is written. Raises as `require`."""
+        self.require(size)
+        status = os.statvfs(self.reserve.path.parent)
+        if status.f_bavail * status.f_frsize < size:
+            raise errors.OutOfSpace(f"{size} bytes are needed on the disk, there is less")
+
     def count_again(self) -> None:
         """Something went: measure before the next answer."""
         with self._lock:

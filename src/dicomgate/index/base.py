@@ -335,12 +335,13 @@ class Writing(Protocol):
         ...
 
     def exchange(
-        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+        self, study: str, corrected: Iterable[tuple[str, Entry]], known: Collection[str], *, keep: bool
     ) -> Exchanged:
         """Put corrected files in the place of stored ones: all that are given, in one transaction, or none.
 
-        `corrected`: the key of the stored file and the entry that takes its place; it may be read twice. `unchanged`:
-        keys of those that need no correction. `keep`: what was stored stays as an earlier version, else it is garbage.
+        `corrected`: the key of the stored file and the entry that takes its place; it may be read twice. `known`:
+        keys of all that were looked at, corrected or not. `keep`: what was stored stays as an earlier version, else it
+        is garbage.
         """
         ...
 

@@ -98,12 +98,12 @@ class Changes:
             self._drop([stored], is_garbage=False)
 
     def exchange(
-        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+        self, study: str, corrected: Iterable[tuple[str, Entry]], known: Collection[str], *, keep: bool
     ) -> Exchanged:
         """Put corrected files in the place of stored ones, unless the study has instances that are not among them."""
         self.finish()
         stored = {one.key: one for one in self._select_stored("s.uid = ?", (study,))}
-        missing = stored.keys() - set(unchanged) - {key for key, _ in corrected}
+        missing = stored.keys() - set(known)
         if missing:
             return Exchanged(missing=tuple(sorted(missing)))
         unused = []

@@ -151,10 +151,10 @@ class SqliteIndex:
         return self._writer.do(lambda changes: changes.remove(target), weight=_GROUP)
 
     def exchange(
-        self, study: str, corrected: Iterable[tuple[str, Entry]], unchanged: Collection[str], *, keep: bool
+        self, study: str, corrected: Iterable[tuple[str, Entry]], known: Collection[str], *, keep: bool
     ) -> Exchanged:
         """Put corrected files in the place of stored ones, all at once."""
-        return self._writer.do(lambda changes: changes.exchange(study, corrected, unchanged, keep=keep), weight=_GROUP)
+        return self._writer.do(lambda changes: changes.exchange(study, corrected, known, keep=keep), weight=_GROUP)
 
     def garbage(self, limit: int = 1000) -> list[str]:
         """Keys whose bytes may go."""

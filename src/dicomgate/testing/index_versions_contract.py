@@ -117,7 +117,7 @@ class VersionsContract(OpenedIndex):
         add(index, *olds, entry(target(2, 1, 1)))
         before, _ = index.metadata(Target("1.2.1"))
         news = [corrected(one, PatientID="P2") for one in olds]
-        done = index.exchange("1.2.1", news, [], keep=True)
+        done = index.exchange("1.2.1", news, [one.key for one in olds], keep=True)
         assert (done.missing, done.unused, done.count) == ((), (), 4)
         assert {row.key for row in index.locate(Target("1.2.1"))} == {new.key for _, new in news}
         version, texts = index.metadata(Target("1.2.1"))
@@ -139,7 +139,7 @@ class VersionsContract(OpenedIndex):
     def test_without_keeping_what_was_exchanged_is_garbage(self, index: Index) -> None:
         old = entry(target(1, 1, 1))
         add(index, old)
-        index.exchange("1.2.1", [corrected(old)], [], keep=False)
+        index.exchange("1.2.1", [corrected(old)], [old.key], keep=False)
         assert index.garbage() == [old.key]
         assert index.versions(old.target) == []
 
@@ -147,18 +147,19 @@ class VersionsContract(OpenedIndex):
         old, late, same = (entry(target(1, 1, number)) for number in (1, 2, 3))
         add(index, old, late, same)
         new = corrected(old, PatientID="P2")
-        assert index.exchange("1.2.1", [new], [same.key], keep=True).missing == (late.key,)
+        assert index.exchange("1.2.1", [new], [old.key, same.key], keep=True).missing == (late.key,)
         row = index.find_row(old.target)
         assert row is not None
         assert row.key == old.key
-        assert index.exchange("1.2.1", [new, corrected(late, PatientID="P2")], [same.key], keep=True).missing == ()
+        known = [old.key, late.key, same.key]
+        assert index.exchange("1.2.1", [new, corrected(late, PatientID="P2")], known, keep=True).missing == ()
 
     def test_what_went_meanwhile_is_not_brought_back(self, index: Index) -> None:
         gone, stays = (entry(target(1, 1, number)) for number in (1, 2))
         add(index, gone, stays)
         index.remove(gone.target)
         news = [corrected(gone), corrected(stays)]
-        done = index.exchange("1.2.1", news, [], keep=True)
+        done = index.exchange("1.2.1", news, [gone.key, stays.key], keep=True)
         assert (done.unused, done.count) == ((news[0][1].key,), 1)
         assert index.find_row(gone.target) is None
 
