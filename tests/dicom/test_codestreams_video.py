@@ -120,6 +120,26 @@ def test_each_byte_changed_gives_a_video_or_a_fault(name):
             assert 0 < found.frames <= picture.MOST_FRAMES
 
 
+@pytest.mark.parametrize("name", ["avc.ts", "hevc.ts", "mpeg2.ts"])
+@pytest.mark.parametrize(("before", "after"), [(b"time", b""), (b"", bytes(16))], ids=["192", "204"])
+def test_transport_packets_may_have_bytes_around_them(name, before, after):
+    content = VIDEOS[name]
+    media_type = "video/mpeg" if name.startswith("mpeg") else "video/mp4"
+    wide = b"".join(before + content[at : at + 188] + after for at in range(0, len(content), 188))
+    found, plain = read(wide, media_type), read(content, media_type)
+    assert (found.rows, found.frames, found.frame_times) == (plain.rows, plain.frames, plain.frame_times)
+
+
+def test_stereo_video_says_so():
+    stereo = b"\0\0\0\1" + avc(profile=128, level=42) + slice_of(field=0)
+    derived = picture.derive(read(stereo, "video/mp4"))
+    assert derived["00220028"] == {"vr": "CS", "Value": ["YES"]}
+    assert list(derived) == sorted(derived)
+    plain = read(VIDEOS["avc.mp4"], "video/mp4")
+    assert "00220028" not in picture.derive(plain)
+    assert "00220028" in picture.derive(plain, transfer_syntax="1.2.840.10008.1.2.4.105")
+
+
 @pytest.mark.parametrize("name", ["avc.264", "mpeg2.m2v", "hevc.265"])
 @pytest.mark.parametrize("times", [2, 5000])
 def test_frames_are_counted_across_pieces(name, times):

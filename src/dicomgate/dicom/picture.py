@@ -90,6 +90,10 @@ class Picture:
 _PACKED = frozenset(f"1.2.840.10008.1.2.4.{number}" for number in (90, 91, 92, 93, 201, 202, 203))
 
 
+_STEREO = frozenset({"1.2.840.10008.1.2.4.105", "1.2.840.10008.1.2.4.106"})
+"""Video in which Stereo Pairs Present is always YES (PS3.5 §8.2.8, §8.2.9)."""
+
+
 def checked(picture: Picture) -> Picture:
     """The same picture. Malformed when it is empty, TooLarge when it is larger than an object's attributes can say."""
     if not (picture.rows and picture.columns and picture.samples and picture.bits and picture.frames):
@@ -160,8 +164,11 @@ def derive(picture: Picture, *, transfer_syntax: str | None = None, size: int | 
         ("00280102", "US", [picture.bits - 1]),
         ("00280103", "US", [int(picture.is_signed)]),
     ]
+    uid = transfer_syntax or picture.transfer_syntax
     if picture.is_lossy:
-        elements += _loss(picture, transfer_syntax or picture.transfer_syntax, size)
+        elements += _loss(picture, uid, size)
+    if uid.removesuffix(".1") in _STEREO:
+        elements.append(("00220028", "CS", ["YES"]))
     return {tag: {"vr": vr, "Value": values} for tag, vr, values in sorted(elements, key=lambda element: element[0])}
 
 
