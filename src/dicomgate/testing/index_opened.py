@@ -17,7 +17,7 @@ from dicomgate.index.base import Added, Entry, Index
 from dicomgate.testing.entries import refuse_nothing
 
 STUDY, SERIES, INSTANCE = Level
-_UIDS = {STUDY: "0020000D", SERIES: "0020000E", INSTANCE: "00080018"}
+UIDS = {STUDY: "0020000D", SERIES: "0020000E", INSTANCE: "00080018"}
 
 
 def match(path: str, condition: Condition | str) -> Match:
@@ -30,7 +30,7 @@ def match(path: str, condition: Condition | str) -> Match:
 def found(index: Index, level: Level, *matches: Match, **more: Any) -> list[str]:
     """The numbers behind the UIDs of what is found: 1.2.7.3 is 7.3."""
     page = index.find(Query(level=level, matches=matches, **more))
-    return [answer[_UIDS[level]]["Value"][0].removeprefix("1.2.") for answer in page.datasets]
+    return [answer[UIDS[level]]["Value"][0].removeprefix("1.2.") for answer in page.datasets]
 
 
 def add(index: Index, *entries: Entry) -> list[Added]:
