@@ -27,6 +27,7 @@ FEW = 2000
 
 _UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
+_TALLIED = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _ALL = -1  # as SQLite's LIMIT has it
 
 
@@ -110,6 +111,14 @@ def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
     return Plan() if first.column is not None else Plan(begin, in_order=False)
 
 
+def counting(search: Search, plan: Plan, sizes: Sequence[int]) -> Plan:
+    """How the matches are counted soonest: in no order, so by one range of values, or what the narrowest names."""
+    walkable = [asked for asked in search.asked if filters.is_walkable(asked)]
+    if len(walkable) == 1 and is_counted_quickly(search, Plan(walkable[0])):
+        return Plan(walkable[0])
+    return Plan(search.open_ended[sizes.index(min(sizes))], in_order=False) if sizes else plan
+
+
 def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) -> Iterator[Stretch]:
     """The parts of the answer, one after the other, from a place on."""
     first, *rest = search.terms
@@ -168,7 +177,7 @@ def kept_count(search: Search) -> SQL | None:
     """How many there are where that is written down: of everything, or of all of one study or series."""
     scope = search.scope
     if scope is None:
-        return None if search.asked else SQL(f"SELECT count(*) FROM {TABLE[search.level]}")
+        return None if search.asked else SQL(f"SELECT {_TALLIED[search.level]} FROM tally")
     if not all(isinstance(asked, Uids) for asked in search.asked) or len(search.asked) != scope.level:
         return None
     if scope.level is Level.STUDY:

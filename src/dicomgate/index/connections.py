@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import sqlite3
 import threading
@@ -95,14 +96,26 @@ def hurry(connection: sqlite3.Connection, seconds: float, deed: Callable[[], T])
     assert isinstance(connection, _Connection), "only readers are hurried"
     before, deadline = connection.deadline, time.monotonic() + seconds
     connection.work_until(min(before, deadline))
+    return _do(connection, before, deed)
+
+
+def within(connection: sqlite3.Connection, steps: int, deed: Callable[[], T]) -> T | None:
+    """What the deed finds, or None when a statement of it needs more steps, the same on every machine at any load."""
+    assert isinstance(connection, _Connection), "only readers are hurried"
+    looks = itertools.count(1)
+    connection.set_progress_handler(lambda: next(looks) * _STEPS > steps, _STEPS)
+    return _do(connection, connection.deadline, deed)
+
+
+def _do(connection: _Connection, deadline: float, deed: Callable[[], T]) -> T | None:
     try:
         return deed()
     except sqlite3.OperationalError as error:
-        if code(error) != sqlite3.SQLITE_INTERRUPT or time.monotonic() > before:
+        if code(error) != sqlite3.SQLITE_INTERRUPT or time.monotonic() > deadline:
             raise
         return None
     finally:
-        connection.work_until(before)
+        connection.work_until(deadline)
 
 
 class Readers:

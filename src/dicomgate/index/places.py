@@ -11,7 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import orjson
 
@@ -25,16 +25,24 @@ LONGEST = 8192
 """Characters of a place; four names of 256 characters fit."""
 
 
-def seal(secret: bytes, query: Query, keys: Sequence[Key]) -> str:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the last row was sorted by, and how many matches there were up to it when it was found."""
+
+    keys: tuple[Key, ...]
+    position: int
+
+
+def seal(secret: bytes, query: Query, place: Place) -> str:
     """The place as text for an address."""
-    plain = orjson.dumps(list(keys))
+    plain = orjson.dumps([place.position, *place.keys])
     tag = _tag(secret, query, plain)
     sealed = _VERSION + tag + _hide(secret, tag, plain)
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
-def unseal(secret: bytes, query: Query, text: str) -> tuple[Key, ...]:
-    """What the last row was sorted by. Malformed when this index gave no such place for this kind of question."""
+def unseal(secret: bytes, query: Query, text: str) -> Place:
+    """The place that a text names. Malformed when this index gave no such place for this kind of question."""
     sealed = _decoded(text)
     if sealed[:1] != _VERSION or len(sealed) <= 1 + _TAG:
         raise _unknown()
@@ -42,7 +50,8 @@ def unseal(secret: bytes, query: Query, text: str) -> tuple[Key, ...]:
     plain = _hide(secret, tag, sealed[1 + _TAG :])
     if not hmac.compare_digest(tag, _tag(secret, query, plain)):
         raise _unknown()
-    return tuple(orjson.loads(plain))
+    position, *keys = orjson.loads(plain)
+    return Place(tuple(keys), position)
 
 
 def _decoded(text: str) -> bytes:

@@ -14,15 +14,18 @@ from dicomgate.index.base import Found
 from dicomgate.index.compile import Plan, Search
 from dicomgate.index.datasets import Ids
 from dicomgate.index.order import Key
+from dicomgate.index.places import Place
 from dicomgate.index.scan import Scan
 from dicomgate.index.sql import SQL
 
 COUNTED = 500
-"""Matches after a page are counted exactly up to here, and beyond it if a moment is enough."""
+"""Matches after a page are counted up to here where counting them all would be work for more than a moment."""
 
-_MOMENT = 0.1
+_MOMENT = 240_000
+"""Steps of SQLite: a few milliseconds."""
+_PROBING = 1_000_000
 _COUNTING = 2.0
-_PROBING = 0.05
+"""Seconds, where the number of all matches was asked for."""
 _FURTHER = 1000
 """Data sets that are looked at behind a full page at least, to tell whether something follows."""
 _FURTHEST = 1 << 40
@@ -48,8 +51,10 @@ def find(connection: sqlite3.Connection, query: Query, bounds: Bounds) -> Found:
     limit = bounds.most if query.limit is None else min(query.limit, bounds.most)
     if search.is_empty:
         return Found(datasets=[], remaining=0, total=0 if query.is_counted else None)
-    plan = compile.choose(search, [_probe(connection, probe) for probe in compile.probes(search)])
-    asked = _Asked(connection, query, search, plan, place, limit, min(query.offset, _FURTHEST))
+    sizes = [_probe(connection, probe) for probe in compile.probes(search)]
+    plan = compile.choose(search, sizes)
+    counting = compile.counting(search, plan, sizes)
+    asked = _Asked(connection, query, search, plan, counting, place, limit, min(query.offset, _FURTHEST))
     if asking.rest:
         return asked.scanned(lambda: scan.Scan(connection, query, asking.rest, matched, bounds.scan))
     total = asked.total() if query.is_counted else None
@@ -60,40 +65,90 @@ def find(connection: sqlite3.Connection, query: Query, bounds: Bounds) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A question with its plan, in one moment of the index."""
+    """A question with its plans, to find and to count, in one moment of the index."""
 
     connection: sqlite3.Connection
     query: Query
     search: Search
     plan: Plan
-    place: tuple[Key, ...] | None
+    counting: Plan
+    place: Place | None
     limit: int
     offset: int
 
+    @property
+    def keys(self) -> tuple[Key, ...] | None:
+        """Behind what the page begins; None at the very beginning."""
+        return self.place.keys if self.place else None
+
+    @property
+    def position(self) -> int:
+        """The matches before the page."""
+        return self.offset + (self.place.position if self.place else 0)
+
     def total(self) -> int | None:
         """All that match, wherever the page begins; None when counting takes too long."""
-        kept = compile.kept_count(self.search)
-        if kept is not None:
-            return _number(self.connection, kept)
-        sql = compile.count(self.search, self.plan)
+        known = self._known_total()
+        if known is not None:
+            return known
+        sql = compile.count(self.search, self.counting)
         return connections.hurry(self.connection, _COUNTING, lambda: _number(self.connection, sql))
 
     def page(self, total: int | None) -> Found:
         """The rows, and what follows them."""
-        known = self._known_total(total)
-        rows = self._rows(self.limit + (1 if known is not None else COUNTED))
-        remaining = max(0, len(rows) - self.limit)
-        if remaining and known is not None:
-            remaining = known - self.offset - self.limit
-        elif remaining == COUNTED:
-            remaining = self._counted_further()
+        rows = self._rows(self.limit + 1)
+        is_last = len(rows) <= self.limit
         rows = rows[: self.limit]
+        place = None if is_last else self._place(rows)
         return Found(
             datasets=datasets.read(self.connection, self.query, rows),
-            remaining=remaining,
+            remaining=self._remaining(place, total) if place else 0,
             total=total,
-            next=self._sealed(rows[-1]) if remaining else None,
+            next=self._sealed(place) if place else None,
         )
+
+    def _remaining(self, place: Place, total: int | None) -> int:
+        """What follows a page that is not the last: exactly if that is a moment's work, else as much as is sure."""
+        known = self._known_total() if total is None else total
+        if known is not None:
+            return max(1, known - place.position)
+        found = self._counted(compile.count(self.search, self.counting))
+        if found is not None:
+            return max(1, found - place.position)
+        further = self._counted(compile.count(self.search, self.plan, place.keys, COUNTED))
+        return 1 if further is None else further
+
+    def _known_total(self) -> int | None:
+        """The number of matches where it costs next to nothing."""
+        kept = compile.kept_count(self.search)
+        return None if kept is None else _number(self.connection, kept)
+
+    def _counted(self, sql: SQL) -> int | None:
+        """As far as a moment suffices."""
+        return connections.within(self.connection, _MOMENT, lambda: _number(self.connection, sql))
+
+    def _place(self, rows: list[Ids]) -> Place:
+        """Where the page ends."""
+        keys = _rows(self.connection, compile.keys(self.search, rows[-1][-1]))[0]
+        return Place(tuple(keys), self.position + len(rows))
+
+    def _sealed(self, place: Place) -> str:
+        return places.seal(_secret(self.connection), self.query, place)
+
+    def _rows(self, limit: int) -> list[Ids]:
+        found: list[Ids] = []
+        offset = self.offset
+        for stretch in compile.stretches(self.search, self.plan, self.keys):
+            sql = compile.page(self.search, self.plan, stretch, limit - len(found), offset)
+            rows = _rows(self.connection, sql)
+            if not rows and offset:
+                offset -= _number(self.connection, compile.count_stretch(self.search, self.plan, stretch))
+            elif rows:
+                offset = 0
+            found += rows
+            if len(found) == limit:
+                break
+        return found
 
     # Where the data sets themselves are looked at.
 
@@ -101,7 +156,7 @@ class _Asked:
         """The page, of rows that are looked at one by one."""
         total = self._scanned_total(make()) if self.query.is_counted and self.place is not None else None
         looking = make()
-        matching = looking.matching(self._stream(self.place))
+        matching = looking.matching(self._stream(self.keys))
         found = connections.hurry(self.connection, looking.seconds_left, lambda: self._scanned_rows(matching))
         if found is None or (len(found[1]) < self.limit and looking.is_cut_short):
             raise looking.too_large()
@@ -116,7 +171,7 @@ class _Asked:
             datasets=datasets.read(self.connection, self.query, rows),
             remaining=remaining,
             total=total,
-            next=self._sealed(rows[-1]) if rows and remaining != 0 else None,
+            next=self._sealed(self._place(rows)) if rows and remaining != 0 else None,
         )
 
     def _scanned_rows(self, matching: Iterator[Ids]) -> tuple[int, list[Ids]]:
@@ -143,48 +198,6 @@ class _Asked:
             sql = compile.page(self.search, self.plan, stretch)
             yield from self.connection.execute(sql.text, sql.parameters)
 
-    # Where the index alone can tell.
-
-    def _known_total(self, total: int | None) -> int | None:
-        """The number of matches where it costs nothing, if the page is counted from the first of them."""
-        if self.place is not None:
-            return None
-        if total is not None:
-            return total
-        kept = compile.kept_count(self.search)
-        if kept is not None:
-            return _number(self.connection, kept)
-        if compile.is_counted_quickly(self.search, self.plan):
-            most = self.offset + self.limit + COUNTED
-            found = _number(self.connection, compile.count(self.search, self.plan, most=most))
-            return found if found < most else self.offset + self.limit + self._counted_further()
-        return None
-
-    def _counted_further(self) -> int:
-        """What remains beyond COUNTED, as far as a moment suffices to count it."""
-        sql = compile.count(self.search, self.plan, self.place)
-        found = connections.hurry(self.connection, _MOMENT, lambda: _number(self.connection, sql))
-        return COUNTED if found is None else found - self.offset - self.limit
-
-    def _rows(self, limit: int) -> list[Ids]:
-        found: list[Ids] = []
-        offset = self.offset
-        for stretch in compile.stretches(self.search, self.plan, self.place):
-            sql = compile.page(self.search, self.plan, stretch, limit - len(found), offset)
-            rows = _rows(self.connection, sql)
-            if not rows and offset:
-                offset -= _number(self.connection, compile.count_stretch(self.search, self.plan, stretch))
-            elif rows:
-                offset = 0
-            found += rows
-            if len(found) == limit:
-                break
-        return found
-
-    def _sealed(self, row: Ids) -> str:
-        keys = _rows(self.connection, compile.keys(self.search, row[-1]))[0]
-        return places.seal(_secret(self.connection), self.query, keys)
-
 
 def _length(rows: Iterator[Ids]) -> int:
     return sum(1 for _ in rows)
@@ -192,7 +205,7 @@ def _length(rows: Iterator[Ids]) -> int:
 
 def _probe(connection: sqlite3.Connection, sql: SQL) -> int:
     """What a condition names, up to a bound; many when counting it takes longer than is worth it."""
-    found = connections.hurry(connection, _PROBING, lambda: _number(connection, sql))
+    found = connections.within(connection, _PROBING, lambda: _number(connection, sql))
     return compile.FEW + 1 if found is None else found
 
 

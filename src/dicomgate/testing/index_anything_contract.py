@@ -59,7 +59,7 @@ class AnythingContract(OpenedIndex):
         assert "".join(sorted(one[0] for one in series)) == expected
 
     def test_empty_values(self, index: Index) -> None:
-        keys = {"PatientName": "Doe", "PatientID": "P1", "StudyDate": "20200101", "StudyTime": "10", "PatientBirthDate": "19700101",
+        keys: dict[str, Any] = {"PatientName": "Doe", "PatientID": "P1", "StudyDate": "20200101", "StudyTime": "10", "PatientBirthDate": "19700101",
                 "StudyDescription": "d", "PatientComments": "c", "BodyPartExamined": "HEAD", "SeriesNumber": 1, "SeriesDate": "20200101",
                 "ProtocolName": "p", "InstanceNumber": 1, "Rows": 512, "ImageType": ["A"]}  # fmt: skip
         nothing: dict[str, Any] = dict.fromkeys(keys)
