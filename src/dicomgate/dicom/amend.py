@@ -207,7 +207,7 @@ class _Recoder(Rewriter):
             raise errors.TooLarge(
                 f"byte {span.start}: a text of {len(span)} bytes, more than can be rewritten in UTF-8"
             )
-        text = charsets.decode(self._source.read_at(span.start, len(span)), level.charset).rstrip(values.PAD)
+        text = charsets.decode(self._source.read_at(span.start, len(span)), level.charset)
         value = encode.padded(text.encode(_UTF_8), vr)
         yield encode.head(tag, vr, len(value))
         yield value
