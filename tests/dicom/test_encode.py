@@ -11,6 +11,7 @@ import pydicom
 import pytest
 from dicom_strategies import datasets
 from hypothesis import given
+from hypothesis import strategies as st
 
 from dicomgate import errors
 from dicomgate.dicom import attributes as dictionary
@@ -128,12 +129,23 @@ def _expected(attributes: dict[str, Any], *, is_compressed: bool) -> dict[str, A
         (1e-7, "1e-7"),
         (-1.2345678901e-5, "-1.2345678901e-5"),
         (0.1234567890123456789, "0.12345678901235"),
+        (-1 / 3, "-0.3333333333333"),
+        (123456789.123456789, "123456789.123457"),
         (-1.2345678901234567e-105, "-1.23456789e-105"),
+        (-5701009682398557.0, "-5.7010096824e15"),
+        (9007199254740991.0, "9007199254740991"),
     ],
 )
-def test_numbers_fit_into_sixteen_characters(number: float, text: str) -> None:
-    assert encode.format_number(number) == text or len(encode.format_number(number)) <= 16
-    assert float(encode.format_number(number)) == pytest.approx(number, rel=1e-9)
+def test_numbers_fit_into_sixteen_characters_as_exactly_as_they_can(number: float, text: str) -> None:
+    assert encode.format_number(number) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, max_value=1e300, min_value=-1e300))
+def test_any_number_fits_into_sixteen_characters(number: float) -> None:
+    text = encode.format_number(number)
+    assert len(text) <= 16
+    assert float(text) == pytest.approx(number, rel=1e-8, abs=1e-320)
+    assert encode.format_number(float(text)) == text or float(encode.format_number(float(text))) == float(text)
 
 
 @pytest.mark.parametrize(

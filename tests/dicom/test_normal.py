@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicomgate import errors
-from dicomgate.dicom import jsonmodel, normal, xmlmodel, xmlreader
+from dicomgate.dicom import encode, header, jsonmodel, normal, part10, syntaxes, xmlmodel, xmlreader
 from dicomgate.dicom.limits import Limits
+from dicomgate.dicom.source import BytesSource
 
 
 def read(tree: Any, limits: Limits = normal.DEFAULT) -> dict[str, Any]:
@@ -72,6 +73,51 @@ def test_tolerance_JSON_14() -> None:
     }
 
 
+@pytest.mark.parametrize("vr", ["US", "AT", "DS", "IS", "PN", "LO", "LT", "SV"])
+@pytest.mark.parametrize("given", [[None], [""], [], "", None])
+def test_one_empty_value_is_none_JSON_04(vr: str, given: Any) -> None:
+    assert read({"00091001": {"vr": vr, "Value": given}}) == {"00091001": {"vr": vr}}
+
+
+def test_an_array_without_values_does_not_count_beside_bulk_data_JSON_14() -> None:
+    element = {"vr": "OB", "Value": [], "BulkDataURI": "x"}
+    assert read({"00091001": element}) == {"00091001": {"vr": "OB", "BulkDataURI": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("vr", "given", "expected"),
+    [
+        ("DS", 1 << 60, "1.15292150461e18"),
+        ("DS", 1e300, "1e300"),
+        ("DS", "1152921504606846976", "1152921504606846976"),
+        ("IS", 1 << 60, "1152921504606846976"),
+        ("IS", 2.0, 2),
+        ("SV", 1 << 60, "1152921504606846976"),
+        ("UV", "18446744073709551615", "18446744073709551615"),
+        ("FL", 0.1, 0.10000000149011612),
+        ("FL", -1.7976931348623157e308, "-Infinity"),
+        ("FD", 0.1, 0.1),
+    ],
+)
+def test_numbers_have_the_form_that_reading_a_file_gives_them_JSON_12_JSON_15(
+    vr: str, given: Any, expected: Any
+) -> None:
+    dataset = read({"00090010": {"vr": "LO", "Value": ["TEST"]}, "00091001": {"vr": vr, "Value": [given]}})
+    assert dataset["00091001"] == {"vr": vr, "Value": [expected]}
+    content = part10.write_beginning(sop_class="1.2", instance="1.3", transfer_syntax=syntaxes.EXPLICIT_LITTLE)
+    content += b"".join(encode.write_dataset(dataset))
+    assert header.read(BytesSource(content)).attributes == dataset
+
+
+@given(datasets())
+def test_normal_form_is_what_a_file_gives_back(dataset: dict[str, Any]) -> None:
+    content = part10.write_beginning(sop_class="1.2", instance="1.3", transfer_syntax=syntaxes.EXPLICIT_LITTLE)
+    found = normal.normalise(dataset).attributes
+    content += b"".join(encode.write_dataset(found))
+    back = header.read(BytesSource(content)).attributes
+    assert {tag: back[tag] for tag in found} == found
+
+
 def test_what_is_no_part_of_the_model_is_named_B006() -> None:
     found = normal.normalise({"00020010": {"vr": "UI"}, "00080000": {"vr": "UL"}, "00100010": {"vr": "PN"}})
     assert found.discarded == ("00020010", "00080000")
@@ -96,6 +142,9 @@ def test_what_is_no_part_of_the_model_is_named_B006() -> None:
         {"vr": "LO", "Value": ["a\0b"]},
         {"vr": "LT", "Value": ["a", "b"]},
         {"vr": "PN", "Value": [5.5, {}, []]},
+        {"vr": "PN", "Value": [{"alphabetic": "A"}]},
+        {"vr": "PN", "Value": [{"Alphabetic": "A=B"}]},
+        {"vr": "US", "Value": [1, None]},
         {"vr": "SQ", "Value": ["x"]},
         {"vr": "SQ", "BulkDataURI": "http://x"},
         {"vr": "OB", "Value": [1]},
@@ -137,6 +186,17 @@ def test_bounds_T6() -> None:
         read({f"0009{number:04X}": {"vr": "LO"} for number in range(0x1001, 0x1010)}, limits)
     with pytest.raises(errors.TooLarge, match="items"):
         read({"00400275": {"vr": "SQ", "Value": [{}] * 11}}, limits)
+    with pytest.raises(errors.TooLarge, match="items"):
+        read({"00400275": {"vr": "SQ", "Value": [{"00081140": {"vr": "SQ", "Value": [{}] * 6}}] * 2}}, limits)
+    enhanced = {"52009230": {"vr": "SQ", "Value": [{"00081140": {"vr": "SQ", "Value": [{}] * 4}}] * 3}}
+    beside = {"54000100": {"vr": "SQ", "Value": [{}] * 4}}
+    assert read({**enhanced, **beside}, limits)
+    with pytest.raises(errors.TooLarge):
+        read(enhanced, Limits(enhanced_elements=10))
+    with pytest.raises(errors.TooLarge, match="seconds"):
+        read({f"0009{number:04X}": {"vr": "LO"} for number in range(0x1001, 0x3000)}, Limits(seconds=-1))
+    with pytest.raises(errors.TooLarge, match="objects and arrays"):
+        jsonmodel.parse(b"[" + b"[]," * 4_000_000 + b"[]]")
     with pytest.raises(errors.TooLarge, match="data sets"):
         jsonmodel.parse(b"[" + b",".join([b"{}"] * 11) + b"]", limits)
 
@@ -214,6 +274,10 @@ BOMB = (
         '<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="9999999999"/></DicomAttribute></NativeDicomModel>',
         '<NativeDicomModel><DicomAttribute tag="00100020" privateCreator="x" vr="LO"/></NativeDicomModel>',
         '<?xml version="1.0" encoding="EBCDIC"?><NativeDicomModel/>',
+        '<?xml version="1.0" encoding="unicode_escape"?><NativeDicomModel/>',
+        '<?xml version="1.0" encoding="cp500"?><NativeDicomModel/>',
+        '<?xml version="1.0" encoding="utf-7"?><NativeDicomModel/>',
+        '<NativeDicomModel><DicomAttribute tag="00100020" vr="LO"><Value number="1">a</Value><Value number="1">b</Value></DicomAttribute></NativeDicomModel>',
         "<NativeDicomModel>",
         "\0",
         "",

@@ -374,12 +374,13 @@ def format_number(number: float) -> str:
     """A number as DS or IS writes it: exact where 16 characters suffice, else as near as they allow."""
     if isinstance(number, bool) or not math.isfinite(number):
         raise ValueError
-    if isinstance(number, int) or (number.is_integer() and abs(number) < values.EXACT):
+    if isinstance(number, int) or (number.is_integer() and -(10**15) < number < values.EXACT):
         return str(int(number))
     for digits in range(17, 0, -1):
-        text = _shortened(repr(number) if digits == 17 else f"{number:.{digits - 1}e}")
-        if len(text) <= _LONGEST_DECIMAL:
-            return text
+        plain = repr(number) if digits == 17 else f"{number:.{digits}g}"
+        for text in (_shortened(plain), _shortened(f"{number:.{digits - 1}e}")):
+            if len(text) <= _LONGEST_DECIMAL:
+                return text
     raise ValueError
 
 

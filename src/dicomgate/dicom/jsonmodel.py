@@ -13,6 +13,10 @@ JSONDataset = dict[str, Any]
 """One data set in the DICOM JSON model: tags in upper-case hex, in order, to elements (F.2.2)."""
 
 
+_BRACKETS_OF_ONE = 3
+"""An element is an object, holds an array, and of a name or sequence objects in that."""
+
+
 def format_dataset(attributes: JSONDataset) -> bytes:
     """The JSON text of a data set whose numbers are finite, as a reader of headers makes it."""
     return orjson.dumps(attributes)
@@ -21,9 +25,13 @@ def format_dataset(attributes: JSONDataset) -> bytes:
 def parse(text: bytes, limits: Limits = DEFAULT) -> list[Any]:
     """The data sets of a JSON text, an array or one alone, in the form that `normal.normalise` takes (JSON-14).
 
-    Malformed for what is no JSON, or no data set; TooLarge for more data sets than `limits.items`. Nesting beyond 1024
+    Malformed for what is no JSON, or no data set; TooLarge for more data sets than `limits.items`, or more objects and
+    arrays than one data set could have, which is seen before any is made. Nesting beyond 1024
     and numbers beyond a double are no JSON here; of a key that comes twice the last counts (T6).
     """
+    most = _BRACKETS_OF_ONE * (limits.elements + limits.items + limits.enhanced_elements)
+    if text.count(b"{") + text.count(b"[") > most:
+        raise errors.TooLarge(f"more than {most} objects and arrays")
     try:
         tree = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import binascii
 import math
+import struct
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from dicomgate import errors
 from dicomgate.dicom import attributes as dictionary
-from dicomgate.dicom import bulk, forms, values
+from dicomgate.dicom import bulk, encode, forms, values
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.limits import DEFAULT, Limits
 
@@ -36,7 +38,10 @@ _RANGES = {
     "UV": (0, (1 << 64) - 1),
     "SV": (-(1 << 63), (1 << 63) - 1),
 }
-_LARGEST = {"FL": 3.4028235677973366e38, "FD": sys.float_info.max}
+_LARGEST = {"FL": 3.4028235677973362e38, "FD": sys.float_info.max}
+_SINGLE = struct.Struct("<f")
+_ROUND = 4096
+"""Elements between two looks at the clock."""
 _NOT_FINITE = {"nan": "NaN", "infinity": "Infinity", "inf": "Infinity", "-infinity": "-Infinity", "-inf": "-Infinity"}
 
 
@@ -68,6 +73,11 @@ class _Reader:
     _elements: int = 0
     _enhanced: int = 0
     _items: int = 0
+    _deadline: float = field(init=False)
+    _checkpoint: int = _ROUND
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.limits.seconds
 
     def dataset(self, given: Any, steps: tuple[tuple[str, int], ...]) -> JSONDataset:
         if given is None:
@@ -76,7 +86,7 @@ class _Reader:
             raise errors.Malformed(f"{bulk.format_path(steps, '')}: expected an object")
         if len(steps) > self.limits.depth:
             raise errors.TooLarge(f"data set: sequences nest deeper than {self.limits.depth}")
-        self._count(len(given), is_enhanced=any(tag in _FUNCTIONAL_GROUPS for tag, _ in steps))
+        self._count(len(given), 0, steps)
         found: JSONDataset = {}
         for name, element in given.items():
             tag = _tag(name, steps)
@@ -88,19 +98,27 @@ class _Reader:
                 found[tag] = self._element(tag, element, steps)
         return {tag: found[tag] for tag in sorted(found)}
 
-    def _count(self, elements: int, *, is_enhanced: bool) -> None:
-        if is_enhanced:
-            self._enhanced += elements
+    def _count(self, elements: int, items: int, steps: tuple[tuple[str, int], ...]) -> None:
+        """As the reader of headers counts: what is in functional groups together, by a bound of its own (T1)."""
+        if steps and steps[0][0] in _FUNCTIONAL_GROUPS:
+            self._enhanced += elements + items
         else:
             self._elements += elements
+            self._items += items
         if self._elements > self.limits.elements or self._enhanced > self.limits.enhanced_elements:
             raise errors.TooLarge(f"data set: more than {self.limits.elements} elements")
+        if self._items > self.limits.items:
+            raise errors.TooLarge(f"data set: more than {self.limits.items} items")
+        if self._elements + self._enhanced >= self._checkpoint:
+            self._checkpoint = self._elements + self._enhanced + _ROUND
+            if time.monotonic() > self._deadline:
+                raise errors.TooLarge(f"reading the data set took more than {self.limits.seconds:g} seconds")
 
     def _element(self, tag: str, given: Any, steps: tuple[tuple[str, int], ...]) -> Element:
         path = bulk.format_path(steps, tag)
         if not isinstance(given, dict):
             raise errors.Malformed(f"{path}: expected an object with vr, and one of Value, BulkDataURI, InlineBinary")
-        present = [name for name in ("Value", "BulkDataURI", "InlineBinary") if given.get(name) is not None]
+        present = [name for name in ("Value", "BulkDataURI", "InlineBinary") if given.get(name) not in (None, [])]
         if len(present) > 1:
             raise errors.Malformed(f"{path}: expected one of Value, BulkDataURI and InlineBinary, saw {len(present)}")
         vr = _vr(tag, given, path)
@@ -115,9 +133,7 @@ class _Reader:
 
     def _sequence(self, tag: str, given: Any, steps: tuple[tuple[str, int], ...]) -> Element:
         items = given if isinstance(given, list) else [given]
-        self._items += len(items)
-        if self._items > self.limits.items and not any(name in _FUNCTIONAL_GROUPS for name, _ in (*steps, (tag, 1))):
-            raise errors.TooLarge(f"data set: more than {self.limits.items} items")
+        self._count(0, len(items), (*steps, (tag, 1)))
         found = [self.dataset(item, (*steps, (tag, number))) for number, item in enumerate(items, 1)]
         return {"vr": "SQ", "Value": found} if found else {"vr": "SQ"}
 
@@ -163,7 +179,7 @@ def _read_binary(vr: str, given: Any) -> Element:
 
 def _read_values(vr: str, given: Any) -> Element:
     members = given if isinstance(given, list) else [given]
-    if not members:
+    if members in ([""], [None]) and vr not in _LARGEST:
         return {"vr": vr}
     if vr in _OCTETS:
         raise _Refused(f"expected InlineBinary or BulkDataURI for VR {vr}, saw Value")
@@ -196,6 +212,8 @@ def _plain_text(value: Any) -> str:
 
 def _name(vr: str, value: Any) -> Any:  # noqa: ARG001 (one of _KINDS)
     if isinstance(value, dict):
+        if not value.keys() <= set(_GROUPS):
+            raise _Refused("expected no component groups of a name but Alphabetic, Ideographic and Phonetic")
         groups = {name: _plain_text(value.get(name)).strip(values.PAD) for name in _GROUPS}
         if any("=" in text or "\\" in text for text in groups.values()):
             raise _Refused("expected component groups of a name without delimiters between them")
@@ -217,7 +235,9 @@ def _decimal(vr: str, value: Any) -> Any:
     if vr == "IS" and isinstance(parsed, float):
         if not parsed.is_integer():
             raise _Refused("expected a whole number for VR IS")
-        return int(parsed)
+        parsed = int(parsed)
+    if parsed is not None and abs(parsed) > values.EXACT:
+        return encode.format_number(parsed if vr == "IS" else float(parsed))
     return parsed
 
 
@@ -260,7 +280,7 @@ def _real(vr: str, value: Any) -> Any:
         return "Infinity" if value > 0 else "-Infinity"
     if abs(value) > _LARGEST[vr]:
         raise _Refused(f"a number beyond what VR {vr} holds")
-    return value
+    return _SINGLE.unpack(_SINGLE.pack(value))[0] if vr == "FL" else value
 
 
 def _parse_float(text: str) -> float | None:

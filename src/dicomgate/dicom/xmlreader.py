@@ -31,6 +31,7 @@ _WITHIN: dict[str, frozenset[str]] = {
 """Which element may stand in which; what is in none of these holds text alone."""
 _HEX = frozenset("0123456789ABCDEF")
 _ELEMENTS_OF_ONE = 16  # a name of all groups and components; nothing else takes so many
+_ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "US-ASCII"})
 _FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF
 
 
@@ -45,15 +46,20 @@ def parse(text: bytes, limits: Limits = DEFAULT) -> dict[str, Any]:
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.characters
+    parser.XmlDeclHandler = _check_encoding
     parser.StartDoctypeDeclHandler = _refuse_doctype
     parser.EntityDeclHandler = _refuse_doctype
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise errors.Malformed(f"expected well-formed XML, saw something else in line {error.lineno}") from None
-    except (LookupError, ValueError):
-        raise errors.Malformed("an XML encoding that is not known; expected UTF-8") from None
     return reader.dataset
+
+
+def _check_encoding(_version: str, encoding: str | None, _standalone: int) -> None:
+    """Only what expat itself can read: it would ask Python's codecs for any other name."""
+    if encoding is not None and encoding.upper() not in _ENCODINGS:
+        raise errors.Malformed("an XML encoding that is not taken; expected UTF-8")
 
 
 def _refuse_doctype(*_: Any) -> None:
