@@ -26,6 +26,7 @@ PAGES = [
     *sorted((ROOT / "docs/how-to").glob("*.md")),
 ]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SAVED = re.compile(r"`(\w+\.json)`[^`]*?:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SERVES = re.compile(r"dicomgate (serve|demo)\b(?!.*--problems)")
 
 
@@ -100,13 +101,21 @@ class Reader:
 
 @pytest.fixture
 def reader(tmp_path):
+    import imagecodecs
+    import numpy
+
     from dicomgate.samples import phantoms
+    from dicomgate.testing import instances
 
     (tmp_path / "scans").mkdir()
     for number, (name, content) in enumerate(phantoms.make()):
         if number % 12 == 0:
             (tmp_path / "scans" / name).write_bytes(content)
     (tmp_path / "scans" / "notes.txt").write_text("not DICOM")
+    for name in ("one.dcm", "two.dcm"):
+        (tmp_path / name).write_bytes(instances.make())
+    (tmp_path / "photo.jpg").write_bytes(imagecodecs.jpeg_encode(numpy.zeros((30, 40, 3), numpy.uint8)))
+    (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
     subprocess.run(
         [sys.executable, "-m", "dicomgate", "store", "archive", "scans"], cwd=tmp_path, check=True, capture_output=True
     )
@@ -120,6 +129,8 @@ def reader(tmp_path):
 @pytest.mark.slow
 @named([page for page in PAGES if blocks(page, "sh")])
 def test_every_command_works_as_written(page, reader):
+    for name, text in SAVED.findall(page.read_text("utf-8")):
+        (reader.folder / name).write_text(text)
     for _, text in blocks(page, "sh"):
         for line in text.replace("\\\n", " ").splitlines():
             if "reindex" in line:
