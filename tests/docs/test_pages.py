@@ -102,7 +102,7 @@ class Reader:
 @pytest.fixture
 def reader(tmp_path):
     import imagecodecs
-    import numpy
+    import numpy as np
 
     from dicomgate.samples import phantoms
     from dicomgate.testing import instances
@@ -114,7 +114,7 @@ def reader(tmp_path):
     (tmp_path / "scans" / "notes.txt").write_text("not DICOM")
     for name in ("one.dcm", "two.dcm"):
         (tmp_path / name).write_bytes(instances.make())
-    (tmp_path / "photo.jpg").write_bytes(imagecodecs.jpeg_encode(numpy.zeros((30, 40, 3), numpy.uint8)))
+    (tmp_path / "photo.jpg").write_bytes(imagecodecs.jpeg_encode(np.zeros((30, 40, 3), np.uint8)))
     (tmp_path / "report.pdf").write_bytes(b"%PDF-1.7\n%%EOF\n")
     subprocess.run(
         [sys.executable, "-m", "dicomgate", "store", "archive", "scans"], cwd=tmp_path, check=True, capture_output=True
