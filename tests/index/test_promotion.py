@@ -171,7 +171,7 @@ def test_filling_beside_everything_else_ends_with_the_index(tmp_path):
     index.add_many([entry(target(1, 1, number), Rows=number) for number in range(300)], refuse_nothing)
     index.promote(path("Rows"))
     index.fill_beside()
-    index._filler.join(60)
+    index._filler.join(300)
     assert [one.state for one in index.promoted()] == [ColumnState.READY]
     index.demote(path("Rows"))
     index.close()
@@ -325,7 +325,7 @@ def test_an_index_of_version_1_gets_what_it_lacks_while_it_serves_D8(tmp_path):
     assert old.promoted() == []
     old.add(entry(target(9, 1, 1), **held), refuse_nothing)
     old.fill_beside()
-    old._filler.join(60)
+    old._filler.join(300)
     assert known().find_words(name) is not None
     assert known().find_zone(Level.STUDY).level is Level.STUDY
     assert known().find_zone(Level.SERIES).level is Level.SERIES
