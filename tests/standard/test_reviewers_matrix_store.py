@@ -6,8 +6,10 @@ import pytest
 from standard_matrix import (
     DICOM,
     FAILED,
+    JSON,
     OTHERS,
     STORED,
+    XML,
     first,
     offer,
     reasons,
@@ -117,3 +119,11 @@ def test_row_43_body_without_its_end_or_without_boundary_is_400(archive: Service
     for kind, content in cases.items():
         assert archive.served.ask("POST", "/dicomweb/studies", {"Content-Type": kind}, content).status == 400, kind
         assert retrieved(archive, target).status == 404
+
+
+def test_row_42_and_43_are_the_same_for_metadata_in_json_and_xml(archive: Service) -> None:
+    """MP-07 for the other two types of Table 10.5.4-1."""
+    for kind, content in ((JSON, b"[]"), (XML, b"<NativeDicomModel/>")):
+        body = related([({"Content-Type": kind}, content)], "here").removesuffix(b"--here--\r\n")
+        for said in (f'multipart/related; type="{kind}"; boundary=here', f'multipart/related; type="{kind}"'):
+            assert archive.served.ask("POST", "/dicomweb/studies", {"Content-Type": said}, body).status == 400, said

@@ -30,6 +30,8 @@ _WITHIN: dict[str, frozenset[str]] = {
 }
 """Which element may stand in which; what is in none of these holds text alone."""
 _HEX = frozenset("0123456789ABCDEF")
+_FUNCTIONAL_GROUPS = frozenset({"52009229", "52009230"})
+_COUNTED = {"DicomAttribute": "elements", "Item": "items"}
 _ELEMENTS_OF_ONE = 16  # a name of all groups and components; nothing else takes so many
 _ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "ISO-8859-1", "US-ASCII"})
 _FIRST_BLOCK, _LAST_BLOCK = 0x10, 0xFF
@@ -82,6 +84,11 @@ class _Open:
     def text(self) -> str:
         return "".join(self.texts)
 
+    @property
+    def is_functional(self) -> bool:
+        """True for the functional groups of an enhanced object, which may hold much more than others."""
+        return self.name == "DicomAttribute" and self.said.get("tag") in _FUNCTIONAL_GROUPS
+
 
 class _Reader:
     """Takes what the parser finds; holds the chain of open elements."""
@@ -91,6 +98,9 @@ class _Reader:
         self._limits = limits
         self._most = _ELEMENTS_OF_ONE * (limits.elements + limits.enhanced_elements)
         self._count = 0
+        self._counts = dict.fromkeys(_COUNTED, 0)  # outside the functional groups
+        self._bounds = {"DicomAttribute": limits.elements, "Item": limits.items}
+        self._groups = 0  # functional groups that are open
         self._depth = 0
         self._open: list[_Open] = [_Open("", {})]
 
@@ -99,14 +109,24 @@ class _Reader:
         around = self._open[-1].name
         if name not in _WITHIN.get(around, ()):
             raise errors.Malformed(f"XML: an element that cannot stand in {around or 'the document'}")
-        self._count += 1
-        if self._count > self._most:
-            raise errors.TooLarge(f"XML: more than {self._most} elements")
+        opened = _Open(name, {key.rpartition(":")[2].lower(): value for key, value in said.items()})
+        self._bound(name)
+        self._groups += opened.is_functional
         if name == "Item":
             self._depth += 1
             if self._depth > self._limits.depth:
                 raise errors.TooLarge(f"data set: sequences nest deeper than {self._limits.depth}")
-        self._open.append(_Open(name, {key.rpartition(":")[2].lower(): value for key, value in said.items()}))
+        self._open.append(opened)
+
+    def _bound(self, name: str) -> None:
+        """Count an element while it costs nothing yet."""
+        self._count += 1
+        if self._count > self._most:
+            raise errors.TooLarge(f"XML: more than {self._most} elements")
+        if name in self._counts and not self._groups:
+            self._counts[name] += 1
+            if self._counts[name] > self._bounds[name]:
+                raise errors.TooLarge(f"data set: more than {self._bounds[name]} {_COUNTED[name]}")
 
     def characters(self, text: str) -> None:
         if self._open[-1].name not in _WITHIN:
@@ -116,6 +136,7 @@ class _Reader:
 
     def end(self, _: str) -> None:
         done = self._open.pop()
+        self._groups -= done.is_functional
         around = self._open[-1]
         match done.name:
             case "DicomAttribute":
