@@ -1,4 +1,6 @@
-"""Values as they are compared."""
+"""Values as they are compared, and texts as they are kept."""
+
+import threading
 
 import pytest
 from hypothesis import given, settings
@@ -130,3 +132,20 @@ def test_metadata_is_unpacked_as_it_was_packed(first, others):
     packed = [metadata.Packer(dictionary).pack(text) for text in (first, *others)]
     packer = metadata.Packer(dictionary)
     assert [packer.unpack(one) for one in packed] == [first, *others]
+
+
+def test_a_packer_is_kept_for_its_dictionary_and_its_thread():
+    first, other = metadata.make_dictionary(b"first" * 100), metadata.make_dictionary(b"other" * 100)
+    packers = metadata.Packers()
+    kept = packers.get(first)
+    assert packers.get(first) is kept
+    assert packers.get(other) is not kept
+    assert packers.get(other).unpack(metadata.Packer(other).pack(b"text")) == b"text"
+    elsewhere = []
+    thread = threading.Thread(target=lambda: elsewhere.append(packers.get(first)))
+    thread.start()
+    thread.join()
+    assert elsewhere[0] is not kept
+    for number in range(packers.MOST):
+        packers.get(metadata.make_dictionary(b"%d" % number))
+    assert packers.get(first) is not kept

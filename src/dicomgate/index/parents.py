@@ -15,7 +15,7 @@ from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import answers, columns, taken, values
 from dicomgate.index.base import Entry, JSONDataset
 from dicomgate.index.columns import Columns
-from dicomgate.index.metadata import Packer, make_dictionary
+from dicomgate.index.metadata import PACKERS, Packer, make_dictionary
 from dicomgate.index.taken import Value
 from dicomgate.index.valued import ValueTables
 
@@ -174,7 +174,7 @@ class Parents:
         """An instance's metadata as the series keeps it."""
         if series.packer is None:
             row = self._execute("SELECT content FROM dictionary WHERE series = ?", (series.id,)).fetchone()
-            series.packer = Packer(row[0])
+            series.packer = PACKERS.get(row[0])
         return series.packer.pack(metadata)
 
     def _insert_study(self, entry: Entry) -> Study:
