@@ -34,6 +34,20 @@ _COMPUTED: Final = frozenset(
     }
 )
 _MOST_NAMED: Final = 10
+_FORMS: Final[dict[str, re.Pattern[str]]] = {
+    "AE": re.compile(r"[ -\[\]-~]{1,16}"),
+    "AS": re.compile(r"[0-9]{3}[DWMY]"),
+    "CS": re.compile(r"[A-Z0-9 _]{1,16}"),
+    "DA": re.compile(r"[0-9]{8}"),
+    "DT": re.compile(r"[0-9]{4}(?:[0-9]{2}){0,5}(?:\.[0-9]{1,6})?(?:[+-][0-9]{4})?"),
+    "LO": re.compile(r"[^\\\x00-\x1f]{1,64}"),
+    "LT": re.compile(r"[^\x00-\x08\x0b\x0e-\x1f]{1,10240}"),
+    "PN": re.compile(r"[^\\=\x00-\x1f]{0,64}"),  # each group of components
+    "SH": re.compile(r"[^\\\x00-\x1f]{1,16}"),
+    "ST": re.compile(r"[^\x00-\x08\x0b\x0e-\x1f]{1,1024}"),
+    "TM": re.compile(r"[0-9]{2}(?:[0-9]{2}(?:[0-9]{2}(?:\.[0-9]{1,6})?)?)?"),
+}
+"""What a value that we write must look like, by VR (PS3.5 §6.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +95,23 @@ def is_assignment(text: str) -> bool:
 
 
 def check_values(dataset: JSONDataset) -> None:
-    """Malformed for a value that its attribute's VR cannot hold."""
+    """Malformed, with the attribute's name, for a value that its VR cannot hold; at any depth."""
+    for tag, element in dataset.items():
+        if element["vr"] == "SQ":
+            for item in element.get("Value") or ():
+                check_values(item or {})
+        elif not all(_fits(element["vr"], value) for value in element.get("Value") or ()):
+            raise errors.Malformed(f"{attributes.find_keyword(tag) or tag}: expected a value of VR {element['vr']}")
     for _ in encode.write_dataset(dataset):
         pass
+
+
+def _fits(vr: str, value: Any) -> bool:
+    form = _FORMS.get(vr)
+    if form is None or value is None:
+        return True
+    texts = value.values() if isinstance(value, dict) else (value,)
+    return all(isinstance(text, str) and form.fullmatch(text) is not None for text in texts)
 
 
 def check_study_level(dataset: JSONDataset) -> None:

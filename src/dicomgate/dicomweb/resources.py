@@ -55,6 +55,11 @@ class Resource:
         return self.kind is Kind.INSTANCES and self.level is Level.STUDY
 
     @property
+    def can_be_corrected(self) -> bool:
+        """True where attributes of patient and study may be put right, in one study or those found: our extension."""
+        return self.can_take_instances
+
+    @property
     def can_be_deleted(self) -> bool:
         """True for a study, series or instance itself: our extension (AMB-21)."""
         return self.kind is Kind.INSTANCES

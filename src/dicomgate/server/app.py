@@ -24,6 +24,7 @@ from dicomgate.server import (
     retrieve,
     search,
     streaming,
+    update,
     versions,
     wado_uri,
 )
@@ -155,6 +156,8 @@ class Application:
                 assert self._store is not None, "the method is offered only then"
                 exchange.kind = "store"
                 await self._store.store(exchange, resource)
+            case "PATCH":
+                await self._update(exchange, resource)
             case "DELETE":
                 await self._read(exchange, delete.delete, resource)
             case _:
@@ -163,7 +166,16 @@ class Application:
     def _methods(self, resource: Resource) -> tuple[str, ...]:
         storing = ("POST",) if self._store is not None and resource.can_take_instances else ()
         deleting = ("DELETE",) if self._door.origin.delete is not None and resource.can_be_deleted else ()
-        return (*_READING, *storing, *deleting)
+        updating = ("PATCH",) if self._door.origin.update is not None and resource.can_be_corrected else ()
+        return (*_READING, *storing, *updating, *deleting)
+
+    async def _update(self, exchange: Exchange, resource: Resource) -> None:
+        """Files are written, so it is done where others are stored."""
+        exchange.kind = "update"
+        body = await update.read_body(exchange)
+        if not exchange.is_gone:
+            answer = await self._storing.do(update.update, exchange.request, resource, body)
+            await exchange.answer(answer.status, answer.headers, b"".join(answer.chunks))
 
     async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...], why_not: str = "") -> bool:
         """False when the method was OPTIONS, which is answered here. NotAllowed for one that is not offered."""
@@ -240,6 +252,8 @@ def _why_not(method: str, resource: Resource) -> str:
     """What to say of a deed that the resource has, when this server was not set up to do it."""
     if method == "POST" and resource.can_take_instances:
         return "what is served here is only read, nothing can be stored; "
+    if method == "PATCH" and resource.can_be_corrected:
+        return "correction is not switched on here; "
     if method == "DELETE" and resource.can_be_deleted:
         return "deletion is not switched on here; "
     return ""

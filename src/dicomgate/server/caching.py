@@ -10,9 +10,9 @@ from dicomgate.server.answers import Answer, Header
 from dicomgate.server.requests import Request
 
 IMMUTABLE: Final[Header] = (b"cache-control", b"private, max-age=3600")
-"""For what a UID names for good; an hour, for it may be deleted or replaced all the same."""
+"""For frames and values, which nearly always stay; an hour, for they may be deleted or replaced all the same."""
 CHANGING: Final[Header] = (b"cache-control", b"private, no-cache")
-"""For collections: keep, but ask whether it changed."""
+"""For collections, and for all that says who the patient is: keep, but ask whether it changed (RET-09)."""
 VARY: Final[Header] = (b"vary", b"Accept")
 
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 Header = tuple[bytes, bytes]
 
-ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, DELETE, OPTIONS"
+ALLOWED_METHODS: Final = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 ALLOWED_HEADERS: Final = b"Authorization, Accept, Content-Type, Range, If-None-Match, Content-Security-Policy"
 EXPOSED_HEADERS: Final = (
     b"Content-Type, Content-Length, Content-Range, Content-Location, "

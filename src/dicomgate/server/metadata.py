@@ -7,7 +7,6 @@ from typing import Final
 
 import orjson
 
-from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import media_types, negotiation, offers
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import ROOT_PLACEHOLDER
@@ -29,7 +28,7 @@ def retrieve(request: Request, resource: Resource) -> Answer:
     headers = [
         field("content-type", media_types.DICOM_JSON),
         field("etag", tag),
-        caching.IMMUTABLE if resource.target.level is Level.INSTANCE else caching.CHANGING,
+        caching.CHANGING,
         caching.VARY,
     ]
     if caching.is_known(request, tag):

@@ -48,14 +48,19 @@ def answer_unmeasured(media_type: str, parts: Iterable[Part], headers: Sequence[
 
 
 def answer_single(
-    request: Request, part: Part, tag: str, read_span: Callable[[range], Iterator[bytes]] | None
+    request: Request,
+    part: Part,
+    tag: str,
+    read_span: Callable[[range], Iterator[bytes]] | None,
+    *,
+    lifetime: Header = caching.IMMUTABLE,
 ) -> Answer:
     """One part as the whole body, or the range of it that was asked for (V13)."""
     headers = [
         field("content-type", part.content_type),
         field("content-location", part.location),
         field("etag", tag),
-        caching.IMMUTABLE,
+        lifetime,
         caching.VARY,
     ]
     if caching.is_known(request, tag):

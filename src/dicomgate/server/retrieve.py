@@ -112,4 +112,4 @@ def single(request: Request, instance: Instance, offer: Offer) -> Answer:
     """One instance as the whole body; a range of it where it is sent as stored."""
     part = _part(request, instance, offer)
     tag = caching.format_tag(instance.facts.version, variant(offer))
-    return parts.answer_single(request, part, tag, instance.file)
+    return parts.answer_single(request, part, tag, instance.file, lifetime=caching.CHANGING)
