@@ -18,6 +18,7 @@ from dicomgate.dicom.matching import (
     Match,
     MomentBetween,
     OneOf,
+    Order,
     Query,
     Universal,
     Wildcard,
@@ -211,3 +212,48 @@ def test_a_value_and_a_date_are_one_range_of_one_index(index):
     walked = r"SEARCH d USING (COVERING INDEX \w+|PRIMARY KEY) \(value=\? AND moment>\? AND moment<\?\)"
     assert any(re.fullmatch(walked, step) for step in steps(index, next(pages(search, plan))))
     assert not any(re.search(r"\b(s|study)\b", step) for step in steps(index, compiled.count(search, plan, most=10)))
+
+
+@pytest.mark.parametrize("words", ["PatientName", "-PatientName", "PatientID", "StudyDate", "-StudyDate"])
+@pytest.mark.parametrize("level", list(Level))
+def test_what_is_sorted_by_values_or_dates_is_walked(index, level, words):
+    """The first page of the whole archive by name reads a few rows, however many there are."""
+    path = attributes.parse_path(words.removeprefix("-"))
+    query = Query(level=level, order=(Order(path, words.startswith("-")),))
+    assert_planned(index, query)
+    search = made(query)
+    plan = compiled.choose(search, [compiled.FEW + 1 for _ in compiled.probes(search)])
+    assert plan.in_order
+    found = [step for sql in pages(search, plan) for step in steps(index, sql)]
+    assert "USE TEMP B-TREE FOR ORDER BY" not in found
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=lambda column: attributes.format_path(column.path))
+def test_every_order_beside_every_kind_of_key(index, column):
+    if len(column.path) > 1:
+        return
+    for level in Level:
+        for match in (None, Match(("00100020",), Wildcard("*abc*")), Match(("00080061",), OneOf(("CT",)))):
+            if column.level <= level:
+                matches = () if match is None else (match,)
+                search = made(Query(level=level, matches=matches, order=(Order(column.path, True),)))
+                for size in (0, compiled.FEW + 1):
+                    plan = compiled.choose(search, [size for _ in compiled.probes(search)])
+                    for sql in pages(search, plan):
+                        for step in steps(index, sql):
+                            is_order = step.startswith("SCAN s USING COVERING INDEX study_order") or plan.begin is None
+                            assert (
+                                re.match("SEARCH|USE TEMP|CORRELATED|SCALAR|LIST|SCAN t|SCAN json", step) or is_order
+                            ), step
+
+
+def test_the_next_page_begins_with_a_search_in_the_index(index):
+    query = Query(level=Level.INSTANCE)
+    ((search, plan, _),) = plans(query)
+    behind = list(pages(search, plan))[-1]
+    assert steps(index, behind)[0] == "SEARCH s USING COVERING INDEX study_order (moment<?)"
+    scoped = Query(level=Level.INSTANCE, scope=Target("1.2.1", "1.2.1.1"))
+    ((search, plan, _),) = plans(scoped)
+    found = steps(index, list(pages(search, plan))[-1])
+    assert any("instance_order (series=? AND number>?)" in step for step in found)
+    assert not any("TEMP B-TREE" in step for step in found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -26,7 +26,7 @@ from dicomgate.dicom.matching import (
 )
 from dicomgate.dicom.uids import Level
 from dicomgate.index import columns, decimals, texts, times, values, zones
-from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Test, Uids, Valued
+from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Uids, Valued
 from dicomgate.index.columns import Column, Columns, Kind
 from dicomgate.index.zones import Spreads
 
@@ -279,7 +279,7 @@ def _value_between(column: Column, spans: Sequence[times.Span]) -> tuple[Asked, 
 
 def _text(column: Column, condition: Condition) -> _Part:
     if isinstance(condition, Wildcard):
-        return _Part((_glob(column, [condition.pattern]),))
+        return _Part((_glob(column, condition.pattern),))
     kept = _kept(column, condition)
     return _Part((Valued(column.level, (texts.one_of(column.number, kept),)) if kept else Never(),))
 
@@ -289,7 +289,7 @@ def _name(column: Column, condition: Condition) -> _Part:
     if isinstance(condition, Wildcard):
         groups = [group for group in condition.pattern.split("=") if group.strip("* ")]
         patterns = [values.fold_pattern(group) for group in groups]
-        return _Part(tuple(_glob(column, [one]) for one in patterns), is_exact="=" not in condition.pattern)
+        return _Part(tuple(_glob(column, one) for one in patterns), is_exact="=" not in condition.pattern)
     if not isinstance(condition, OneOf):
         raise _undefined(column)
     known = [text for text in condition.values if values.is_storable(text)]
@@ -309,9 +309,11 @@ def _groups(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group for group in folded if group != values.NAMELESS))
 
 
-def _glob(column: Column, patterns: Iterable[str]) -> Asked:
-    tests: list[Test] = [texts.glob(column.number, one) for one in patterns if texts.is_searchable(one, column.longest)]
-    return Valued(column.level, (tests[0],)) if tests else Never()
+def _glob(column: Column, pattern: str) -> Asked:
+    collapsed = texts.collapsed(pattern)
+    if not texts.is_searchable(collapsed, column.longest):
+        return Never()
+    return Valued(column.level, (texts.glob(column.number, collapsed),))
 
 
 def _kept(column: Column, condition: Condition) -> tuple[str, ...]:

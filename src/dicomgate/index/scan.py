@@ -87,7 +87,7 @@ class Scan:
     def matching(self, rows: Iterable[Ids]) -> Iterator[Ids]:
         """Those that match, in their order. Ends early, and says so, when no more may be looked at."""
         source = iter(rows)
-        size = _FIRST_BATCH
+        size = min(_FIRST_BATCH, self._most)
         while batch := list(itertools.islice(source, size)):
             for step in self._steps:
                 batch = step.passing(batch)
@@ -96,7 +96,7 @@ class Scan:
             if self.looked_at >= self._most or not self.seconds_left:
                 self.is_cut_short = next(source, None) is not None
                 return
-            size = min(2 * size, _BATCH)
+            size = min(2 * size, _BATCH, self._most - self.looked_at)
 
     def too_large(self) -> errors.TooLarge:
         """Says how much was looked at, and what would help."""

@@ -35,8 +35,7 @@ def any_of(tests: list[Test]) -> Test:
 
 
 def glob(column: int, pattern: str) -> Test:
-    """`*` and `?` are GLOB's too; its bracket is taken as it stands."""
-    pattern = _ANY.sub(_bare_run, pattern)
+    """`*` and `?` are GLOB's too; its bracket is taken as it stands. The pattern is collapsed."""
     sql, parameters = "{v}.text GLOB ?", (pattern.replace("[", "[[]"),)
     prefix = pattern[: min(pattern.find(sign) % (len(pattern) + 1) for sign in "*?")]
     if prefix:  # the range finds them by the index; GLOB alone would read every text of the column
@@ -51,6 +50,11 @@ def beginning(column: int, words: Iterable[str]) -> tuple[Test, ...]:
     """
     by_length = sorted(words, key=lambda word: (-len(word.partition("*")[0].partition("?")[0]), word))
     return tuple(replace(glob(column, f"{word}*"), trigrams="") for word in by_length)
+
+
+def collapsed(pattern: str) -> str:
+    """The same pattern with no more signs than it needs."""
+    return _ANY.sub(_bare_run, pattern)
 
 
 def _bare_run(found: re.Match[str]) -> str:
