@@ -18,6 +18,7 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.picture import Picture
 from dicomgate.dicom.source import FileSource, Source, SpanSource
+from dicomgate.dicom.syntaxes import Syntax
 from dicomgate.dicomweb import media_types
 
 _NATIVE: Final = frozenset({syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE})
@@ -51,21 +52,30 @@ def read(
 
 def _as_sent(sources: Sequence[Source], named: str, attributes: JSONDataset) -> PixelData:
     """Frames as a file has them, in the transfer syntax that was named; read only for what is not said of them."""
+    is_described = all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION)
     media_type = codestreams.find_media_type(named)
-    if media_type is not None and not all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION):
+    if media_type is not None and not is_described:
         return _encapsulate(sources, media_type, named, attributes)
     syntax = syntaxes.find(named)
     if syntax is None or not syntax.is_encapsulated or syntax.is_deflated:
         raise Unfit(Reason.SYNTAX_NOT_SUPPORTED, "no frames can be taken in the transfer syntax of the part")
+    if not is_described:
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "such frames do not describe their pixels: the metadata must")
     if named == codestreams_rle.TRANSFER_SYNTAX:
         _check_rle(sources, attributes)
-    return PixelData(transfer_syntax=named, frames=[Octets((source,)) for source in sources], derived={})
+    frames = [Octets((source,)) for source in sources]
+    return PixelData(transfer_syntax=_fragmentable(syntax, frames), frames=frames, derived={})
+
+
+def _fragmentable(syntax: Syntax, frames: Sequence[Octets]) -> str:
+    """The transfer syntax; of a video that one fragment does not hold the one that allows several (PS3.5 §8.2.5)."""
+    several = f"{syntax.uid}.1"
+    is_long = syntax.is_video and sum(frame.size for frame in frames) > picture.LONGEST_FRAGMENT
+    return several if is_long and syntaxes.find(several) is not None else syntax.uid
 
 
 def _check_rle(sources: Sequence[Source], attributes: JSONDataset) -> None:
-    """Frames that tell nothing of their pixels, but how many bytes each has: the metadata must tell the rest."""
-    if not all(attributes.get(tag, {}).get("Value") for tag in _DESCRIPTION):
-        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "an RLE frame does not describe its pixels: the metadata must")
+    """Frames that tell nothing of their pixels, but how many bytes each has."""
     samples = description.number(attributes, description.SAMPLES)
     bits_allocated = description.number(attributes, description.BITS_ALLOCATED)
     for source in sources:
