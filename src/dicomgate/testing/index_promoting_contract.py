@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,12 @@ class PromotingContract(OpenedIndex):
     def test_answers_are_the_same_before_while_and_after_it_is_promoted(self, index: Index) -> None:
         uid = "SourceImageSequence.ReferencedSOPInstanceUID"
         chosen = ("InstitutionName", "PatientAge", "OperatorsName", "Rows", uid)
-        one = {"InstitutionName": "North", "PatientAge": "054Y", "OperatorsName": ["Müller^Jörg", "Roe"], "Rows": 512}
+        one: dict[str, Any] = {
+            "InstitutionName": "North",
+            "PatientAge": "054Y",
+            "OperatorsName": ["Müller^Jörg", "Roe"],
+            "Rows": 512,
+        }
         source = [{"ReferencedSOPInstanceUID": "1.2.3"}, {"ReferencedSOPInstanceUID": "1.2.4"}]
         add(index, entry(target(1, 1, 1), **one), entry(target(2, 1, 1), Rows=64, SourceImageSequence=source))
 
