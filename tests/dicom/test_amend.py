@@ -220,6 +220,23 @@ def test_escape_sequences_turn_into_utf_8_only_when_they_must() -> None:
     assert pydicom.dcmread(io.BytesIO(result)).StudyDescription == "研究"
 
 
+def test_items_are_read_in_the_character_set_around_them() -> None:
+    cyrillic = "Журнал".encode("iso8859_5")
+    inside = [("00080104", "LO", cyrillic), ("00081140", "SQ", [[("00080104", "LO", cyrillic)]])]
+    content = encoder.file([(CHARSET, "CS", "ISO_IR 144"), ("00081140", "SQ", [inside]), *PLAIN[4:]])
+    result = check(content, {"00100010": STRANGE})
+    assert result.count("Журнал".encode()) == 2
+    assert [tag for tag, _ in elements(result)].count(CHARSET) == 1
+
+
+def test_a_letter_that_is_another_in_the_character_set_turns_all_into_utf_8() -> None:
+    content = encoder.file([(CHARSET, "CS", "ISO_IR 13"), ("00081030", "LO", "ﾔﾏﾀﾞ".encode("shift_jis")), *PLAIN[4:]])
+    result = check(content, {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "A~B"}]}})
+    parsed = pydicom.dcmread(io.BytesIO(result))
+    assert parsed.SpecificCharacterSet == "ISO_IR 192"
+    assert parsed.StudyDescription == "ﾔﾏﾀﾞ"
+
+
 def test_undeclared_letters_are_read_as_before() -> None:
     content = encoder.file([("00081030", "LO", "Größe ".encode("latin-1")), *PLAIN[4:]])
     unchanged_bytes(content, check(content, {"00100010": NAME}), "00100010")
@@ -261,7 +278,9 @@ def test_a_compressed_icon_and_large_values_are_remembered() -> None:
         result = check(encoder.wrap(content, syntax), {"00281201": None, "00880200": None})
         found = bulk_values(result)
         assert found["04000561/1/04000550/1/00281201"] == bytes(range(250)) * 20
-        assert b"\xff\xd8ab" in found["04000561/1/04000550/1/00880200/1/7FE00010"]
+        icon_path = "04000561/1/04000550/1/00880200/1/7FE00010"
+        assert b"\xff\xd8ab" in found[icon_path]
+        assert [len(piece) for piece in read(result).bulk[icon_path].pieces] == [4, 2]
 
 
 def test_large_values_turn_with_a_big_endian_file() -> None:
