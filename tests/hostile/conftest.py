@@ -10,6 +10,7 @@ from dicomgate.testing import processes
 from dicomgate.testing.processes import Running
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/hostile/" in item.path.as_posix():
