@@ -9,13 +9,13 @@ from typing import Any
 import imagecodecs
 import numpy as np
 import pytest
-from standard_service import Service, parts_of, path_of
+from standard_service import Service, bulk_links, parts_of, path_of
 
 from dicomgate.dicom import xmlmodel
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
-from dicomgate.testing.serving import Reply
+from dicomgate.testing.serving import Reply, format_request
 
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 PHOTO, MULTIFRAME, VIDEO = (f"1.2.840.10008.5.1.4.1.1.{tail}" for tail in ("77.1.4", "7.4", "77.1.4.1"))
@@ -372,3 +372,78 @@ def test_pictures_that_cannot_be_taken(
 ) -> None:
     reply = offer(service, [describe(instances.new_target())], part(content, media_type, "pixels"))
     assert (reply.status, failures(reply)) == (status, [reason])
+
+
+def test_icon_inside_a_sequence_may_be_compressed_like_the_picture_STOW_08(service: Service) -> None:
+    """A file has one transfer syntax, for all its pixel data (PS3.5 §A.4)."""
+    target = instances.new_target()
+    jls, jpeg = PICTURES["image/jls"][0], PICTURES["image/jpeg"][0]
+    icon = {"7FE00010": {"vr": "OB", "BulkDataURI": "icon"}, "00280010": {"vr": "US", "Value": [40]}}
+    dataset = describe(target) | {"00880200": {"vr": "SQ", "Value": [icon]}}
+    octets = "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.4.80"
+    reply = offer(service, [dataset], part(jls, "image/jls", "pixels"), part(jls + b"x", octets, "icon"))
+    assert reply.status == 200, reply.headers.get("warning")
+    (link,) = [link for link in bulk_links(metadata(service, target)) if "00880200" in link]
+    sent = service.get(link, "application/octet-stream")
+    assert sent.body.removesuffix(b"\0").removesuffix(b"x") == jls
+    other = describe(instances.new_target()) | {"00880200": {"vr": "SQ", "Value": [icon]}}
+    reply = offer(service, [other], part(jpeg, "image/jpeg", "pixels"), part(jls, octets, "icon"))
+    assert (reply.status, failures(reply)) == (409, [Reason.SYNTAX_NOT_SUPPORTED])
+
+
+def test_body_whose_length_nobody_told_STOW_02(service: Service) -> None:
+    target = instances.new_target()
+    body = part(json.dumps([describe(target)]).encode(), JSON) + part(PICTURES["image/jls"][0], "image/jls", "pixels")
+    body += b"--bound--\r\n"
+    with service.served.line() as line:
+        fields = {"Content-Type": f"multipart/related; type={JSON}; boundary=bound", "Transfer-Encoding": "chunked"}
+        line.say(format_request("POST", "/dicomweb/studies", fields))
+        line.say(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        assert line.hear().status == 200
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ('multipart/related; type="application/dicom"; boundary=bound', 400),
+        ('multipart/related; type="application/dicom+json"; boundary=bound', 400),
+        ("multipart/related; type=application/dicom+xml; boundary=bound", 400),
+        ('multipart/related; type="application/octet-stream"; boundary=bound', 415),
+        ('multipart/related; type="image/jpeg"; boundary=bound', 415),
+        ("application/dicom+json", 400),
+        ("application/dicom+xml", 400),
+        ("application/octet-stream", 415),
+        ("image/jpeg", 415),
+        ("text/plain", 415),
+    ],
+)
+def test_types_that_are_taken_and_others_STOW_03(service: Service, content_type: str, status: int) -> None:
+    """What is taken is read, and found wanting; an answer that refuses a type names those that are taken."""
+    reply = service.served.ask("POST", "/dicomweb/studies", {"Content-Type": content_type}, b"nonsense")
+    assert reply.status == status
+    if status == 415:
+        assert all(root in reply.headers["accept"] for root in ("application/dicom", JSON, XML))
+
+
+def test_failures_have_a_report_and_a_warning_too_STOW_11_STOW_17(service: Service) -> None:
+    reply = offer(service, [describe(instances.new_target(), uri="nowhere")])
+    assert (reply.status, reply.headers["content-type"]) == (409, JSON)
+    assert "C416" in reply.headers["warning"]
+    assert set(json.loads(reply.body)) == {"00081190", "00081198"}
+
+
+def test_location_of_what_was_made_STOW_01_STOW_16(service: Service) -> None:
+    target = instances.new_target()
+    picture = part(PICTURES["image/jls"][0], "image/jls", "pixels")
+    for study in ("", target.study):
+        reply = offer(service, [describe(instances.new_target(target.study))], picture, study=study)
+        assert reply.headers["location"] == f"{service.root}/studies/{target.study}"
+
+
+def test_texts_of_every_script_are_kept(service: Service) -> None:
+    target = instances.new_target()
+    name = {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
+    dataset = describe(target, x00100010={"vr": "PN", "Value": [name]}, x00204000={"vr": "LT", "Value": ["Ä — я\nλ"]})
+    assert offer(service, dataset, part(PICTURES["image/jls"][0], "image/jls", "pixels")).status == 200
+    seen = metadata(service, target)
+    assert values(seen, "00100010", "00204000") == [name, "Ä — я\nλ"]

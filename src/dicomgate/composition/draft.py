@@ -14,7 +14,7 @@ from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
 from dicomgate.composition.metadata import Unreadable
 from dicomgate.composition.references import Reference
 from dicomgate.composition.writing import Nested, Values
-from dicomgate.dicom import syntaxes, uids
+from dicomgate.dicom import picture, syntaxes, uids
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored, most_apt
 from dicomgate.dicom.source import Source, Truncated
@@ -153,6 +153,9 @@ class Draft:
             return octets
         if not reference.path.endswith("/" + writing.PIXEL_DATA):
             raise Unfit(Reason.SYNTAX_NOT_SUPPORTED, "only pixel data can be compressed")
+        if octets.size > picture.LONGEST_FRAGMENT:
+            raise Unfit(Reason.LIMIT_PASSED, f"a picture inside a sequence of {octets.size} bytes")
+        reference.element["vr"] = "OB"
         return Nested(octets, syntax.uid)
 
 

@@ -9,11 +9,12 @@ from typing import Any, Final
 from dicomgate.composition import description
 from dicomgate.composition.content import Octets, PixelData, Unfit
 from dicomgate.dicom import encode, part10, syntaxes
-from dicomgate.dicom.encode import BulkValue, Frames
+from dicomgate.dicom.encode import BulkValue, Encapsulated, Frames
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Reason
 
 PIXEL_DATA: Final = "7FE00010"
+_ITEM: Final = b"\xfe\xff\x00\xe0"
 _OF_ANSWERS: Final = "00083002"
 """Available Transfer Syntax UID: told of what is stored, never stored itself (PS3.18 §10.6.3.3)."""
 
@@ -39,12 +40,12 @@ def write(
     if pixels is not None:
         attributes[PIXEL_DATA] = {**attributes[PIXEL_DATA], "vr": _vr(attributes, pixels)}
 
-    def find(path: str, element: dict[str, Any]) -> BulkValue | Frames:  # noqa: ARG001 (a FindBulk)
+    def find(path: str, element: dict[str, Any]) -> BulkValue | Frames | Encapsulated:  # noqa: ARG001 (a FindBulk)
         if pixels is not None and path == PIXEL_DATA:
             return _of_pixels(pixels)
         value = values[path]
         if isinstance(value, Nested):
-            return Frames([value.frame.size], [value.frame.chunks()])
+            return Encapsulated(_items(value.frame))
         return BulkValue(value.size, value.chunks())
 
     yield part10.write_beginning(sop_class=sop_class, instance=instance, transfer_syntax=transfer_syntax)
@@ -55,6 +56,13 @@ def _of_pixels(pixels: PixelData) -> BulkValue | Frames:
     if pixels.native is not None:
         return BulkValue(pixels.native.size, pixels.native.chunks())
     return Frames([frame.size for frame in pixels.frames], (frame.chunks() for frame in pixels.frames))
+
+
+def _items(frame: Octets) -> Iterator[bytes]:
+    """An empty offset table, and the one fragment (PS3.5 §A.4)."""
+    yield _ITEM + bytes(4) + _ITEM + (frame.size + frame.size % 2).to_bytes(4, "little")
+    yield from frame.chunks()
+    yield bytes(frame.size % 2)
 
 
 def _vr(attributes: JSONDataset, pixels: PixelData) -> str:
