@@ -16,6 +16,7 @@ from dicom_encoder import BIG, DEFLATED, EXPLICIT, IMPLICIT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_header_encodings import datasets
+from test_header_hostile import SEEDS
 
 from dicomgate import errors
 from dicomgate.dicom import amend, encode, explicit, header, original_attributes, values
@@ -160,6 +161,12 @@ def test_any_data_set(given_elements: list[Any], syntax: str, undefined: bool) -
     result = check(content, {"00100010": NAME, "00081030": None, "00100020": {"vr": "LO", "Value": ["ID"]}})
     if syntax != BIG:
         unchanged_bytes(content, result, "00100010", "00081030", "00100020", CHARSET)
+
+
+@pytest.mark.parametrize("seed", range(len(SEEDS)))
+@pytest.mark.parametrize("name", [NAME, STRANGE])
+def test_awkward_files(seed: int, name: dict[str, Any]) -> None:
+    check(SEEDS[seed], {"00100010": name, "00081030": None, "00101002": {"vr": "SQ", "Value": [{}]}})
 
 
 def test_no_change_at_all_is_the_same_data_set() -> None:
