@@ -16,6 +16,14 @@ class Uids:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The row is one of these, by the index's own names."""
+
+    level: Level
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moments:
     """The study's date and time lie between these, both included; 0 is a study without a date."""
 
@@ -84,4 +92,4 @@ class Never:
     """Nothing stored can match."""
 
 
-Asked = Uids | Moments | Numbers | Classes | Valued | Lacking | Either | Never
+Asked = Uids | Rows | Moments | Numbers | Classes | Valued | Lacking | Either | Never

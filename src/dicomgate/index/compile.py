@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import filters, order
-from dicomgate.index.asked import Asked, Either, Moments, Never, Uids, Valued
+from dicomgate.index.asked import Asked, Either, Moments, Never, Rows, Uids, Valued
 from dicomgate.index.filters import ALIAS, TABLE, VALUE_ID, VALUES
 from dicomgate.index.order import Key, Term
 from dicomgate.index.sql import NOTHING, SQL, every
@@ -67,13 +67,15 @@ class Search:
 class Stretch:
     """A part of the answer that one statement finds: the whole of it, or those with a value and then those without.
 
-    `terms` sort within it. `place`: only what comes behind these keys. `walked`: the column whose values are walked.
+    `terms` sort within it. `place`: only what comes behind these keys, or unless `is_open` has them. `walked`: the
+    column whose values are walked.
     """
 
     terms: tuple[Term, ...]
     place: tuple[Key, ...] | None = None
     walked: Term | None = None
     where: SQL = NOTHING
+    is_open: bool = True
 
 
 def prepare(query: Query, asked: Sequence[Asked], terms: Sequence[Term]) -> Search:
@@ -159,6 +161,23 @@ def is_counted_quickly(search: Search, plan: Plan) -> bool:
     return all(asked is begin or isinstance(asked, Moments) for asked in search.asked)
 
 
+def above(search: Search, plan: Plan, level: Level) -> Search | None:
+    """The studies (series) that hold matches, by what is asked of them alone; None unless they are walked in order."""
+    terms = tuple(term for term in search.terms if term.level <= level)
+    is_in_order = plan.in_order and terms == search.terms[: len(terms)]
+    if level >= search.level or not is_in_order or not terms or terms[0].can_lack:
+        return None
+    asked = tuple(one for one in search.asked if (own := filters.level_of(one)) is not None and own <= level)
+    return dataclasses.replace(search, level=level, asked=asked, terms=terms, open_ended=())
+
+
+def below(search: Search, level: Level, identity: int, place: tuple[Key, ...] | None) -> SQL:
+    """The matches within one study (series), in order."""
+    rows = Rows(level, (identity,))
+    held = dataclasses.replace(search, asked=(rows, *search.asked))
+    return page(held, Plan(rows, in_order=False), Stretch(search.terms, place))
+
+
 def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most: int = _ALL) -> SQL:
     """How many rows match, from a place on, up to a bound."""
     begin = plan.begin
@@ -198,7 +217,7 @@ def _body(search: Search, plan: Plan, stretch: Stretch, tables: tuple[SQL, SQL] 
     moment = _moment(plan, stretch)
     where = [tie] if tie.text else []
     if stretch.place is not None:
-        where.append(order.after(stretch.terms, stretch.place, moment))
+        where.append(order.after(stretch.terms, stretch.place, moment, is_open=stretch.is_open))
     where += [stretch.where] if stretch.where.text else []
     where += [filters.holds(asked, moment) for asked in search.asked if not _is_fulfilled(asked, plan)]
     return joins + (SQL(" WHERE ") + every(where) if where else NOTHING)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dicomgate.dicom.uids import Level
-from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Test, Uids, Valued
+from dicomgate.index.asked import Asked, Classes, Either, Lacking, Moments, Never, Numbers, Rows, Test, Uids, Valued
 from dicomgate.index.sql import SQL, either, every, is_one_of, joined
 
 ALIAS = {Level.STUDY: "s", Level.SERIES: "e", Level.INSTANCE: "i"}
@@ -31,7 +31,7 @@ def level_of(asked: Asked) -> Level | None:
     match asked:
         case Moments():
             return Level.STUDY
-        case Uids(level) | Numbers(level) | Valued(level):
+        case Uids(level) | Rows(level) | Numbers(level) | Valued(level):
             return level
         case Either(alternatives):
             levels = {level_of(each[0]) for each in alternatives}
@@ -48,6 +48,8 @@ def holds(asked: Asked, moment: str) -> SQL:
     match asked:
         case Uids(level, uids):
             return is_one_of(f"{ALIAS[level]}.uid", uids)
+        case Rows(level, ids):
+            return is_one_of(f"{ALIAS[level]}.id", ids)
         case Moments(low, high):
             return SQL(f"{moment} >= ?", (low,)) if high is None else SQL(f"{moment} BETWEEN ? AND ?", (low, high))
         case Numbers(level, numbers):

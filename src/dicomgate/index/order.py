@@ -155,10 +155,13 @@ def _direction(term: Term, moment: str) -> str:
     return f"{sql} NULLS LAST" if term.can_lack else sql
 
 
-def after(terms: Sequence[Term], keys: Sequence[Key], moment: str) -> SQL:
-    """True for the rows strictly behind these keys. What bounds the first term stands alone, for an index to use."""
+def after(terms: Sequence[Term], keys: Sequence[Key], moment: str, *, is_open: bool = True) -> SQL:
+    """True for the rows behind these keys, and unless `is_open` for the one that has them.
+
+    What bounds the first term stands alone, for an index to use.
+    """
     assert len(terms) == len(keys), "a place is bound to its order"
-    rest: SQL | None = None
+    rest: SQL | None = None if is_open else SQL("1")
     for term, key in zip(reversed(terms), reversed(keys), strict=True):
         later, same = _later(term, key, moment), _same(term, key, moment)
         rest = later if rest is None else either([later, SQL("(") + every([same, rest]) + SQL(")")])

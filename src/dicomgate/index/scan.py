@@ -76,6 +76,11 @@ class Scan:
         ]
 
     @property
+    def level(self) -> Level:
+        """The lowest level whose data sets must be looked at."""
+        return self._steps[-1].level
+
+    @property
     def seconds_left(self) -> float:
         """How long it may still take."""
         return max(0.0, self._deadline - time.monotonic())
@@ -123,7 +128,7 @@ class _Step:
     def __init__(
         self, level: Level, keys: Sequence[Match], query: Query, read: _Read, connection: sqlite3.Connection
     ) -> None:
-        self._level = level
+        self.level = level
         self._holds = matcher.prepare(keys, creators=query.creators, timezone=query.timezone)
         self._read = read
         self._connection = connection
@@ -134,7 +139,7 @@ class _Step:
 
     def passing(self, rows: Sequence[Ids]) -> list[Ids]:
         """Those of the rows whose data set at this level fulfils the keys."""
-        place = self._level - 1
+        place = self.level - 1
         if len(self._known) > _REMEMBERED:
             self._known.clear()
         fresh = {row[place] for row in rows} - self._known.keys()

@@ -11,7 +11,7 @@ from typing import Any
 from dicomgate.dicom.matching import Query
 from dicomgate.index import compile, conditions, connections, datasets, order, places, registered, scan, zones  # noqa: A004
 from dicomgate.index.base import Found
-from dicomgate.index.compile import Plan, Search
+from dicomgate.index.compile import Plan, Search, Stretch
 from dicomgate.index.datasets import Ids
 from dicomgate.index.order import Key
 from dicomgate.index.places import Place
@@ -156,7 +156,7 @@ class _Asked:
         """The page, of rows that are looked at one by one."""
         total = self._scanned_total(make()) if self.query.is_counted and self.place is not None else None
         looking = make()
-        matching = looking.matching(self._stream(self.keys))
+        matching = self._matching(looking, self.keys)
         found = connections.hurry(self.connection, looking.seconds_left, lambda: self._scanned_rows(matching))
         if found is None or (len(found[1]) < self.limit and looking.is_cut_short):
             raise looking.too_large()
@@ -180,7 +180,7 @@ class _Asked:
         return skipped, list(itertools.islice(matching, self.limit))
 
     def _scanned_total(self, looking: Scan) -> int | None:
-        matching = looking.matching(self._stream(None))
+        matching = self._matching(looking, None)
         total = connections.hurry(self.connection, looking.seconds_left, lambda: _length(matching))
         return None if looking.is_cut_short else total
 
@@ -191,6 +191,19 @@ class _Asked:
         looking.allow(max(_FURTHER, looking.looked_at))
         some = itertools.islice(matching, COUNTED)
         return connections.hurry(self.connection, looking.seconds_left, lambda: _length(some))
+
+    def _matching(self, looking: Scan, place: tuple[Key, ...] | None) -> Iterator[Ids]:
+        """Looks at studies or series first where they decide, and at what is below those that match."""
+        above = compile.above(self.search, self.plan, looking.level)
+        if above is None:
+            yield from looking.matching(self._stream(place))
+            return
+        plan = compile.choose(above, [compile.FEW + 1 for _ in compile.probes(above)])
+        begin = place[: len(above.terms)] if place is not None else None
+        sql = compile.page(above, plan, Stretch(above.terms, begin, is_open=False))
+        for row in looking.matching(self.connection.execute(sql.text, sql.parameters)):
+            within = compile.below(self.search, looking.level, row[-1], place)
+            yield from self.connection.execute(within.text, within.parameters)
 
     def _stream(self, place: tuple[Key, ...] | None) -> Iterator[Ids]:
         """Every row that fulfils what the index can tell, in the order of the answer."""
