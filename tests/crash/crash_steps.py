@@ -1,6 +1,6 @@
 """Runs deeds on a data folder in child processes that are killed at a chosen step; a program of its own.
 
-    python crash_steps.py DATA DUPLICATES
+    python crash_steps.py DATA DUPLICATES keep|drop
 
 A step is a call that changes what is on the disk: the blob store's disk, the index's changes, the file calls of the
 standard library's that the archive and the assembly make. Reads JSON lines `{"deeds": [...], "kill_at": n}` from
@@ -27,7 +27,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.index.sqlite import SqliteIndex
 
 DISK = ("open", "write")
-INDEX = ("add", "remove", "forget_garbage", "add_many")
+INDEX = ("add", "remove", "forget_garbage", "add_many", "exchange")
 CALLS = ("rename", "replace", "link", "unlink", "mkdir", "rmdir", "fsync", "ftruncate")
 
 
@@ -59,7 +59,7 @@ class Steps:
 
 
 def main() -> None:
-    data, settings = Path(sys.argv[1]), _settings(sys.argv[2])
+    data, settings = Path(sys.argv[1]), _settings(sys.argv[2], keeps=sys.argv[3] == "keep")
     steps = Steps()
     steps.watch(Disk, DISK)
     steps.watch(SqliteIndex, INDEX)
@@ -71,8 +71,9 @@ def main() -> None:
         print(json.dumps(_in_child(data, settings, steps, asked["deeds"])), flush=True)
 
 
-def _settings(duplicates: str) -> config.Settings:
-    return config.read(file=None, environment={}, options={"store.allow_delete": True, "store.duplicates": duplicates})
+def _settings(duplicates: str, *, keeps: bool) -> config.Settings:
+    options = {"store.allow_delete": True, "store.duplicates": duplicates, "store.keep_originals": keeps}
+    return config.read(file=None, environment={}, options=options)
 
 
 def _in_child(data: Path, settings: config.Settings, steps: Steps, deeds: list[dict[str, Any]]) -> dict[str, Any]:
@@ -118,6 +119,9 @@ def _do(
                 outcome = origin.store.accept(arrival)
                 arrival.discard()
                 tell({"stored": not isinstance(outcome, Refused)})
+            elif deed["do"] == "correct":
+                done = archive.corrector.update(deed["study"], {"00100020": {"vr": "LO", "Value": [deed["patient"]]}})
+                tell({"corrected": done.corrected})
             elif deed["do"] == "delete":
                 try:
                     tell({"deleted": origin.delete.delete(Target(*deed["target"]))})

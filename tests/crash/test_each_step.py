@@ -27,14 +27,15 @@ Deed = dict[str, Any]
 class Stepper:
     """Does deeds on copies of a data folder, killed where one wants."""
 
-    def __init__(self, here: Path, duplicates: str) -> None:
+    def __init__(self, here: Path, duplicates: str, *, keeps: bool = True) -> None:
         self.base, self.data = here / "base", here / "data"
         self.base.mkdir()
         self.settings = config.read(
-            environment={}, options={"store.allow_delete": True, "store.duplicates": duplicates}
+            environment={},
+            options={"store.allow_delete": True, "store.duplicates": duplicates, "store.keep_originals": keeps},
         )
         self._program = subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(self.data), duplicates],
+            [sys.executable, str(PROGRAM), str(self.data), duplicates, "keep" if keeps else "drop"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -94,8 +95,8 @@ def _retrieve(archive: Archive) -> Iterator[tuple[str, str]]:
 def stepper(here: Path) -> Iterator[Callable[[str], Stepper]]:
     made: list[Stepper] = []
 
-    def make(duplicates: str = "refuse") -> Stepper:
-        made.append(Stepper(here, duplicates))
+    def make(duplicates: str = "refuse", *, keeps: bool = True) -> Stepper:
+        made.append(Stepper(here, duplicates, keeps=keeps))
         return made[-1]
 
     yield make

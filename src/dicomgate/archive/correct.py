@@ -152,7 +152,9 @@ class Corrector:
             raise
 
     def _settle(self, work: _Work, exchanged: Exchanged) -> None:
-        """The index points at the new files."""
+        """The index points at the new files: they count, also without it, before the first of the old ones goes."""
+        for note in work.notes:
+            note.close()
         written, work.written = work.written, []
         for key in written:
             self.blobs.settle(key)

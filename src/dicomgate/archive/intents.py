@@ -25,16 +25,17 @@ class Note:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor = descriptor
-        self._is_kept = False
+        self._is_over = False
 
     def keep(self) -> None:
         """Nobody knows what became of the files: the note stays until this process has ended and a sweep has looked."""
-        self._is_kept = True
+        self._is_over = True  # the lock, which ends with the process, keeps a sweep away until then
 
     def close(self) -> None:
-        """Take the note away, durably, unless it is to be kept."""
-        if self._is_kept:
-            return  # the lock, which ends with the process, keeps a sweep away
+        """Take the note away, durably, unless it is to be kept. May be called twice."""
+        if self._is_over:
+            return
+        self._is_over = True
         self._path.unlink(missing_ok=True)
         _sync(self._path.parent)
         os.close(self._descriptor)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dicomgate.cli import main, options
+from dicomgate.cli.admin_correct import correct
 from dicomgate.cli.admin_index import index
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
 @click.group()
 def admin() -> None:
-    """Look after a data folder: verify, reindex, problems, index."""
+    """Look after a data folder: verify, reindex, problems, index, correct."""
 
 
 admin.add_command(index)
+admin.add_command(correct)
 
 
 @admin.command()

@@ -36,7 +36,7 @@ VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "demo": "Make sample studies and serve them.",
-    "admin": "Look after a data folder: verify, reindex, problems, index.",
+    "admin": "Look after a data folder: verify, reindex, problems, index, correct.",
     "config": "Show the settings and where each value came from.",
 }
 """Every verb with the line that --help gives it; the module of the same name holds it."""

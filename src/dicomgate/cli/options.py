@@ -23,6 +23,7 @@ _SERVING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--public-url", "server.public_url", {"metavar": "URL"}),
     ("--no-auth", "server.no_auth", {"is_flag": True}),
     ("--allow-delete", "store.allow_delete", {"is_flag": True}),
+    ("--allow-update", "store.allow_update", {"is_flag": True}),
     ("--duplicates", "store.duplicates", {"type": click.Choice(["refuse", "replace", "keep-first", "keep-versions"])}),
     ("--log-requests", "log.requests", {"is_flag": True}),
 )

@@ -14,8 +14,7 @@ import orjson
 
 from dicomgate import errors
 from dicomgate.dicom import assignments, jsonmodel, normal
-from dicomgate.dicom.matching import AnyOf, Condition, Universal
-from dicomgate.dicomweb import media_types, query
+from dicomgate.dicomweb import media_types, selection
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import JSONDataset, Updated
 from dicomgate.server.answers import Answer
@@ -26,7 +25,6 @@ MOST_STUDIES: Final = 100
 """Studies that one request corrects; a slip of the keys shall not reach the whole archive."""
 _MOST_BYTES: Final = 1 << 20
 _TAKEN: Final = (media_types.DICOM_JSON,)
-_PARTIAL: Final = frozenset({"limit", "offset", "cursor"})
 _STUDY: Final = "0020000D"
 
 
@@ -90,23 +88,13 @@ def _studies(request: Request, resource: Resource) -> list[str]:
         if request.pairs:
             raise errors.Malformed("a study by its address takes no parameters")
         return [resource.target.study]
-    if any(name in _PARTIAL for name, _ in request.pairs):
-        raise errors.Malformed("all studies that match are corrected: limit, offset and cursor are not taken")
-    asked = query.parse(resource, request.pairs, strict=True, default_limit=MOST_STUDIES + 1).query
-    if not any(_is_real(match.condition) for match in asked.matches):
-        raise errors.Malformed("expected a matching key with a value, such as PatientID")
+    asked = selection.parse(request.pairs, most=MOST_STUDIES)
     found = [dataset[_STUDY]["Value"][0] for dataset in request.door.origin.search.search(asked).datasets]
     if not found:
         raise errors.NotFound("no study matches")
     if len(found) > MOST_STUDIES:
         raise errors.TooLarge(f"more than {MOST_STUDIES} studies match; give more keys, or correct them one by one")
     return found
-
-
-def _is_real(condition: Condition) -> bool:
-    if isinstance(condition, AnyOf):
-        return all(map(_is_real, condition.conditions))
-    return not isinstance(condition, Universal)
 
 
 def _report(done: list[Updated]) -> bytes:

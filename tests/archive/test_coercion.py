@@ -1,0 +1,194 @@
+"""What arrives is brought into line with what is known here (STOW-09, STOW-13, STOW-18, T10)."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from dicomgate import assembly, config, errors
+from dicomgate.dicom import syntaxes
+from dicomgate.dicom.outcomes import Caution, Reason, Refused, Stored
+from dicomgate.testing import instances
+
+RULES = ("IssuerOfPatientID=HOSPITAL", "InstitutionName?=Clinic", "StudyID?=7")
+
+
+@pytest.fixture
+def opened(tmp_path: Path):
+    def start(**bounds):
+        return assembly.open_archive(tmp_path / "data", config.Settings(store=config.Store(**bounds)))
+
+    return start
+
+
+def store(archive, content: bytes):
+    arrival = archive.spool.arrival()
+    try:
+        arrival.write(content)
+        return archive.origin.store.accept(arrival)
+    finally:
+        arrival.discard()
+
+
+def served(archive, target) -> bytes:
+    with archive.origin.retrieve.retrieve(target) as found:
+        return b"".join(next(found).file())
+
+
+def test_off_by_default_every_byte_is_kept(opened) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    with opened() as archive:
+        assert store(archive, content) == Stored(target, instances.SECONDARY_CAPTURE)
+        assert served(archive, target) == content
+
+
+@pytest.mark.parametrize("uid", [syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE, "1.2.840.10008.1.2.2"])
+def test_what_is_set_is_recorded_and_told_STOW_09_STOW_13(opened, uid: str) -> None:
+    target = instances.new_target()
+    content = instances.make(target, syntax=uid, attributes={"IssuerOfPatientID": "ELSEWHERE"})
+    with opened(coerce=RULES, system_name="OUR-PACS") as archive:
+        outcome = store(archive, content)
+        assert isinstance(outcome, Stored)
+        assert (outcome.again, outcome.warning) == (False, Caution.COERCED)
+        now = pydicom.dcmread(io.BytesIO(served(archive, target)))
+        assert (now.IssuerOfPatientID, now.InstitutionName, now.StudyID) == ("HOSPITAL", "Clinic", "1")
+        (record,) = now.OriginalAttributesSequence
+        assert (record.ReasonForTheAttributeModification, record.ModifyingSystem) == ("COERCE", "OUR-PACS")
+        (modified,) = record.ModifiedAttributesSequence
+        assert modified.IssuerOfPatientID == "ELSEWHERE"
+        assert modified["InstitutionName"].is_empty
+        assert "StudyID" not in modified
+        (echo,) = outcome.originals
+        assert echo["04000550"]["Value"][0]["00100021"]["Value"] == ["ELSEWHERE"]
+        row = archive.index.find_row(target)
+        assert row.original_digest == hashlib.sha256(content).hexdigest()
+        assert list(archive.verify(lambda _: None)) == []
+
+
+def test_the_same_sent_again_is_success_though_something_else_is_stored_T10_STOW_18(opened, tmp_path) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    with opened(coerce=RULES) as archive:
+        store(archive, content)
+        before = served(archive, target)
+        for _ in range(2):
+            outcome = store(archive, content)
+            assert isinstance(outcome, Stored)
+            assert (outcome.again, outcome.warning) == (True, Caution.COERCED)
+        assert served(archive, target) == before
+        assert store(archive, before).again  # what is stored, sent back
+        other = store(archive, instances.make(target, columns=16))
+        assert isinstance(other, Refused)
+        assert other.reason is Reason.OTHER_CONTENT
+    with opened() as archive:  # no longer coerced, and still known
+        assert store(archive, content).again
+        assert archive.counts().instances == 1
+
+
+def test_what_was_stored_before_rules_came_is_the_same_again_T10(opened) -> None:
+    target = instances.new_target()
+    content = instances.make(target)
+    with opened() as archive:
+        store(archive, content)
+    with opened(coerce=RULES) as archive:
+        outcome = store(archive, content)
+        assert (outcome.again, outcome.warning) == (True, None)
+        assert served(archive, target) == content
+
+
+def test_what_needs_no_change_keeps_every_byte(opened) -> None:
+    target = instances.new_target()
+    content = instances.make(target, attributes={"IssuerOfPatientID": "HOSPITAL", "InstitutionName": "X"})
+    with opened(coerce=RULES) as archive:
+        assert store(archive, content).warning is None
+        assert served(archive, target) == content
+
+
+def test_another_patient_is_refused_unless_coerced_to_the_studys(opened) -> None:
+    first = instances.new_target()
+    second = instances.new_target(first.study)
+    wrong = instances.make(
+        second, attributes={"PatientID": "P9", "PatientName": "Other^Name", "EthnicGroup": "none", "PatientSex": "M"}
+    )
+    with opened() as archive:
+        store(archive, instances.make(first))
+        refused = store(archive, wrong)
+        assert isinstance(refused, Refused)
+        assert refused.reason is Reason.OTHER_PATIENT
+        assert len(list(archive.notes())) == 1
+    with opened(other_patient="coerce") as archive:
+        outcome = store(archive, wrong)
+        assert isinstance(outcome, Stored)
+        assert outcome.warning is Caution.COERCED
+        now = pydicom.dcmread(io.BytesIO(served(archive, second)))
+        assert (now.PatientID, str(now.PatientName), now.PatientSex) == ("P1", "Doe^Jane", "F")
+        assert "EthnicGroup" not in now
+        (modified,) = now.OriginalAttributesSequence[0].ModifiedAttributesSequence
+        assert (modified.PatientID, str(modified.PatientName), modified.EthnicGroup) == ("P9", "Other^Name", "none")
+        assert archive.counts().studies == 1
+
+
+def test_a_study_that_is_corrected_meanwhile_is_followed_RET_09(opened, monkeypatch) -> None:
+    first = instances.new_target()
+    second = instances.new_target(first.study)
+    with opened(other_patient="coerce", allow_update=True) as archive:
+        store(archive, instances.make(first))
+        acceptor = archive.origin.store
+        put = archive.blobs.put
+
+        def put_after_a_correction(key, content) -> None:
+            monkeypatch.undo()
+            archive.origin.update.update(first.study, {"00100020": {"vr": "LO", "Value": ["P2"]}})
+            put(key, content)
+
+        monkeypatch.setattr(archive.blobs, "put", put_after_a_correction)
+        arrival = archive.spool.arrival()
+        arrival.write(instances.make(second, attributes={"PatientID": "P9"}))
+        outcome = acceptor.accept(arrival)
+        arrival.discard()
+        assert isinstance(outcome, Stored)
+        assert pydicom.dcmread(io.BytesIO(served(archive, second))).PatientID == "P2"
+        assert list(archive.notes()) == []
+
+
+def test_coerced_ones_are_rebuilt_as_they_are_D6(opened, tmp_path) -> None:
+    settings = config.Settings(store=config.Store(coerce=RULES))
+    targets = [instances.new_target() for _ in range(3)]
+    with opened(coerce=RULES) as archive:
+        for target in targets:
+            store(archive, instances.make(target))
+        before = [served(archive, target) for target in targets]
+    for path in (tmp_path / "data").glob("index.sqlite*"):
+        path.unlink()
+    assert list(assembly.rebuild(tmp_path / "data", settings, lambda _: None)) == []
+    with opened(coerce=RULES) as archive:
+        assert [served(archive, target) for target in targets] == before
+        assert archive.counts().versions == 0
+
+
+@pytest.mark.parametrize("rule", ["StudyInstanceUID=1.2.3", "Nonsense=1", "PatientID", "PixelData=1"])
+def test_a_rule_that_cannot_be_is_told_at_once(rule: str, tmp_path) -> None:
+    file = tmp_path / "dicomgate.toml"
+    file.write_text(f"[store]\ncoerce = ['{rule}']\n")
+    with pytest.raises(config.WrongSetting, match=r"store\.coerce"):
+        config.read(file=file, environment={})
+
+
+def test_two_rules_for_one_attribute_are_told_when_the_archive_opens(opened) -> None:
+    with pytest.raises(errors.Malformed, match="twice"), opened(coerce=("PatientID=1", "PatientID?=2")):
+        pass
+
+
+def test_an_executable_preamble_and_coercion_together_T12(opened) -> None:
+    target = instances.new_target()
+    content = b"MZ" + bytes(126) + instances.make(target)[128:]
+    with opened(coerce=RULES) as archive:
+        assert store(archive, content).warning is Caution.COERCED
+        assert served(archive, target)[:128] == bytes(128)
+        assert archive.index.find_row(target).original_digest == hashlib.sha256(content).hexdigest()
+        assert store(archive, content).again
