@@ -205,7 +205,12 @@ def test_promoted_or_not_the_same_is_found(index):
     held = [
         {"Rows": 512, "SliceThickness": "1.250", "OperatorsName": "Müller^Jörg", "ContentDate": "20200102"},
         {"Rows": 64, "SliceThickness": "12.5", "OperatorsName": ["Roe^Jane", "Doe"], "ContentDate": "20211231"},
-        {"ContentTime": "101530", "ImageComments": "a long comment", "InstitutionName": "North"},
+        {
+            "ContentDate": "20220101",
+            "ContentTime": "101530",
+            "ImageComments": "a long comment",
+            "InstitutionName": "North",
+        },
         {"SourceImageSequence": [{"ReferencedSOPInstanceUID": "1.2"}, {"ReferencedSOPInstanceUID": "1.3"}]},
     ]
     for number, each in enumerate(held, 1):
@@ -214,12 +219,13 @@ def test_promoted_or_not_the_same_is_found(index):
         "Rows=512", "SliceThickness=1.25", "SliceThickness=12.50", "OperatorsName=muller*", "OperatorsName=*jane*",
         "OperatorsName=jorg&fuzzymatching=true", "OperatorsName=doe jane&fuzzymatching=true", "ContentDate=20200102",
         "ContentDate=2020-2021", "ContentDate=20200101-20201231", "ContentTime=1015", "ContentTime=10-11",
+        "ContentDate=20220101-20220102&ContentTime=10-0300", "ContentDate=20220101-20220102&ContentTime=11-1200",
         "ImageComments=*long*", "InstitutionName=North", "InstitutionName=N?rth", "Rows=1",
         "SourceImageSequence.ReferencedSOPInstanceUID=1.3", "00190010=ACME 1.1&00191004=V1", "00190033=ACME 1.1&00193304=V*",
         "00190010=ACME 1.1&00191004=x", "00190010=OTHER&00191004=V1",
     ]  # fmt: skip
     before = [searched(index, text) for text in asked]
-    assert sum(map(bool, before)) == 17
+    assert sum(map(bool, before)) == 18
     for keyword in ("Rows", "SliceThickness", "OperatorsName", "ContentDate", "ContentTime", "ImageComments", "InstitutionName", "SourceImageSequence.ReferencedSOPInstanceUID"):  # fmt: skip
         index.promote(path(keyword))
     index.promote(path("00191004"), "ACME 1.1")

@@ -84,6 +84,12 @@ class Column:
         return values.LONGEST_TEXT if attributes.vr(self.path[-1]) in _LONG_VRS else values.LONGEST
 
 
+def registered(path: AttributePath, level: Level, kind: Kind, number: int, creator: str) -> Column:
+    """A column that came after the index was made."""
+    time = attributes.TIME_OF_DATE.get(path[-1], "") if kind is Kind.DATE else ""
+    return Column(path, level, kind, number, time, creator)
+
+
 def _tag(path: AttributePath) -> int:
     return int(path[-1], 16)
 

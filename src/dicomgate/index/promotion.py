@@ -43,7 +43,7 @@ def new_columns(path: AttributePath, creator: str, first: int) -> Iterator[Colum
         raise errors.Malformed(f"{attributes.format_path(path)} is no stored attribute: it is computed for each answer")
     bare = columns.without_blocks(path)
     for number, kind in enumerate(_kinds(path, creator), first):
-        yield Column(bare, level(path), kind, number, creator=creator)
+        yield columns.registered(bare, level(path), kind, number, creator)
 
 
 def level(path: AttributePath) -> Level:

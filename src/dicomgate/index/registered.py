@@ -37,7 +37,7 @@ def _columns(rows: tuple[_Row, ...]) -> Columns:
 def _column(row: _Row) -> Column:
     number, level, path, creator, kind, _ = row
     known = columns.LATER.get(number)
-    return known or Column(tuple(path.split(".")), Level(level), Kind(kind), number, creator=creator)
+    return known or columns.registered(tuple(path.split(".")), Level(level), Kind(kind), number, creator)
 
 
 def add(connection: sqlite3.Connection, column: Column) -> None:

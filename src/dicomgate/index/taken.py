@@ -81,10 +81,16 @@ def _plain(column: Column, dataset: JSONDataset, texts: list[str]) -> list[str]:
         case Kind.DECIMAL:
             return [text for text in map(decimals.sortable, texts) if text]
         case Kind.DATE:
-            times = [text for text in map(values.earliest, values.texts(dataset.get(column.time))) if text]
-            return [text + "".join(times[:1]) for text in map(values.date, texts) if text]
+            return list(_moments(texts, values.texts(dataset.get(column.time))))
         case _:
             return texts
+
+
+def _moments(dates: list[str], times: list[str]) -> Iterator[str]:
+    """Each date followed by the time that belongs to it: of several the one in its place."""
+    known = [time for time in map(values.earliest, times) if time]
+    for number, day in enumerate(filter(None, map(values.date, dates))):
+        yield day + (known[min(number, len(known) - 1)] if known else "")
 
 
 def study_moment(dataset: JSONDataset) -> int:
