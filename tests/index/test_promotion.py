@@ -1,9 +1,11 @@
 """Attributes of one's own choice in the index: what is written, filled later, taken away; older indexes catch up (D8)."""
 
+import dataclasses
 import random
 import sqlite3
 from contextlib import closing
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -213,8 +215,13 @@ def test_promoted_or_not_the_same_is_found(index):
         },
         {"SourceImageSequence": [{"ReferencedSOPInstanceUID": "1.2"}, {"ReferencedSOPInstanceUID": "1.3"}]},
     ]
+    held[0] |= {"x00190011": "SIEMENS MR HEADER", "x0019110C": 1000}
+    held[1] |= {"x31030020": "AMI Sequence Annotations_01", "x310320A0": "20200606"}
     for number, each in enumerate(held, 1):
-        index.add(entry(target(number, 1, 1), StudyDate="20200101", **each, **PRIVATE[number % 2]), refuse_nothing)
+        one = entry(target(number, 1, 1), StudyDate="20200101", **each, **PRIVATE[number % 2])
+        vrs = {"0019110C": "IS", "310320A0": "DA", "00194204": "LO", "00191004": "LO"}
+        told = {tag: {**held, "vr": vrs.get(tag, held["vr"])} for tag, held in one.attributes.items()}
+        index.add(dataclasses.replace(one, attributes=told, metadata=orjson.dumps(told)), refuse_nothing)
     asked = [
         "Rows=512", "SliceThickness=1.25", "SliceThickness=12.50", "OperatorsName=muller*", "OperatorsName=*jane*",
         "OperatorsName=jorg&fuzzymatching=true", "OperatorsName=doe jane&fuzzymatching=true", "ContentDate=20200102",
@@ -222,13 +229,17 @@ def test_promoted_or_not_the_same_is_found(index):
         "ContentDate=20220101-20220102&ContentTime=10-0300", "ContentDate=20220101-20220102&ContentTime=11-1200",
         "ImageComments=*long*", "InstitutionName=North", "InstitutionName=N?rth", "Rows=1",
         "SourceImageSequence.ReferencedSOPInstanceUID=1.3", "00190010=ACME 1.1&00191004=V1", "00190033=ACME 1.1&00193304=V*",
+        "00190010=SIEMENS MR HEADER&0019100C=1000", "00190010=SIEMENS MR HEADER&0019100C=1000.0",
+        "31030010=AMI Sequence Annotations_01&310310A0=20200101-20201231", "31030010=AMI Sequence Annotations_01&310310A0=2020",
         "00190010=ACME 1.1&00191004=x", "00190010=OTHER&00191004=V1",
     ]  # fmt: skip
     before = [searched(index, text) for text in asked]
-    assert sum(map(bool, before)) == 18
+    assert sum(map(bool, before)) == 20
     for keyword in ("Rows", "SliceThickness", "OperatorsName", "ContentDate", "ContentTime", "ImageComments", "InstitutionName", "SourceImageSequence.ReferencedSOPInstanceUID"):  # fmt: skip
         index.promote(path(keyword))
     index.promote(path("00191004"), "ACME 1.1")
+    index.promote(path("0019100C"), "SIEMENS MR HEADER")
+    index.promote(path("310310A0"), "AMI Sequence Annotations_01")
     fill(index)
     assert dict(zip(asked, before, strict=True)) == {text: searched(index, text) for text in asked}
 

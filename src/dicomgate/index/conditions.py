@@ -121,9 +121,17 @@ class _Reader:
             return _UNKNOWN
         if isinstance(match.condition, Empty):
             return _lacking(column)
-        if column.kind in _WHEN:
-            return self._when(column, match.condition)
-        return _READ[column.kind](column, match.condition)
+        if column.creator:
+            return self._private(column, match.condition)
+        return self._public(column, match.condition)
+
+    def _public(self, column: Column, condition: Condition) -> _Part:
+        return self._when(column, condition) if column.kind in _WHEN else _READ[column.kind](column, condition)
+
+    def _private(self, column: Column, condition: Condition) -> _Part:
+        """As whose value it is kept the index decides, as whose it is matched each data set."""
+        known = _as_private(column, condition)
+        return _Part(self._public(column, known).asked, is_exact=False) if known else _Part((Never(),))
 
     def _when(self, column: Column, condition: Condition) -> _Part:
         """Dates and times. A zone shifts only what has a date with a time, or a time."""
