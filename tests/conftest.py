@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # A busy machine is no fault, so no example has a deadline and none is too slow to make. The same examples each time:
@@ -15,3 +17,24 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("dicomgate")
+
+
+def group_of(nodeid: str) -> str:
+    """Tests that share a server, or a record of one, go to one process; each of the others to any."""
+    path = nodeid.partition("::")[0]
+    if path.startswith("tests/hostile/"):
+        return "hostile, large" if path.endswith("/test_large.py") else "hostile"
+    is_shared = path.startswith("tests/interop/") or path == "tests/crash/test_power_cut.py"
+    return path if is_shared else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Marks of groups are lost between these versions of pytest (9.2) and xdist (3.8): the name says what belongs together."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return group_of(nodeid)
+
+    return Groups(config, log)

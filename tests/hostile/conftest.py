@@ -10,12 +10,10 @@ from dicomgate.testing import processes
 from dicomgate.testing.processes import Running
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/hostile/" in item.path.as_posix():
             item.add_marker("slow")
-            item.add_marker(pytest.mark.xdist_group(f"hostile {item.path.stem == 'test_large'}"))
             if sys.platform != "linux":
                 item.add_marker(pytest.mark.skip(reason="looks at memory and open files the Linux way"))
 

@@ -5,12 +5,10 @@ import sys
 import pytest
 
 
-@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "/interop/" in item.path.as_posix():
             item.add_marker("interop")
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))  # their servers are started once
             # pydicom warns about what real files hold, as does the client built on it; both are only other readers here.
             item.add_marker(pytest.mark.filterwarnings("ignore::UserWarning"))
             if sys.platform == "win32":
