@@ -59,12 +59,15 @@ class Acceptor:
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
         """Keep one arrival or say why not; its bytes may be moved away. Blocks until the answer is durable."""
+        arrival.finish()
+        seen = self._read(arrival, study)
+        if isinstance(seen, Refused):
+            return seen
         try:
-            arrival.finish()
-            seen = self._read(arrival, study)
-            return seen if isinstance(seen, Refused) else self._keep(arrival, seen)
+            return self._keep(arrival, seen)
         except errors.Unavailable as fault:
-            return Refused(Reason.OUT_OF_RESOURCES, fault.message, is_full=isinstance(fault, errors.OutOfSpace))
+            is_full = isinstance(fault, errors.OutOfSpace)
+            return Refused(Reason.OUT_OF_RESOURCES, fault.message, seen.target, seen.sop_class, is_full=is_full)
 
     def _read(self, arrival: Arrival, study: str | None) -> Header | Refused:
         try:
