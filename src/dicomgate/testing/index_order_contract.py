@@ -234,3 +234,25 @@ class OrderContract(OpenedIndex):
             if page.next is not None:
                 further = index.find(dataclasses.replace(query, after=page.next))
                 assert (further.total, further.remaining) == (expected, max(0, expected - 4))
+
+    def test_counts_follow_what_is_stored_and_removed(self, index: Index, tmp_path: Path) -> None:
+        """Also what another process changes."""
+        other = self.open_index(tmp_path / "index")
+
+        def totals() -> list[int | None]:
+            return [index.find(Query(level=level, limit=1, is_counted=True)).total for level in Level]
+
+        assert totals() == [0, 0, 0]
+        add(index, *(entry(target(study, series, n)) for study in (1, 2) for series in (1, 2) for n in (1, 2, 3)))
+        assert totals() == [2, 4, 12]
+        add(other, entry(target(1, 1, 1), content="new"), entry(target(1, 3, 1)))
+        assert totals() == [2, 5, 13]
+        other.remove(target(1, 3, 1))
+        assert totals() == [2, 4, 12]
+        other.remove(Target("1.2.1", "1.2.1.2"))
+        assert totals() == [2, 3, 9]
+        index.remove(Target("1.2.1"))
+        assert totals() == [1, 2, 6]
+        other.remove(Target("1.2.2"))
+        assert totals() == [0, 0, 0]
+        other.close()
