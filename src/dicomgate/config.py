@@ -133,7 +133,7 @@ class Store:
     min_free_bytes: int = _setting(0, "nothing more is stored while less is free on the disk; 0 is no bound", least=0)
     instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)
     body_bytes: int = _setting(64 * GIB, "largest request body", least=1)
-    parts: int = _setting(10_000, "most parts in one request", least=1)
+    parts: int = _setting(10_000, "most parts, and most data sets of metadata, in one request", least=1)
     metadata_bytes: int = _setting(
         64 * MIB, "largest metadata (JSON or XML) of one request, its bulk data not counted", least=1
     )

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from standard_service import Service, bulk_links, parts_of, path_of
 
-from dicomgate.dicom import xmlmodel
+from dicomgate.dicom import header, xmlmodel
 from dicomgate.dicom.outcomes import Reason
+from dicomgate.dicom.source import BytesSource
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply, format_request
@@ -283,6 +284,19 @@ def test_what_has_no_place_is_left_out_B006_STOW_13(service: Service) -> None:
     assert values(metadata(service, target), "00083002") == ["1.2.840.10008.1.2.4.80"], "what the bytes are counts"
 
 
+def test_attribute_of_answers_is_not_stored(service: Service) -> None:
+    """(0008,3002) tells of what is stored; what a server gave as metadata holds it (V11)."""
+    target = instances.new_target()
+    dataset = describe(target, x00083002={"vr": "UI", "Value": ["1.2.840.10008.1.2.4.90"]})
+    assert offer(service, [dataset], part(PICTURES["image/jls"][0], "image/jls", "pixels")).status == 200
+    file = service.studies(path_of(target), "application/dicom; transfer-syntax=*").body
+    seen = header.read(BytesSource(file))
+    assert "00083002" not in seen.attributes
+    assert seen.is_sound
+    assert seen.meta["00020010"]["Value"] == ["1.2.840.10008.1.2.4.80"]
+    assert seen.meta["00020003"]["Value"] == [target.instance]
+
+
 def test_image_without_pixels_is_stored_with_B007_STOW_13(service: Service) -> None:
     reply = offer(service, [describe(instances.new_target(), uri=None)])
     assert reply.status == 202
@@ -442,7 +456,7 @@ def test_location_of_what_was_made_STOW_01_STOW_16(service: Service) -> None:
 
 def test_texts_of_every_script_are_kept(service: Service) -> None:
     target = instances.new_target()
-    name = {"Alphabetic": "Yamada^Tarou", "Ideographic": "山田^太郎", "Phonetic": "やまだ^たろう"}
+    name = {"Alphabetic": "Nakamura^Yuki", "Ideographic": "中村^雪", "Phonetic": "なかむら^ゆき"}
     dataset = describe(target, x00100010={"vr": "PN", "Value": [name]}, x00204000={"vr": "LT", "Value": ["Ä — я\nλ"]})
     assert offer(service, dataset, part(PICTURES["image/jls"][0], "image/jls", "pixels")).status == 200
     seen = metadata(service, target)
