@@ -214,3 +214,9 @@ def test_trouble_with_the_index_is_told_and_passes(root, monkeypatch) -> None:
         folder.follow(lambda: not any(each.finished for each in told), told.append, interval=0.01)
         assert [each.trouble for each in told if each.trouble] == ["no room left on the disk for the index"]
         assert folder.counts().instances == 1
+
+
+def test_a_folder_in_place_is_never_corrected_nor_has_versions(tmp_path: Path) -> None:
+    settings = config.Settings(store=config.Store(allow_update=True, allow_delete=True))
+    with assembly.open_folder(tmp_path, settings) as folder:
+        assert (folder.origin.update, folder.origin.versions, folder.origin.store) == (None, None, None)

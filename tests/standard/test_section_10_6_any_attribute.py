@@ -41,6 +41,12 @@ EVERYTHING = {
 
 
 @pytest.fixture(scope="module")
+def service(open_service) -> Service:
+    """One of our own: what others store would be found as well."""
+    return open_service()
+
+
+@pytest.fixture(scope="module")
 def everything(service: Service) -> Target:
     """An instance with nested and private attributes, and beside it others that differ in all of them."""
     target = instances.new_target()
