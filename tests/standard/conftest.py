@@ -28,17 +28,18 @@ def open_service(tmp_path_factory: pytest.TempPathFactory):
         yield start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(open_service) -> Service:
+    """With an archive of the module's own: nobody finds what others have stored."""
     return open_service(store=config.Store(allow_delete=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def strict(open_service) -> Service:
     return open_service(search=config.Search(strict=True))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def native(service: Service) -> Iterator[tuple[Target, bytes]]:
     """One uncompressed single-frame instance, stored."""
     target = instances.new_target()
@@ -47,7 +48,7 @@ def native(service: Service) -> Iterator[tuple[Target, bytes]]:
     return target, content
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def compressed(service: Service) -> tuple[Target, bytes]:
     """Ten frames of JPEG 2000 codestreams."""
     target = instances.new_target()
@@ -56,7 +57,7 @@ def compressed(service: Service) -> tuple[Target, bytes]:
     return target, content
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def multiframe(service: Service) -> tuple[Target, bytes]:
     """Three native frames of 8 x 8 words."""
     target = instances.new_target()
@@ -66,7 +67,7 @@ def multiframe(service: Service) -> tuple[Target, bytes]:
     return target, content
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def study(service: Service) -> Target:
     """Two series, of two instances and of one."""
     uid = instances.new_target().study
