@@ -135,7 +135,7 @@ class Store:
     body_bytes: int = _setting(64 * GIB, "largest request body", least=1)
     parts: int = _setting(10_000, "most parts, and most data sets of metadata, in one request", least=1)
     metadata_bytes: int = _setting(
-        64 * MIB, "largest metadata (JSON or XML) of one request, its bulk data not counted", least=1
+        16 * MIB, "largest metadata (JSON or XML) of one request, its bulk data not counted", least=1
     )
     expansion: int = _setting(
         100, "how many times as large a compressed body (gzip, deflate) may become, beyond 64 MiB", least=1

@@ -62,7 +62,7 @@ class Settings:
     """Largest instance."""
     parts: int = 10_000
     """Most parts in one request."""
-    metadata_bytes: int = 64 * MIB
+    metadata_bytes: int = 16 * MIB
     """Metadata of one request, where it comes apart from its bulk data; its data sets are held in memory."""
     expansion: int = 100
     """How many times as large a compressed request body may become (T3)."""
