@@ -46,7 +46,7 @@ fix: $(VENV)/development.stamp ## put the format right, and what the linter can
 bench: $(VENV)/development.stamp ## measure against the raw limits of this machine
 	$(BIN)/python -m bench
 
-bench-index: $(VENV)/development.stamp ## an index of a million instances: questions and stores as it grows (about half an hour)
+bench-index: $(VENV)/development.stamp ## an index of a million instances: questions and stores as it grows (about a quarter of an hour)
 	$(BIN)/python -m bench.large_index
 
 clean: ## remove the environment and the demonstration's data
