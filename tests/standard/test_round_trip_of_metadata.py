@@ -110,7 +110,7 @@ def test_same_object_again(archive: Service, path: Path, root: str) -> None:
     content = path.read_bytes()
     target = offered(archive, content)
     if target is None:
-        pytest.skip("not a file that is stored")
+        pytest.skip("not an object of a study: its UIDs are not all there")
     before = metadata(archive, target)
     again = Target(uids.mint(), uids.mint(), uids.mint())
     sent = renamed(before, again)

@@ -85,7 +85,8 @@ class Gathering:
         """Make the instances and let them be judged; what is to be said beside that. Malformed without metadata."""
         if not any(_is_metadata(part) for part in self._metadata):
             raise errors.Malformed(f"the request holds no part of type {' or '.join(sorted(METADATA))}")
-        cost = _READ * self._metadata_size + min(self._size, self._settings.store_window * MOST_HELD)
+        held = _READ * self._metadata_size + min(self._size, self._settings.store_window * MOST_HELD)
+        cost = min(held, self._settings.store_memory // 2)  # who asked for all of it could wait for ever
         await budget.take(cost)
         try:
             for made in await self._threads.do(self._draft, await self._rest()):
