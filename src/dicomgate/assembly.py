@@ -190,7 +190,9 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         opened.index.fill_beside()
         spool = opened.spool
         workers = stack.enter_context(Workers())
-        workshop = Workshop(decoder=Decoder(workers), scratch=spool.scratch, limits=limits(settings))
+        workshop = Workshop(
+            decoder=Decoder(workers), scratch=spool.scratch, limits=limits(settings), system=_system_name(settings)
+        )
     return Application(
         opened.origin, spool, workshop, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
     )
@@ -248,7 +250,7 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         spool=spool,
         aside=Aside(data / _ASIDE),
         room=_room(data, settings, index),
-        amender=Amender(spool, settings.store.system_name),
+        amender=Amender(spool, _system_name(settings)),
         intents=Intents(data / _INTENTS),
         coercion=_coercion(settings),
         duplicates=Duplicates(settings.store.duplicates),
@@ -257,6 +259,11 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         allow_update=settings.store.allow_update,
         keeps_originals=settings.store.keep_originals,
     )
+
+
+def _system_name(settings: config.Settings) -> str:
+    """An empty one would leave a change without its author."""
+    return settings.store.system_name or config.TABLE["store.system_name"].default
 
 
 def _coercion(settings: config.Settings) -> Coercion:

@@ -63,6 +63,10 @@ def _is_network(text: str) -> bool:
     return True
 
 
+def _is_plain(text: str) -> bool:
+    return text.isprintable() and "\\" not in text
+
+
 def _is_rule(text: str) -> bool:
     from dicomgate.dicom import assignments  # noqa: PLC0415 - the dictionary takes its time, and few name a rule
 
@@ -74,6 +78,7 @@ _ORIGIN = Form("an origin as https://viewer.example.org, loopback or *", _is_ori
 _NETWORK = Form("an IP address or network as 10.0.0.0/8", _is_network)
 
 
+_NAME = Form("1 to 64 printable characters without backslash", lambda text: len(text) <= 64 and _is_plain(text))
 _RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
 
@@ -128,7 +133,9 @@ class Store:
     coerce: tuple[str, ...] = _setting(
         (), "attributes set in all that comes, `Keyword=value`, or `Keyword?=value` where there is none", form=_RULE
     )
-    system_name: str = _setting("DICOMGATE", "what we call ourselves where a change is recorded in an instance")
+    system_name: str = _setting(
+        "DICOMGATE", "what we call ourselves where a change is recorded in an instance", form=_NAME
+    )
     quota_bytes: int = _setting(0, "most bytes of all stored files together; 0 is no bound", least=0)
     min_free_bytes: int = _setting(0, "nothing more is stored while less is free on the disk; 0 is no bound", least=0)
     instance_bytes: int = _setting(16 * GIB, "largest instance", least=1)

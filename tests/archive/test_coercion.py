@@ -192,3 +192,17 @@ def test_an_executable_preamble_and_coercion_together_T12(opened) -> None:
         assert served(archive, target)[:128] == bytes(128)
         assert archive.index.find_row(target).original_digest == hashlib.sha256(content).hexdigest()
         assert store(archive, content).again
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "a\\b", "a\nb"])
+def test_a_name_that_no_record_could_hold_is_told_at_once(name: str, tmp_path) -> None:
+    with pytest.raises(config.WrongSetting, match=r"store\.system_name"):
+        config.read(environment={}, directory=tmp_path, options={"store.system_name": name})
+
+
+def test_a_change_is_never_without_its_author(opened) -> None:
+    target = instances.new_target()
+    with opened(coerce=RULES, system_name="") as archive:
+        store(archive, instances.make(target))
+        now = pydicom.dcmread(io.BytesIO(served(archive, target)))
+        assert now.OriginalAttributesSequence[0].ModifyingSystem == "DICOMGATE"
