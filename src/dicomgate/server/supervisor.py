@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection as pipes
+from multiprocessing import resource_tracker
 from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Any, Final
@@ -31,6 +32,7 @@ class WorkersFailed(errors.Unavailable):
 @contextlib.contextmanager
 def interrupts_blocked() -> Iterator[None]:
     """A process that is started meanwhile is deaf to Ctrl-C from its first moment: its parent tells it when to stop."""
+    resource_tracker.ensure_running()  # else starting it, with the first process, would end our block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
