@@ -12,6 +12,11 @@ from dicomgate.server.run import Manner, serve
 RELEASE = Path(os.environ["SERVED_PROGRAM_RELEASE"])
 
 
+def say(line: str) -> None:
+    """A line in one write: several processes share standard output."""
+    os.write(1, f"{line}\n".encode())
+
+
 class Small:
     """`/` tells the process, `/slow` ends when the file of that name is there, `/hang` never, `/die` ends the process.
 
@@ -24,16 +29,16 @@ class Small:
                 message = await receive()
                 await send({"type": message["type"] + ".complete"})
                 if message["type"] == "lifespan.shutdown":
-                    print("closed", flush=True)
+                    say("closed")
                     return
         body = b"%d" % os.getpid()
         match scope["path"]:
             case "/slow":
-                print("begun", flush=True)
+                say("begun")
                 while not RELEASE.exists():
                     await asyncio.sleep(0.01)
             case "/hang":
-                print("begun", flush=True)
+                say("begun")
                 await asyncio.sleep(1000)
             case "/die":
                 os._exit(3)
@@ -42,7 +47,7 @@ class Small:
                 while more:
                     message = await receive()
                     if not seen and message.get("body"):
-                        print("begun", flush=True)
+                        say("begun")
                     seen += len(message.get("body", b""))
                     more = message.get("more_body", False)
                 body = b"%d" % seen
@@ -64,7 +69,7 @@ class Late(Small):
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
-            print("starting", flush=True)
+            say("starting")
             await asyncio.sleep(1.0)
         await super().__call__(scope, receive, send)
 
@@ -83,6 +88,6 @@ if __name__ == "__main__":
         port=0,
         workers=workers,
         manner=Manner(stop_seconds=seconds),
-        on_ready=lambda host, port: print(f"ready {host} {port}", flush=True),
+        on_ready=lambda host, port: say(f"ready {host} {port}"),
     )
-    print("returned", flush=True)
+    say("returned")
