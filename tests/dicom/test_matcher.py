@@ -256,6 +256,7 @@ STUDY = {**value("StudyDate", "20200102"), **value("StudyTime", "0930")}
         ("20200101-20200102", "0930-", True),
         ("-20200101", "", False),
         ("20200103-", "", False),
+        ("20200102-", "", True),
         ("20200102-20200102", "1000-", False),
         ("", "-0930", True),
     ],
@@ -264,6 +265,12 @@ def test_dates_and_times_by_their_meaning_QIDO_06(date: str, time: str, expected
     assert holds(STUDY, StudyDate=date, StudyTime=time) == expected
     old = {**value("StudyDate", "2020.01.02"), **value("StudyTime", "09:30")}
     assert holds(old, StudyDate=date, StudyTime=time) == expected
+
+
+def test_an_open_range_holds_the_last_days_there_are_QIDO_06() -> None:
+    for last in ("90000101", "99991231"):  # what is written for "no end"
+        assert holds(value("StudyDate", last), StudyDate="20200101-")
+        assert not holds(value("StudyDate", last), StudyDate="-20200101")
 
 
 @pytest.mark.parametrize(

@@ -490,3 +490,9 @@ def test_ranges_read_back_what_was_written(
     if first and last and start and end:
         joined = conditions_of("/studies", f"StudyDate={first}-{last}&StudyTime={start}-{end}")
         assert joined == {DATE: MomentBetween(TIME, first + start, last + end)}
+
+
+def test_the_longest_place_that_an_index_gives_is_taken_back() -> None:
+    first = ask("/studies", "PatientName=Doe*").query
+    place = "x" * 8192
+    assert cursors.parse_cursor(first, cursors.format_cursor(first, place)) == place

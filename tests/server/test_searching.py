@@ -256,6 +256,13 @@ def test_matches_are_counted_on_request(served: Served, listed: PlainList) -> No
     assert "x-total-count" not in ask(served, "limit=3").headers
 
 
+def test_matches_are_counted_also_behind_the_last(served: Served, listed: PlainList) -> None:
+    assert ask(served, "limit=10&totalcount=true").headers["x-total-count"] == "10"
+    reply = ask(served, "limit=10&offset=10&totalcount=true")  # a walk by offset ends with this one
+    assert (reply.status, reply.headers.get("x-total-count")) == (204, "10")
+    assert "warning" not in reply.headers
+
+
 def test_what_was_not_counted_is_said(served: Served, listed: PlainList) -> None:
     listed.can_count = False
     reply = ask(served, "totalcount=true")

@@ -75,7 +75,8 @@ def _time(text: str, rest: str) -> str:
         return ""
     hour, minute, second, fraction = found.groups()
     missing = ("00", "00") if rest == "0" else ("59", "59")
-    return f"{hour}{minute or missing[0]}{second or missing[1]}{(fraction or '').ljust(6, rest)}"
+    second = min(second or missing[1], "59")  # a leap second stays in its minute
+    return f"{hour}{minute or missing[0]}{second}{(fraction or '').ljust(6, rest)}"
 
 
 def day(date: str) -> int:

@@ -12,6 +12,9 @@ from dicomgate.dicom import attributes, conditions, elements, moments, person_na
 from dicomgate.dicom.elements import Element, Item
 from dicomgate.dicom.matching import AnyOf, Between, Condition, Fuzzy, MomentBetween, OneOf, Wildcard
 
+_END = "~"
+"""Behind every date: there are stored dates of the year 9999."""
+
 
 @dataclass(frozen=True, slots=True)
 class Zones:
@@ -172,7 +175,7 @@ def _bounds(condition: Condition) -> tuple[str, str, frozenset[str] | None]:
         case OneOf(texts):
             return "", "", frozenset(map(moments.date, texts))
         case Between(low, high):
-            return moments.date(low or ""), moments.date(high or "") if high else "9", None
+            return moments.date(low or ""), moments.date(high) if high else _END, None
     return "", "", frozenset()
 
 

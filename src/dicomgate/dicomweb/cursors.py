@@ -12,7 +12,8 @@ import hashlib
 from dicomgate import errors
 from dicomgate.dicom.matching import Query
 
-LONGEST = 4096
+LONGEST = 12_288
+"""Characters: as much as the longest place needs that an index gives, of four long names."""
 _DIGEST = 9
 
 

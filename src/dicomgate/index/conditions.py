@@ -131,7 +131,8 @@ class _Reader:
         found = times.spans(column, condition)
         if found is None:
             raise kinds.undefined(column)
-        spread = self.spreads(column.level) if column.time or column.kind is Kind.TIME else zones.SAME
+        is_moved = column.kind is Kind.TIME or column.path[-1] in attributes.TIME_OF_DATE
+        spread = self.spreads(column.level) if is_moved else zones.SAME
         part = kinds.moment if column.kind is Kind.MOMENT else kinds.value_between
         return kinds.Part(part(column, times.widened(column, found, spread)), is_exact=is_own and spread == zones.SAME)
 

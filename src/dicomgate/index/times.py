@@ -8,6 +8,7 @@ from dicomgate.index import values
 from dicomgate.index.columns import Column, Kind
 from dicomgate.index.zones import SAME, Spread
 
+_FIRST_TIME = "000000000000"
 _LAST_TIME = "235959999999"
 
 Span = tuple[str, str]
@@ -87,7 +88,8 @@ def _high(column: Column, text: str) -> str | None:
 
 def _moment_low(text: str) -> str | None:
     day = values.date(text[:8])
-    return day + values.earliest(text[8:]) if day else None
+    # A date that is kept without a time is its beginning, and sorts before the same date with any time.
+    return day + values.earliest(text[8:]).removesuffix(_FIRST_TIME) if day else None
 
 
 def _moment_high(text: str) -> str | None:

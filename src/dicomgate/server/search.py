@@ -48,7 +48,8 @@ def _find(request: Request, asked: Query) -> Found:
     walks, walker = request.door.walks, _walker(request, asked)
     place = walks.find(walker, asked.offset) if asked.offset and asked.limit else None
     if place == END:
-        return Found(datasets=[], remaining=0)
+        total = request.door.origin.search.search(replace(asked, offset=0, limit=0)).total if asked.is_counted else None
+        return Found(datasets=[], remaining=0, total=total)
     actual = replace(asked, offset=0, after=place) if place else asked
     found = request.door.origin.search.search(actual)
     page = list(found.datasets)
