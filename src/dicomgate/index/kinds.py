@@ -100,7 +100,8 @@ def value_between(column: Column, spans: Sequence[times.Span]) -> tuple[Asked, .
 
 def _text(column: Column, condition: Condition) -> Part:
     if isinstance(condition, Wildcard):
-        return Part((_glob(column, condition.pattern),))
+        eased = condition.pattern if column.longest <= values.LONGEST else texts.eased(condition.pattern)
+        return Part((_glob(column, eased),), is_exact=eased == condition.pattern)
     kept = _kept(column, condition)
     return Part((Valued(column.level, (texts.one_of(column.number, kept),)) if kept else Never(),))
 

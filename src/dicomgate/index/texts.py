@@ -11,6 +11,8 @@ from dicomgate.index.asked import Test
 from dicomgate.index.sql import json_list
 
 _MOST_TRIGRAMS = 12
+_LONGEST_PIECE = 32
+_LONG_PIECE = re.compile(rf"[^*]{{{_LONGEST_PIECE + 1},}}")
 _ANY = re.compile(r"[*?]*\*[*?]*")
 
 
@@ -55,6 +57,15 @@ def beginning(column: int, words: Iterable[str]) -> tuple[Test, ...]:
 def collapsed(pattern: str) -> str:
     """The same pattern with no more signs than it needs."""
     return _ANY.sub(_bare_run, pattern)
+
+
+def eased(pattern: str) -> str:
+    """A pattern that finds what this one finds, perhaps more, in time that hardly grows with the pattern.
+
+    GLOB takes the product of a text's length and that of a piece between two `*`, and nothing interrupts it: with long
+    texts a statement would not notice that its time is up.
+    """
+    return _LONG_PIECE.sub(lambda found: found[0][:_LONGEST_PIECE] + "*", pattern)
 
 
 def _bare_run(found: re.Match[str]) -> str:
