@@ -18,6 +18,8 @@ from dicomgate.index.base import ChangeKind
 from dicomgate.testing import instances
 from dicomgate.testing.entries import dataset
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 WANTED = dataset(PatientID="P2", PatientName="Dör^Jane", StudyDescription="corrected", AccessionNumber=None)
 
 

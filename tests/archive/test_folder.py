@@ -14,6 +14,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.index.base import FileState
 from dicomgate.testing import instances
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch) -> None:

@@ -14,6 +14,8 @@ from dicomgate.testing import instances
 from dicomgate.testing.entries import entry, refuse_nothing, target
 from dicomgate.testing.processes import running
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):

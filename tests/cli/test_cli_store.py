@@ -16,6 +16,8 @@ from dicomgate.cli import main
 from dicomgate.samples import phantoms
 from dicomgate.testing import processes
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):

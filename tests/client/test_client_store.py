@@ -11,6 +11,8 @@ from dicomgate.client.caller import Caller, Patience
 from dicomgate.client.offers import Became
 from dicomgate.dicomweb import media_types, multipart
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 JSON = {"Content-Type": "application/dicom+json"}
 
 

@@ -1,5 +1,9 @@
+import pytest
+
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.index_contract import IndexContract
+
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
 
 
 class TestSqliteIndex(IndexContract):

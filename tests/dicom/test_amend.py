@@ -25,6 +25,8 @@ from dicomgate.dicom.header import Header
 from dicomgate.dicom.outline import Outline
 from dicomgate.dicom.source import BytesSource
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 NAME = {"vr": "PN", "Value": [{"Alphabetic": "New^Name"}]}
 STRANGE = {"vr": "PN", "Value": [{"Alphabetic": "Ωmega^Ж", "Ideographic": "山田^太郎"}]}
 RECORD = "04000561"

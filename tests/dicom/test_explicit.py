@@ -19,6 +19,8 @@ from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.inflate import InflatedSource
 from dicomgate.dicom.source import BytesSource
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 def rewrite(content):
     source = BytesSource(content)

@@ -15,6 +15,8 @@ from dicomgate import errors
 from dicomgate.dicom import forms, header, jsonmodel
 from dicomgate.dicom.source import BytesSource
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 QUICK = header.Limits(seconds=5.0)
 
 

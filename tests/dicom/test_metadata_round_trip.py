@@ -30,6 +30,8 @@ from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.source import BytesSource
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 FOLDERS = ("objects", "charsets", "syntaxes")
 
 

@@ -14,6 +14,8 @@ from hostile_victim import BYTES, STORED, Victim, path_of
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.testing import instances, processes
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 MANY = 200_000
 
 

@@ -18,6 +18,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply, format_request
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 MULTIPART = 'multipart/related; type="application/dicom"; boundary='
 PATIENCE = 100  # seconds for what takes none when it goes right
 PART = b"Content-Type: application/dicom\r\n\r\n"

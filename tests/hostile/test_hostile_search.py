@@ -18,6 +18,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply, format_request
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 TOO_LARGE = {400, 413, 414, 431}
 SOUND = {200, 204, *TOO_LARGE}
 LEVELS = ("studies", "series", "instances")

@@ -22,6 +22,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import format_request
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 JSON, XML, DICOM = "application/dicom+json", "application/dicom+xml", "application/dicom"
 REFUSED = {400, 409, 413}
 PICTURE = {"Content-Type": "image/jpeg", "Content-Location": "here"}

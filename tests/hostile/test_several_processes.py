@@ -16,6 +16,8 @@ from hostile_victim import Victim, path_of
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances, processes
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 CLIENTS = 16
 
 

@@ -14,6 +14,8 @@ from dicomgate.index.columns import BUILT_IN, COLUMNS, LATER
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 TRIGRAMMED = sorted(one.number for one in (*COLUMNS.values(), *LATER.values()) if BUILT_IN.has_trigrams(one.number))
 NAMES = ["Doe^John", "Doe^Jane", "DOE", "Müller^Jörg", "O'Neil^X", "Roe^", "Smith^John", None]
 DATES = ["20200101", "20200102", "20191231", None]

@@ -20,6 +20,8 @@ from dicomgate.index.base import ChangeKind, ColumnState, Verdict
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 CONTEXT = multiprocessing.get_context("spawn")
 CLASSES = ["1.2.840.1", "1.2.840.2"]
 PROMOTED = [

@@ -11,6 +11,8 @@ from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing, target
 from dicomgate.testing.index_opened import add, found, match
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 AGE, ROWS, PROTOCOL = (
     match(key, value) for key, value in (("PatientAge", "030Y"), ("Rows", "7"), ("ProtocolName", "p"))
 )

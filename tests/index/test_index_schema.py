@@ -12,6 +12,8 @@ from dicomgate.index import schema
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing, target
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 def open_at_once(path, barrier, results):
     barrier.wait()

@@ -32,6 +32,8 @@ from dicomgate.index import scan
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import element, entry, refuse_nothing
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 UID_TAGS = ("0020000D", "0020000E", "00080018")
 NAMES = [
     "Doe^John", "Doe^Jane", "DOE", "Müller^Jörg", "O'Neil^X", "Roe^Johnny", None, ["Doe^Ann", "Poe^John"], "van der Berg^Jo",

@@ -18,6 +18,8 @@ from dicomgate.index.base import Verdict
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing, target
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 @pytest.fixture
 def index(tmp_path):

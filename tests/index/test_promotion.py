@@ -19,6 +19,8 @@ from dicomgate.index.columns import Kind
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import entry, refuse_nothing, target
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 def path(text):
     return attributes.parse_path(text)

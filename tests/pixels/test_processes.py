@@ -18,6 +18,8 @@ from dicomgate.pixels.limits import Limits
 from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 SMALL = made.png([[(1,), (2,)]])
 
 

@@ -11,6 +11,8 @@ from pydicom.pixels import pixel_array
 from dicomgate.dicom import uids
 from dicomgate.samples import packaged, phantoms, shapes
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 
 @pytest.fixture(scope="module")
 def samples():

@@ -17,6 +17,8 @@ from dicomgate.server.census import Census
 from dicomgate.server.settings import ConnectionLimits
 from dicomgate.testing.serving import Line, Served, format_request, serving
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 TIGHT = ConnectionLimits(
     header_bytes=4096, header_fields=20, connections=1000, connections_per_address=400, pipelined=4
 )

@@ -24,6 +24,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.spool import Pile
 from dicomgate.testing.serving import Reply, Served, format_request
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 STUDIES = "/dicomweb/studies"
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 MIB = 1 << 20

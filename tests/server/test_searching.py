@@ -21,6 +21,8 @@ from dicomgate.server.logs import Log
 from dicomgate.server.settings import Settings
 from dicomgate.testing.serving import Line, Reply, Served, format_request, serving
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 JSON = "application/dicom+json"
 XML = 'multipart/related; type="application/dicom+xml"'
 

@@ -15,6 +15,8 @@ from dicomgate.dicom.outcomes import Reason
 from dicomgate.testing import instances, processes
 from dicomgate.testing.serving import Served
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 CLIENTS = 16
 REFERENCED, FAILED, WARNING_REASON, ORIGINALS = "00081199", "00081198", "00081196", "04000561"
 

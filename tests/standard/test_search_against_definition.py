@@ -22,6 +22,8 @@ from dicomgate.dicomweb import query, resources
 from dicomgate.testing import instances
 from dicomgate.testing.serving import serving
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 NAMES = [
     "Doe^John",
     "DOE^JANE^^Dr",

@@ -13,6 +13,8 @@ from dicomgate import config
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 TYPE = "application/dicom+json"
 
 
