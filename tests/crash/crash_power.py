@@ -151,6 +151,9 @@ class Model:
         descriptor = _first(call)
         if call.name in {"fsync", "fdatasync"} and descriptor in self._open:
             self._syncing[call.thread] = len(self._open[descriptor][0].pending)
+        if call.name == "close":  # its number is free, and may be another file's, before the call returns
+            self._open.pop(descriptor, None)
+            self._ports.pop(descriptor, None)
         if call.name in {"write", "writev", "sendto", "sendmsg", "sendfile"}:
             return self._ports.pop(descriptor, None)
         return None
@@ -182,9 +185,6 @@ class Model:
         if "O_TRUNC" in call.arguments and isinstance(node, File):
             node.pending.append((0, None))
         self._open[call.result] = [node, 0]
-
-    def _close(self, call: Call) -> None:
-        self._open.pop(_first(call), None)
 
     def _mkdir(self, call: Call) -> None:
         if place := self._find(texts(call.arguments)[0]):
@@ -250,6 +250,10 @@ class Model:
         if (found := _PORT.search(call.arguments)) is not None:
             self._ports[_first(call)] = int(found[1])
 
+    def files(self) -> dict[Path, bytes]:
+        """What a running process finds below the folder."""
+        return {path: _content(node, 1.0, Random(0)) for path, node in _walk(self.root, Path())}
+
     # After the cut.
 
     def make(self, where: Path, survive: float, chance: Random) -> None:
@@ -271,6 +275,14 @@ class Model:
             else:
                 (where / name).write_bytes(_content(node, survive, chance))
                 made[node] = where / name
+
+
+def _walk(directory: Directory, where: Path) -> Iterator[tuple[Path, File]]:
+    for name, node in directory.names.items():
+        if isinstance(node, Directory):
+            yield from _walk(node, where / name)
+        else:
+            yield where / name, node
 
 
 def _content(file: File, survive: float, chance: Random) -> bytes:

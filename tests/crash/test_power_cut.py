@@ -144,7 +144,37 @@ def recorded(
             caller.join()
         server.kill()
     assert len({deed.port for deed in deeds.done}) == len(deeds.done)
-    return here / "top", list(crash_power.read(record)), deeds
+    calls = list(crash_power.read(record))
+    _check_record(here / "top", calls)
+    return here / "top", calls, deeds
+
+
+def _check_record(top: Path, calls: list[Call]) -> None:
+    """Replayed to its end the record gives the folder that is there: only then does it tell what a power cut leaves."""
+    model = Model(top)
+    for call in calls:
+        model.replay(call)
+    found = {path.relative_to(top): path.read_bytes() for path in top.rglob("*") if path.is_file()}
+    told = model.files()
+    differing = [str(path) for path in {*found, *told} if found.get(path) != told.get(path)]
+    assert all(path.endswith("-shm") for path in differing), differing  # written without calls, made anew after a cut
+
+
+def _opening(path: Path) -> str:
+    written = "".join(rf"\x{byte:02x}" for byte in bytes(path))
+    return f'AT_FDCWD, "{written}", O_CREAT'
+
+
+def test_a_descriptor_is_free_before_its_closing_returns(here: Path) -> None:
+    """Two threads: what one opens while the other closes may get that number, and keeps it."""
+    one, two = (_opening(here / "top" / name) for name in "ab")
+    model = Model(here / "top")
+    model.replay(Call("openat", one, 7, is_begun=False, thread="1"))
+    model.replay(Call("close", "7", 0, is_begun=True, thread="1"))
+    model.replay(Call("openat", two, 7, is_begun=False, thread="2"))
+    model.replay(Call("close", "7", 0, is_begun=False, thread="1"))
+    model.replay(Call("write", '7, "\\x01", 1', 1, is_begun=False, thread="2"))
+    assert model.files() == {Path("a"): b"", Path("b"): b"\x01"}
 
 
 def test_a_power_cut_at_any_moment(recorded: tuple[Path, list[Call], Deeds], here: Path, chance: Random) -> None:
