@@ -314,6 +314,32 @@ def test_without_room_nothing_has_changed_D3(tmp_path) -> None:
         assert len(blob_files(tmp_path / "data")) == 3
 
 
+@pytest.mark.parametrize("moment", ["exchange", "close"])
+def test_an_interrupt_while_the_rows_are_switched_takes_no_file_away_D8(archive, tmp_path, monkeypatch, moment) -> None:
+    """Ctrl-C in `admin correct`: the index's own thread goes on, and points at the new files."""
+    stored = fill(archive)
+    study = stored[0][0].study
+    exchange = archive.index.exchange
+
+    def interrupted(*arguments, **named):
+        exchange(*arguments, **named)
+        raise KeyboardInterrupt
+
+    def close(note) -> None:
+        raise KeyboardInterrupt
+
+    if moment == "exchange":
+        monkeypatch.setattr(archive.index, "exchange", interrupted)
+    else:
+        monkeypatch.setattr("dicomgate.archive.intents.Note.close", close)
+    with pytest.raises(KeyboardInterrupt):
+        archive.origin.update.update(study, WANTED)
+    monkeypatch.undo()
+    assert list(archive.verify(lambda _: None)) == []
+    assert all(b"P2" in served(archive, target) for target, _ in stored)
+    assert len(blob_files(tmp_path / "data")) == 6
+
+
 def test_a_rebuild_leaves_out_what_a_killed_correction_wrote_D8(tmp_path, settings, monkeypatch) -> None:
     """The process dies after some new files, and the index is lost as well: the old files alone are right."""
     data = tmp_path / "data"

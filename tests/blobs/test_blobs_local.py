@@ -324,6 +324,22 @@ def test_deleting_from_others_directories_is_durable_and_lets_empty_ones_go(tmp_
     store.close()
 
 
+def test_what_somebody_else_has_removed_just_now_is_durably_gone_too_before_delete_returns_D7(tmp_path, disk):
+    """Another thread or process, or one that was killed since, took the names away: nobody knows whether it synced."""
+    store, other = LocalBlobs(tmp_path / "blobs"), LocalBlobs(tmp_path / "blobs", disk=disk)
+    keys = [stored(store) for _ in range(2)]
+    run = keys[0].split("-")[1]
+    places.path(tmp_path / "blobs", keys[0]).unlink()
+    disk.log.clear()
+    other.delete(keys[0])
+    assert disk.log[-1] == ("sync", f"{tmp_path}/blobs/{run}")
+    disk.failures["sync", run] = errno.EIO
+    with pytest.raises(errors.Unavailable):
+        other.delete(keys[0])
+    other.close()
+    store.close()
+
+
 def test_a_living_process_empty_directory_is_left_alone(tmp_path):
     living, other = LocalBlobs(tmp_path / "blobs"), LocalBlobs(tmp_path / "blobs")
     key = stored(living)

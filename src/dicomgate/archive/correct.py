@@ -40,7 +40,7 @@ class _Work:
     staged: list[Staged] = field(default_factory=list)  # what takes the place of some of them
     written: list[str] = field(default_factory=list)  # keys of the new files
     notes: list[Note] = field(default_factory=list)
-    is_unsure: bool = False  # nobody can say whether the rows were switched
+    is_unsure: bool = False  # the rows were switched, or nobody can say: the new files are not to be taken away
 
     def __iter__(self) -> Iterator[tuple[str, Entry]]:
         return itertools.chain.from_iterable(self.staged)
@@ -143,13 +143,15 @@ class Corrector:
     # Switching.
 
     def _exchange(self, study: str, work: _Work) -> Exchanged:
+        work.is_unsure = True  # whatever ends the waiting, an interrupt too, does not end the index's own thread
         try:
-            return self.index.exchange(study, work, work.known, keep=self.keeps_originals)
+            exchanged = self.index.exchange(study, work, work.known, keep=self.keeps_originals)
         except errors.OutOfSpace:
+            work.is_unsure = False
             raise
-        except errors.Unavailable:
-            work.is_unsure = True
-            raise
+        if exchanged.missing:
+            work.is_unsure = False
+        return exchanged
 
     def _settle(self, work: _Work, exchanged: Exchanged) -> None:
         """The index points at the new files: they count, also without it, before the first of the old ones goes."""

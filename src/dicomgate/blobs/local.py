@@ -95,14 +95,16 @@ class LocalBlobs:
             raise errors.Unavailable(f"a stored file cannot be opened: {error.strerror}") from error
 
     def delete(self, *keys: str) -> None:
-        """Remove durably; one sync for each directory touched. Raises Unavailable."""
-        touched = set()
+        """Remove durably; one sync for each directory. Raises Unavailable: after a failed sync, for good (D3).
+
+        Also the directories of files that are gone already: whoever took their names away may not have synced yet.
+        """
+        self._refuse_if_broken()
+        paths = [places.path(self._root, key) for key in keys]
         try:
-            for key in keys:
-                path = places.path(self._root, key)
-                if self._unlink(path):
-                    touched.add(path.parent)
-            for directory in touched:
+            for path in paths:
+                self._unlink(path)
+            for directory in {path.parent for path in paths}:
                 sweep.tidy(self._disk, self._root, directory)
         except OSError as error:
             raise self._fault(error) from error
@@ -173,12 +175,9 @@ class LocalBlobs:
         if not self._broken:
             self.settle(key)
 
-    def _unlink(self, path: Path) -> bool:
-        try:
+    def _unlink(self, path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
             self._disk.unlink(path)
-        except FileNotFoundError:
-            return False
-        return True
 
     # Runs.
 
