@@ -6,6 +6,7 @@ Nothing here is durable: an arrival becomes durable when the archive puts it amo
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import os
@@ -16,6 +17,7 @@ from typing import BinaryIO, cast
 
 import xxhash
 
+from dicomgate import errors
 from dicomgate.dicom import header
 from dicomgate.dicom.source import BytesSource, FileSource, Source, SpanSource
 
@@ -23,6 +25,7 @@ _PREAMBLE = 128
 _MAGIC = b"DICM"
 _BLANK = bytes(_PREAMBLE)
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Arrival:
@@ -110,7 +113,7 @@ class Arrival:
         self._waiting = 0
         if self._file is None:
             content = self._cleared(content)
-            self._path, self._file = _make_locked(self._directory)
+            self._path, self._file = make_locked(self._directory)
         elif self._original:
             self._original.update(content)
         self._hash.update(content)
@@ -176,7 +179,7 @@ class Pile:
         self._chunks.clear()
         self._waiting = 0
         if self._file is None:
-            self._path, self._file = _make_locked(self._directory)
+            self._path, self._file = make_locked(self._directory)
         _write_all(self._file, content)
 
 
@@ -205,13 +208,20 @@ class Spool:
         return sum(_remove_if_abandoned(path) for path in self.directory.iterdir())
 
 
+def fault(error: OSError, what: str) -> errors.Unavailable:
+    """What a failed write means for the caller: OutOfSpace, or `what` cannot be done and why."""
+    if error.errno in _FULL:
+        return errors.OutOfSpace("no room left on the disk")
+    return errors.Unavailable(f"{what}: {error.strerror}")
+
+
 def _write_all(file: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(file, view) :]
 
 
-def _make_locked(directory: Path) -> tuple[Path, int]:
+def make_locked(directory: Path) -> tuple[Path, int]:
     """A new file, locked as long as its maker lives and has it open.
 
     A process's number in its name would say less: it may be given again, mean another process in another container, or

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
 
-from dicomgate import errors
+from dicomgate import spool
 from dicomgate.dicom import amend, original_attributes
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.original_attributes import Changes, Reason
 from dicomgate.dicom.source import Source
 from dicomgate.spool import Arrival, Spool
-
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +54,4 @@ def _write(arrival: Arrival, chunks: Iterator[bytes]) -> None:
             arrival.write(chunk)
         arrival.finish()
     except OSError as fault:
-        if fault.errno in _FULL:
-            raise errors.OutOfSpace("no room left on the disk") from fault
-        raise errors.Unavailable(f"a changed file cannot be written: {fault.strerror}") from fault
+        raise spool.fault(fault, "a changed file cannot be written") from fault

@@ -73,8 +73,9 @@ class Archive:
 
     def sweep(self) -> int:
         """Clear what dead processes have left: spool files, blobs that no row knows, rows' old blobs (D5)."""
-        swept = self.spool.sweep() + self.blobs.sweep(self.index.known_keys)
-        return swept + self.intents.sweep() + self._deleter.clear_garbage()
+        with self.intents.swept() as notes:
+            swept = notes + self.spool.sweep() + self.blobs.sweep(self.index.known_keys)
+        return swept + self._deleter.clear_garbage()
 
     def verify(self, progress: Callable[[int], None]) -> Iterator[Damage]:
         """Read and compare every stored file."""

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import fcntl
 import os
-import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
-from dicomgate import errors
+from dicomgate import spool
 
 
 class Note:
@@ -49,11 +48,11 @@ class Intents:
 
     @contextmanager
     def noted(self, keys: Sequence[str]) -> Iterator[Note]:
-        """While inside, the keys are noted on stable storage. Unavailable when they cannot be."""
+        """While inside, the keys are noted on stable storage. OutOfSpace or Unavailable when they cannot be."""
         try:
             note = self._write(keys)
         except OSError as fault:
-            raise errors.Unavailable(f"a correction cannot be noted: {fault.strerror}") from fault
+            raise spool.fault(fault, "a correction cannot be noted") from fault
         try:
             yield note
         finally:
@@ -67,9 +66,17 @@ class Intents:
                 found.update(orjson.loads(path.read_bytes()))
         return found
 
-    def sweep(self) -> int:
-        """Take away the notes of dead processes, after the files that only they knew of. How many there were."""
-        return sum(_remove_if_abandoned(path) for path in self._notes())
+    @contextmanager
+    def swept(self) -> Iterator[int]:
+        """Hold the notes of dead processes while the files that only they knew of are judged; then they go.
+
+        A process that dies meanwhile keeps its note. Gives how many there are.
+        """
+        with ExitStack() as held:
+            dead = [path for path in self._notes() if held.enter_context(_seized(path))]
+            yield len(dead)
+            for path in dead:
+                path.unlink(missing_ok=True)
 
     def _notes(self) -> list[Path]:
         return sorted(self.directory.iterdir()) if self.directory.is_dir() else []
@@ -78,10 +85,8 @@ class Intents:
         if not self.directory.is_dir():
             self.directory.mkdir(mode=0o700, exist_ok=True)
             _sync(self.directory.parent)
-        path = self.directory / uuid.uuid4().hex
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        path, descriptor = spool.make_locked(self.directory)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
             rest = memoryview(orjson.dumps(list(keys)))
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
@@ -94,12 +99,24 @@ class Intents:
         return Note(path, descriptor)
 
 
-def _remove_if_abandoned(path: Path) -> bool:
+@contextmanager
+def _seized(path: Path) -> Iterator[bool]:
+    """True when the note's process is dead; its lock is held meanwhile."""
     try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-    except (BlockingIOError, FileNotFoundError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        yield _is_free(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
     return True
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any, Final
 
 import orjson
 
-from dicomgate import errors
+from dicomgate import spool
 from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Entry
 from dicomgate.spool import Pile, Spool
@@ -17,7 +16,6 @@ from dicomgate.spool import Pile, Spool
 _PLAIN: Final = tuple(
     one.name for one in fields(Entry) if one.name not in {"target", "attributes", "metadata", "layout", "frame_chunks"}
 )
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Staged:
@@ -41,7 +39,7 @@ class Staged:
                 spans.append(range(self._end, self._end + len(piece)))
                 self._end += len(piece)
         except OSError as fault:
-            raise _unavailable(fault) from fault
+            raise spool.fault(fault, "the spool cannot be written") from fault
         self._spans.append(tuple(spans))
 
     def finish(self) -> None:
@@ -49,7 +47,7 @@ class Staged:
         try:
             self._pile.finish()
         except OSError as fault:
-            raise _unavailable(fault) from fault
+            raise spool.fault(fault, "the spool cannot be written") from fault
 
     def __len__(self) -> int:
         return len(self._spans)
@@ -75,9 +73,3 @@ class Staged:
 
     def _bytes(self, span: range) -> bytes:
         return self._pile.source(span).read_at(0, len(span))
-
-
-def _unavailable(fault: OSError) -> errors.Unavailable:
-    if fault.errno in _FULL:
-        return errors.OutOfSpace("no room left on the disk")
-    return errors.Unavailable(f"the spool cannot be written: {fault.strerror}")
