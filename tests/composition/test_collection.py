@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,28 @@ def test_one_part_may_serve_two_data_sets_but_frames_may_not(tmp_path: Path) -> 
     with pytest.raises(Unfit) as caught:
         made.find("frames")
     assert caught.value.reason is Reason.NO_BULK_DATA
+
+
+def test_frames_are_noted_once_however_many_data_sets_name_them(tmp_path: Path) -> None:
+    """Two thousand parts and two thousand data sets of one location are not four million steps."""
+    made = collect(tmp_path, *[bulk("frames", b"x")] * 2000)
+    looked_at = 0
+
+    class Counted(list[collection.Part]):
+        def __iter__(self) -> Iterator[collection.Part]:
+            nonlocal looked_at
+            looked_at += len(self)
+            return super().__iter__()
+
+    for groups in (made._by_text, made._by_address):
+        for name in groups:
+            groups[name] = Counted(groups[name])
+    for _ in range(2000):
+        made.note(["frames", "./frames", "x/../frames"])
+    assert looked_at == 0
+    with pytest.raises(Unfit):
+        made.find("frames")
+    assert made.unasked == 0
 
 
 def test_parts_that_nobody_names_are_counted(tmp_path: Path) -> None:

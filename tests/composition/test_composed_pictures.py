@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from made_parts import bulk, collect, workshop
 from dicomgate import errors
 from dicomgate.composition import description, pictures
 from dicomgate.composition.content import Octets, PixelData, Unfit
+from dicomgate.dicom import picture
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.pixels.processes import Workers
 
@@ -123,6 +125,39 @@ def test_several_pngs_are_native_frames(read) -> None:
     assert found.derived["00280008"]["Value"] == [2]
 
 
+def test_any_number_of_pngs_needs_few_descriptors(tmp_path: Path, workers: Workers) -> None:
+    made = collect(tmp_path, *[bulk("x", PNG, "image/png")] * 40)
+    shop = workshop(tmp_path, workers)
+    with ExitStack() as held:
+        pictures.read(collect(tmp_path, bulk("x", PNG, "image/png")).find("x"), made, {}, shop, held)
+        one = len(os.listdir("/proc/self/fd"))
+        found = pictures.read(made.find("x"), made, {}, shop, held)
+        assert len(os.listdir("/proc/self/fd")) <= one + 1
+        assert joined(found.native) == COLOUR.tobytes() * 40
+
+
+def test_decoded_frames_are_bounded_together_T3(read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each picture has bounds of its own, and a request may bring thousands."""
+    monkeypatch.setattr(picture, "LONGEST_FRAGMENT", 3 * COLOUR.size)
+    assert joined(read({}, *[(PNG, "image/png")] * 3).native) == COLOUR.tobytes() * 3
+    with pytest.raises(errors.TooLarge):
+        read({}, *[(PNG, "image/png")] * 4)
+
+
+@pytest.mark.parametrize("named", ["1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.80"])
+def test_frame_without_a_byte_is_refused(read, named: str) -> None:
+    """It would have a place in the offset table and no fragment."""
+    content_type = f"{OCTETS}; transfer-syntax={named}"
+    with pytest.raises(Unfit):
+        read(described(x280008=2), (JLS, content_type), (b"", content_type))
+
+
+def test_rle_frame_of_no_segments_is_malformed(read) -> None:
+    for samples in (0, 20):
+        with pytest.raises(errors.Malformed):
+            read(described(x280002=samples), (struct.pack("<16I", samples, *[0] * 15), "image/dicom-rle"))
+
+
 class TestDescription:
     """What metadata and bytes say together."""
 
@@ -171,6 +206,33 @@ class TestDescription:
         attributes = described(**{tag: number})
         with pytest.raises(Unfit) as caught:
             description.describe(attributes, read(attributes, (JLS, "image/jls")))
+        assert caught.value.reason is Reason.DOES_NOT_MATCH_CLASS
+
+    @pytest.mark.parametrize("said", [1, 2, 4, 0, -3])
+    def test_frames_that_are_not_read_are_counted(self, read, said: int) -> None:
+        attributes = described(x280008=said)
+        frames = read(attributes, *[(RLE, "image/dicom-rle")] * 3)
+        with pytest.raises(Unfit) as caught:
+            description.describe(attributes, frames)
+        assert caught.value.reason is Reason.DOES_NOT_MATCH_CLASS
+
+    def test_number_of_frames_is_told_by_their_parts(self, read) -> None:
+        attributes = described()
+        description.describe(attributes, read(attributes, *[(RLE, "image/dicom-rle")] * 3))
+        assert attributes["00280008"] == {"vr": "IS", "Value": [3]}
+
+    def test_video_that_is_not_read_has_any_number_of_frames_in_one_part(self, read) -> None:
+        attributes = described(x280008=77)
+        content_type = f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.4.102"
+        assert description.describe(attributes, read(attributes, (b"stream", content_type))) == {}
+        with pytest.raises(Unfit):
+            read(attributes, (b"stream", content_type), (b"stream", content_type))
+
+    @pytest.mark.parametrize("given", [{"x280008": -1}, {"x280008": 0}, {"x280002": 0}])
+    def test_native_pixels_of_less_than_one_frame_are_refused(self, read, given: dict[str, Any]) -> None:
+        attributes = described(**given)
+        with pytest.raises(Unfit) as caught:
+            description.describe(attributes, read(attributes, (b"x", OCTETS)))
         assert caught.value.reason is Reason.DOES_NOT_MATCH_CLASS
 
     @pytest.mark.parametrize(

@@ -212,6 +212,33 @@ def test_too_much_metadata_is_413_before_all_of_it_is_read_T4(serve_made: Callab
     assert post(served, two).status == 413, "all parts of it count"
 
 
+def test_what_is_said_of_the_parts_counts_as_metadata_T4(serve_made: Callable[..., Served], made: Made) -> None:
+    """It is kept in memory until the body is whole; ten thousand parts could bring a hundred megabytes of it."""
+    served = serve_made(made, metadata_bytes=100_000)
+    bulk = [part(b"x", location=f"{number}/" + 7_000 * "a") for number in range(20)]
+    assert post(served, body_of([describe()], part(b"ab"), *bulk)).status == 413
+    assert post(served, body_of([describe()], part(b"ab"), *bulk[:10])).status == 200
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_what_is_made_of_a_part_is_bounded_in_each_instance_T3(serve_made: Callable[..., Served], made: Made) -> None:
+    """A part that serves many values of one data set makes a file far larger than the body."""
+    many = {f"x0009{element:04X}": {"vr": "OB", "BulkDataURI": "bulk"} for element in range(0x1000, 0x1100)}
+    body = body_of([describe(1), describe(2, **many)], part(bytes(100_000)))
+    reply = post(serve_made(made, instance_bytes=MIB), body)
+    assert (reply.status, stored(reply), reasons(reply)) == (202, 1, [Reason.LIMIT_PASSED])
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_what_is_made_of_a_part_is_bounded_together_T3(serve_made: Callable[..., Served], made: Made) -> None:
+    """A part that serves many data sets makes as many files as large as itself."""
+    body = body_of([describe(number) for number in range(40)], part(bytes(100_000)))
+    reply = post(serve_made(made, body_bytes=MIB), body)
+    assert (reply.status, stored(reply)) == (202, 10)
+    assert set(reasons(reply)) == {Reason.LIMIT_PASSED}
+    assert len(made.accepted) == 10
+
+
 @pytest.mark.usefixtures("leaves_nothing")
 def test_too_large_a_part_spoils_what_needs_it(serve_made: Callable[..., Served], made: Made) -> None:
     body = body_of([describe(1), describe(2, "small")], part(bytes(9 * MIB)), part(b"ab", location="small"))

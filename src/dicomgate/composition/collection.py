@@ -51,7 +51,7 @@ class Collection:
         self._parts: list[Part] = []
         self._by_text: defaultdict[str, list[Part]] = defaultdict(list)
         self._by_address: defaultdict[str, list[Part]] = defaultdict(list)
-        self._askers: Counter[int] = Counter()
+        self._askers: Counter[str] = Counter()  # data sets that name an address
 
     def add(self, part: Part) -> None:
         """One more part; several with one Content-Location are the frames of one value, in order (STOW-05)."""
@@ -62,15 +62,15 @@ class Collection:
 
     def note(self, uris: Iterable[str]) -> None:
         """What one data set will ask for; all are noted before any is answered."""
-        parts = {id(part) for uri in set(uris) for part in self._find(uri)}
-        self._askers.update(parts)
+        addresses = {self._resolve(uri.strip()) for uri in set(uris) if len(uri) <= LONGEST_URI}
+        self._askers.update(addresses & self._by_address.keys())
 
     def find(self, uri: str) -> Sequence[Part]:
         """The parts that a BulkDataURI means. Unfit when nothing answers it, or not for one data set alone."""
         found = self._find(uri)
         if not found:
             raise Unfit(Reason.NO_BULK_DATA, "no part has this Content-Location, and nothing is fetched")
-        if len(found) > 1 and self._askers[id(found[0])] > 1:
+        if len(found) > 1 and self._askers[self._resolve(uri.strip())] > 1:
             raise Unfit(Reason.NO_BULK_DATA, "several parts have this Content-Location, and several data sets name it")
         refusal = next((part.refusal for part in found if part.refusal), None)
         if refusal is not None:
@@ -84,7 +84,7 @@ class Collection:
     @property
     def unasked(self) -> int:
         """How many parts no data set has referred to."""
-        return sum(id(part) not in self._askers for part in self._parts)
+        return len(self._parts) - sum(len(self._by_address[address]) for address in self._askers)
 
     def _find(self, uri: str) -> Sequence[Part]:
         uri = uri.strip()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dicomgate.composition.content import PixelData, Unfit
-from dicomgate.dicom import picture
+from dicomgate.dicom import picture, syntaxes
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Reason
 from dicomgate.dicom.picture import Picture
@@ -36,6 +36,8 @@ def describe(attributes: JSONDataset, pixels: PixelData) -> JSONDataset:
     if pixels.picture is None:
         if pixels.native is not None:
             _check_length(attributes, pixels.native.size)
+        else:
+            _count_frames(attributes, pixels)
         return {}
     wrong = set(picture.contradictions(attributes, pixels.picture))
     if wrong & _SHAPE:
@@ -74,8 +76,10 @@ def _impossible(attributes: JSONDataset, seen: Picture, *, is_decoded: bool) -> 
 
 def _check_length(attributes: JSONDataset, size: int) -> None:
     """Native pixels say nothing of themselves: the metadata must, and they must be enough of them (PS3.5 §8.1)."""
-    if any(not number(attributes, tag) for tag in (ROWS, COLUMNS, BITS_ALLOCATED)):
+    if any(number(attributes, tag) < 1 for tag in (ROWS, COLUMNS, BITS_ALLOCATED)):
         raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "uncompressed pixel data needs Rows, Columns and Bits Allocated")
+    if any(number(attributes, tag, 1) < 1 for tag in (SAMPLES, FRAMES)):
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "Samples per Pixel, Number of Frames: expected at least one")
     samples = number(attributes, SAMPLES, 1)
     if samples == 3 and _first(attributes, PHOTOMETRIC) in _HALF_COLOUR:
         samples = 2
@@ -86,6 +90,18 @@ def _check_length(attributes: JSONDataset, size: int) -> None:
         raise Unfit(
             Reason.DOES_NOT_MATCH_CLASS, f"{size} bytes of pixel data where the metadata tells of {-(-bits // 8)}"
         )
+
+
+def _count_frames(attributes: JSONDataset, pixels: PixelData) -> None:
+    """Frames that were not read: one part each, and as many as are told; of a video the one stream holds them all."""
+    count = len(pixels.frames)
+    syntax = syntaxes.find(pixels.transfer_syntax)
+    if syntax is not None and syntax.is_video:
+        return
+    if number(attributes, FRAMES, count) != count:
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, f"{_NAMES[FRAMES]}: {count} came, the metadata says otherwise")
+    if count > 1:
+        attributes[FRAMES] = {"vr": "IS", "Value": [count]}
 
 
 def _first(attributes: JSONDataset, tag: str) -> Any:

@@ -44,9 +44,7 @@ def describe(attributes: JSONDataset, parts: Sequence[Part], collection: Collect
     wrong = documents.contradictions(attributes, kind, size)
     if wrong and wrong != (_MODALITY,):
         raise Unfit(Reason.DOES_NOT_MATCH_CLASS, _say(wrong))
-    for tag, element in documents.derive(kind, size).items():
-        if not attributes.get(tag, {}).get("Value"):
-            attributes[tag] = element
+    _complete(attributes, documents.derive(kind, size))
     return not wrong
 
 
@@ -54,12 +52,21 @@ def _describe_other(attributes: JSONDataset, part: Part, wanted: Kind | None, si
     """A document of a type that no class of the standard is for: any class that is not for another may hold it."""
     if wanted is not None:
         raise Unfit(Reason.DOES_NOT_MATCH_CLASS, f"the SOP class is for {wanted.media_type}")
-    given = _text(attributes, MIME_TYPE).lower()
+    said: JSONDataset = {LENGTH: {"vr": "UL", "Value": [size]}}
     if part.media_type != media_types.OCTET_STREAM:
-        if given not in ("", part.media_type):
+        said[MIME_TYPE] = {"vr": "LO", "Value": [part.media_type]}
+        if _text(attributes, MIME_TYPE).lower() not in ("", part.media_type):
             raise Unfit(Reason.DOES_NOT_MATCH_CLASS, _say((MIME_TYPE,)))
-        attributes.setdefault(MIME_TYPE, {"vr": "LO", "Value": [part.media_type]})
-    attributes.setdefault(LENGTH, {"vr": "UL", "Value": [size]})
+    if (attributes.get(LENGTH, {}).get("Value") or [size])[0] != size:
+        raise Unfit(Reason.DOES_NOT_MATCH_CLASS, _say((LENGTH,)))
+    _complete(attributes, said)
+
+
+def _complete(attributes: JSONDataset, derived: JSONDataset) -> None:
+    """An attribute without a value is as one that is not there."""
+    for tag, element in derived.items():
+        if not attributes.get(tag, {}).get("Value"):
+            attributes[tag] = element
 
 
 def _say(wrong: Sequence[str]) -> str:

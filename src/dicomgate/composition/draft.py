@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Final
 
 from dicomgate import errors
@@ -37,15 +39,48 @@ _NAMES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one request may become: so many data sets, so many bytes each, and all together.
+
+    One part may serve any number of values, so that what is made can be a thousand times what came (T3).
+    """
+
+    data_sets: int
+    instance_bytes: int
+    bytes_together: int
+
+
+class _Allowance:
+    """The bytes that a request may still become; drafts are made side by side."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._left = bounds.bytes_together
+        self._lock = threading.Lock()
+
+    def take(self, size: int, so_far: int) -> None:
+        """Let an instance that has grown by `so_far` grow further. Unfit past a bound."""
+        if so_far + size > self._bounds.instance_bytes:
+            raise Unfit(Reason.LIMIT_PASSED, f"more than {self._bounds.instance_bytes} bytes")
+        with self._lock:
+            self._left -= size
+            if self._left < 0:
+                self._left += so_far + size  # of this one nothing stays
+                most = self._bounds.bytes_together
+                raise Unfit(Reason.LIMIT_PASSED, f"all instances of the request become more than {most} bytes")
+
+
 def read(
-    parts: Iterable[tuple[str, Source] | Refused], collection: Collection, workshop: Workshop, *, most: int
+    parts: Iterable[tuple[str, Source] | Refused], collection: Collection, workshop: Workshop, bounds: Bounds
 ) -> Sequence[Draft | Refused]:
     """A draft for each data set of the metadata, in order. TooLarge when there are too many."""
     drafts: list[Draft | Refused] = []
+    allowance = _Allowance(bounds)
     for part in parts:
-        drafts += [part] if isinstance(part, Refused) else _read_part(*part, collection, workshop)
-        if len(drafts) > most:
-            raise errors.TooLarge(f"more than {most} data sets in one request")
+        drafts += [part] if isinstance(part, Refused) else _read_part(*part, collection, workshop, allowance)
+        if len(drafts) > bounds.data_sets:
+            raise errors.TooLarge(f"more than {bounds.data_sets} data sets in one request")
     for made in drafts:
         if isinstance(made, Draft):
             made.note()
@@ -53,7 +88,7 @@ def read(
 
 
 def _read_part(
-    media_type: str, source: Source, collection: Collection, workshop: Workshop
+    media_type: str, source: Source, collection: Collection, workshop: Workshop, allowance: _Allowance
 ) -> Sequence[Draft | Refused]:
     try:
         found = metadata.read(source, media_type, workshop.limits)
@@ -62,7 +97,7 @@ def _read_part(
     return [
         _named(_refuse(each.fault), each.names)
         if isinstance(each, Unreadable)
-        else Draft(each.attributes, collection, workshop, is_whole=not each.discarded)
+        else Draft(each.attributes, collection, workshop, allowance, is_whole=not each.discarded)
         for each in found
     ]
 
@@ -70,11 +105,20 @@ def _read_part(
 class Draft:
     """An instance that is still to be made."""
 
-    def __init__(self, attributes: JSONDataset, collection: Collection, workshop: Workshop, *, is_whole: bool) -> None:
+    def __init__(
+        self,
+        attributes: JSONDataset,
+        collection: Collection,
+        workshop: Workshop,
+        allowance: _Allowance,
+        *,
+        is_whole: bool,
+    ) -> None:
         """`is_whole` is False when something of the metadata was left out because no file has a place for it."""
         self._attributes = attributes
         self._collection = collection
         self._workshop = workshop
+        self._allowance = allowance
         self._cautions = set() if is_whole else {Caution.ELEMENTS_DISCARDED}
         self._originals: tuple[JSONDataset, ...] = ()
 
@@ -87,6 +131,7 @@ class Draft:
         try:
             with ExitStack() as held:
                 for chunk in self._compose(held, arrival):
+                    self._allowance.take(len(chunk), arrival.size)
                     arrival.write(chunk)
         except Unfit as verdict:
             return _named(Refused(verdict.reason, verdict.detail), self._attributes)

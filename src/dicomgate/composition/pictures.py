@@ -6,10 +6,12 @@ Nothing is compressed again, and nothing decoded but what Table 10.5.2-1 has dec
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, Final
 
+from dicomgate import errors
 from dicomgate.composition import description
 from dicomgate.composition.collection import Collection, Part
 from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
@@ -24,6 +26,7 @@ from dicomgate.dicomweb import media_types
 _NATIVE: Final = frozenset({syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE})
 """Native pixels in either are the same bytes."""
 _RLE: Final = "image/dicom-rle"
+_ONE_PART: Final = "a video comes in one part"
 _LOSSY: Final = "00282110"
 _DESCRIPTION: Final = ("00280002", "00280004", "00280010", "00280011", "00280100", "00280101", "00280102", "00280103")
 """What must be said of any pixel data (PS3.3 Table C.7-11b)."""
@@ -61,6 +64,10 @@ def _as_sent(sources: Sequence[Source], named: str, attributes: JSONDataset) -> 
         raise Unfit(Reason.SYNTAX_NOT_SUPPORTED, "no frames can be taken in the transfer syntax of the part")
     if not is_described:
         raise Unfit(Reason.DOES_NOT_MATCH_CLASS, "such frames do not describe their pixels: the metadata must")
+    if not all(source.size for source in sources):
+        raise Unfit(Reason.CANNOT_UNDERSTAND, "a frame without a byte")
+    if syntax.is_video and len(sources) > 1:
+        raise Unfit(Reason.CANNOT_UNDERSTAND, _ONE_PART)
     if named == codestreams_rle.TRANSFER_SYNTAX:
         _check_rle(sources, attributes)
     frames = [Octets((source,)) for source in sources]
@@ -87,7 +94,7 @@ def _encapsulate(sources: Sequence[Source], media_type: str, named: str | None, 
     pictures = [codestreams.read(source, media_type) for source in sources]
     whole = functools.reduce(picture.joined, pictures)
     if whole.is_video and len(pictures) > 1:
-        raise Unfit(Reason.CANNOT_UNDERSTAND, "a video comes in one part")
+        raise Unfit(Reason.CANNOT_UNDERSTAND, _ONE_PART)
     lossy = (attributes.get(_LOSSY, {}).get("Value") or [""])[0] == "01"
     transfer_syntax = codestreams.choose_syntax(whole, named, is_lossy=lossy)
     frames = [
@@ -100,18 +107,28 @@ def _encapsulate(sources: Sequence[Source], media_type: str, named: str | None, 
 
 
 def _decode(sources: Sequence[Source], media_type: str, workshop: Workshop, held: ExitStack) -> PixelData:
-    """Pictures as native pixels."""
-    decoded = [_decode_one(source, media_type, workshop, held) for source in sources]
-    whole = functools.reduce(picture.joined, (seen for seen, _ in decoded))
-    native = Octets(tuple(FileSource(file.fileno()) for _, file in decoded))
+    """Pictures as native pixels, one after the other in one file, however many there are."""
+    result = held.enter_context(workshop.scratch())
+    whole = _decode_into(result, sources[0], media_type, workshop)
+    for source in sources[1:]:
+        with workshop.scratch() as file:
+            whole = picture.joined(whole, _decode_into(file, source, media_type, workshop))
+            if whole.frame_bytes * whole.frames > picture.LONGEST_FRAGMENT:
+                raise errors.TooLarge(f"native pixel data of more than {picture.LONGEST_FRAGMENT} bytes")
+            _append(result, FileSource(file.fileno()))
+    result.flush()
+    native = Octets((FileSource(result.fileno()),))
     derived = picture.derive(whole)
     return PixelData(transfer_syntax=syntaxes.EXPLICIT_LITTLE, native=native, picture=whole, derived=derived)
 
 
-def _decode_one(source: Source, media_type: str, workshop: Workshop, held: ExitStack) -> tuple[Picture, BinaryIO]:
-    result = held.enter_context(workshop.scratch())
+def _decode_into(result: BinaryIO, source: Source, media_type: str, workshop: Workshop) -> Picture:
     with workshop.scratch() as file:
-        for chunk in Octets((source,)).chunks():
-            file.write(chunk)
+        _append(file, source)
         file.flush()
-        return workshop.decoder.decode_open(file.fileno(), media_type, result.fileno()), result
+        return workshop.decoder.decode_open(file.fileno(), media_type, result.fileno())
+
+
+def _append(file: BinaryIO, source: Source) -> None:
+    file.seek(0, os.SEEK_END)
+    file.writelines(Octets((source,)).chunks())

@@ -137,7 +137,7 @@ def derive(kind: Kind, size: int) -> JSONDataset:
 
 def contradictions(attributes: JSONDataset, kind: Kind, size: int) -> tuple[str, ...]:
     """The tags whose given values cannot be those of this document; Modality counts where its IOD allows but one."""
-    given = {tag: (element.get("Value") or [None])[0] for tag, element in attributes.items()}
+    given = {tag: element["Value"][0] for tag, element in attributes.items() if element.get("Value")}
     wrong = []
     if given.get("00080016", kind.sop_class) != kind.sop_class:
         wrong.append("00080016")

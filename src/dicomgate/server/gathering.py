@@ -25,6 +25,9 @@ from dicomgate.spool import Pile
 _READ: Final = 12
 """About how many times as large metadata is in memory once it is read."""
 
+_KEPT: Final = ("content-type", "content-location")
+"""Header fields of a part that are kept until the body is whole."""
+
 
 class Gathering:
     """The parts of one request."""
@@ -46,9 +49,10 @@ class Gathering:
         self._bulk = Collection(pile, base)
 
     def begin(self, headers: dict[str, str]) -> None:
-        """A part starts."""
+        """A part starts. TooLarge when too much is said of the parts, which is kept in memory as metadata is."""
         part = collection.describe(headers, root_type=self._root_type)
         self._part = replace(part, span=range(self._size, self._size))
+        self._count_metadata(sum(len(headers.get(name, "")) for name in _KEPT))
 
     async def write(self, data: bytes | memoryview) -> None:
         """The next bytes of the part. TooLarge when there is too much metadata, OutOfSpace when the disk is full."""
@@ -57,9 +61,7 @@ class Gathering:
         if part.refusal is not None:
             return
         if _is_metadata(part):
-            self._metadata_size += len(data)
-            if self._metadata_size > self._settings.metadata_bytes:
-                raise errors.TooLarge(f"metadata of more than {self._settings.metadata_bytes} bytes")
+            self._count_metadata(len(data))
         span = range(part.span.start, self._size + len(data))
         if len(span) > self._settings.instance_bytes:
             refusal = Refused(Reason.LIMIT_PASSED, f"a part of more than {self._settings.instance_bytes} bytes")
@@ -71,6 +73,11 @@ class Gathering:
             raise _out_of_space() from fault
         self._size += len(data)
         self._part = replace(part, span=span)
+
+    def _count_metadata(self, size: int) -> None:
+        self._metadata_size += size
+        if self._metadata_size > self._settings.metadata_bytes:
+            raise errors.TooLarge(f"metadata of more than {self._settings.metadata_bytes} bytes")
 
     async def end(self) -> None:
         """The part is complete."""
@@ -116,7 +123,12 @@ class Gathering:
         except OSError as fault:
             raise _out_of_space() from fault
         sources = [part.refusal or (part.media_type, self._pile.source(part.span)) for part in self._metadata]
-        return draft.read(sources, self._bulk, self._workshop, most=self._settings.parts)
+        bounds = draft.Bounds(
+            data_sets=self._settings.parts,
+            instance_bytes=self._settings.instance_bytes,
+            bytes_together=self._settings.body_bytes,
+        )
+        return draft.read(sources, self._bulk, self._workshop, bounds)
 
 
 def _is_metadata(part: Part) -> bool:
