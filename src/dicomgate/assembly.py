@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -32,8 +33,10 @@ from dicomgate.composition.content import Workshop
 from dicomgate.dicom import assignments, header
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.pixels import limits as pixels
 from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
+from dicomgate.representations.maker import Maker
 from dicomgate.server import run, supervisor
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
@@ -181,6 +184,7 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
+    maker = Maker(workers=stack.enter_context(Workers(_worker_limits())), limits=limits(settings))
     if folder is not None:
         opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
     else:
@@ -189,13 +193,27 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         opened.sweep()
         opened.index.fill_beside()
         spool = opened.spool
-        workers = stack.enter_context(Workers())
         workshop = Workshop(
-            decoder=Decoder(workers), scratch=spool.scratch, limits=limits(settings), system=_system_name(settings)
+            decoder=Decoder(maker.workers),
+            scratch=spool.scratch,
+            limits=limits(settings),
+            system=_system_name(settings),
         )
     return Application(
-        opened.origin, spool, workshop, _door(settings), log=log, check_ready=opened.check_ready, on_close=stack.close
+        opened.origin,
+        spool,
+        workshop,
+        _door(settings),
+        maker=maker,
+        log=log,
+        check_ready=opened.check_ready,
+        on_close=stack.close,
     )
+
+
+def _worker_limits() -> pixels.Limits:
+    """As many processes for pictures as there are processors for them."""
+    return replace(pixels.DEFAULT, processes=max(pixels.DEFAULT.processes, len(os.sched_getaffinity(0))))
 
 
 def _door(settings: config.Settings) -> DoorSettings:

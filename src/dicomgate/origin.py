@@ -74,6 +74,10 @@ class Instance(Protocol):
         """True when the stored file begins as PS3.10 §7.1 says, and says truly how it is encoded."""
         ...
 
+    def metadata(self) -> bytes:
+        """The DICOM JSON text of its data set, one object, with every BulkDataURI relative (see ROOT_PLACEHOLDER)."""
+        ...
+
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The PS3.10 file as stored, or a span of its bytes, in chunks."""
         ...

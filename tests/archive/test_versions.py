@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
 import pytest
 
 from dicomgate import assembly, config, errors
@@ -120,3 +121,15 @@ def test_another_study_under_a_known_UID_is_no_version_T10(archive, store) -> No
     assert isinstance(outcome, Refused)
     assert outcome.reason is Reason.OTHER_PARENT
     assert len(archive.origin.versions.versions(TARGET)) == 1
+
+
+def test_each_version_tells_its_own_metadata(archive, store) -> None:
+    for content in FILES:
+        store(content)
+    with archive.origin.retrieve.retrieve(TARGET) as found:
+        current = next(found).metadata()
+    assert current == next(archive.origin.retrieve.metadata(TARGET)[1])
+    told = [archive.origin.versions.version(TARGET, number).metadata() for number in (1, 2, 3)]
+    assert told[2] == current
+    descriptions = [orjson.loads(text)["00081030"]["Value"] for text in told]
+    assert descriptions == [["version 0"], ["version 1"], ["version 2"]]

@@ -102,8 +102,9 @@ class Made:
         finally:
             self.closed += 1
 
-    def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
-        return "1", iter([b'{"00080018":{"vr":"UI"}}'] * 3)
+    def metadata(self, target: Target | None = None) -> bytes | tuple[str, Iterator[bytes]]:
+        text = b'{"00080018":{"vr":"UI"}}'
+        return text if target is None else ("1", iter([text] * 3))
 
     def search(self, query: Query) -> Found:
         if query.level == 3:

@@ -30,12 +30,17 @@ def describe(
         key=key,
         received=received or time.time(),
         attributes=header.attributes,
-        metadata=jsonmodel.format_dataset(_with_syntax(header.attributes, syntax)),
+        metadata=format_metadata(header),
         layout=layout.format_layout(header, checksum),
         frame_chunks=header.frames.chunks() if header.frames is not None else (),
         is_lossy=_is_lossy(header.attributes, syntax),
         frame_count=header.frames.count if header.frames is not None else 0,
     )
+
+
+def format_metadata(header: Header) -> bytes:
+    """The JSON text that answers a request for metadata."""
+    return jsonmodel.format_dataset(_with_syntax(header.attributes, syntaxes.TABLE[header.transfer_syntax]))
 
 
 def _is_lossy(attributes: JSONDataset, syntax: syntaxes.Syntax) -> bool:

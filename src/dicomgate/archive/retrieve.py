@@ -18,7 +18,7 @@ from dicomgate.archive.layout import Layout
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
 from dicomgate.dicom.frames import NativeFrames
-from dicomgate.dicom.header import Limits
+from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.uids import Target
 from dicomgate.index import base
 from dicomgate.index.base import Index, Row
@@ -64,6 +64,10 @@ class StoredInstance:
     def is_sound(self) -> bool:
         """True when the stored file begins as PS3.10 says, and truly."""
         return self._layout.is_sound
+
+    def metadata(self) -> bytes:
+        """The DICOM JSON text that was prepared when it came; no file is opened."""
+        return self.index.instance_metadata(self.row)
 
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The file as stored. A whole one is checked on its way: damage ends in Unavailable before the last bytes."""
@@ -192,9 +196,17 @@ class EarlierInstance(StoredInstance):
     """An earlier file of an instance: the index keeps no layout of it, so its header is read once more."""
 
     @functools.cached_property
-    def _layout(self) -> Layout:
+    def _header(self) -> Header:
         with self.blobs.open(self.row.key) as blob:
-            return layout.parse_layout(layout.format_layout(header.read(blob, self.limits), ""))
+            return header.read(blob, self.limits)
+
+    @functools.cached_property
+    def _layout(self) -> Layout:
+        return layout.parse_layout(layout.format_layout(self._header, ""))
+
+    def metadata(self) -> bytes:
+        """Made from the header."""
+        return describe.format_metadata(self._header)
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         return checked(chunks, hashlib.sha256(), self.row.digest)

@@ -283,6 +283,10 @@ class Reading(Protocol):
         """
         ...
 
+    def instance_metadata(self, row: Row) -> bytes:
+        """The JSON text that the entry brought. NotFound when the row is gone."""
+        ...
+
     def versions(self, target: Target) -> list[Version]:
         """The earlier files of one instance, the oldest first; none as well when there is no such instance."""
         ...

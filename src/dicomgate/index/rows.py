@@ -19,7 +19,7 @@ from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.base import Counts, JSONDataset, Row
 from dicomgate.index.connections import Readers
-from dicomgate.index.metadata import Packer
+from dicomgate.index.metadata import PACKERS, Packer
 
 _BATCH = 256
 _ENOUGH = 4 << 20
@@ -62,6 +62,10 @@ SELECT n.key, i.key, i.series, d.metadata FROM json_each(?) n
 CROSS JOIN instance i ON i.id = n.value CROSS JOIN description d ON d.instance = i.id
 """
 """In the order of the array: CROSS JOIN walks it from the outside in."""
+_TEXT = """
+SELECT d.metadata, t.content FROM instance i JOIN description d ON d.instance = i.id
+JOIN dictionary t ON t.series = i.series WHERE i.id = ? AND i.key = ?
+"""
 _KNOWN_KEYS = """
 SELECT key FROM instance WHERE key IN (SELECT value FROM json_each(?))
 UNION ALL SELECT key FROM version WHERE key IN (SELECT value FROM json_each(?))
@@ -116,6 +120,14 @@ class Rows:
         """NotFound when there is none."""
         sql = f"SELECT d.content FROM frame_chunk d {_BESIDE} AND d.number = ?"
         return self._beside(sql, (row.number, row.key, number))
+
+    def instance_metadata(self, row: Row) -> bytes:
+        """NotFound when the row is gone."""
+        rows = self._readers.rows(_TEXT, (row.number, row.key))
+        if not rows:
+            raise errors.NotFound("the instance was removed")
+        packed, dictionary = rows[0]
+        return PACKERS.get(dictionary).unpack(packed)
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
         """A version that changes with the answer, and the texts in order; both of one moment, unless they are many.

@@ -104,6 +104,10 @@ class SqliteIndex:
         """A version that changes with the answer, and each instance's JSON text."""
         return self._rows.metadata(target)
 
+    def instance_metadata(self, row: Row) -> bytes:
+        """The JSON text of one instance. Raises NotFound."""
+        return self._rows.instance_metadata(row)
+
     def versions(self, target: Target) -> list[Version]:
         """The earlier files of one instance."""
         return versions.read(self._readers, target)

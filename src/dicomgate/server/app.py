@@ -14,6 +14,8 @@ from dicomgate.composition.content import Workshop
 from dicomgate.dicomweb import resources
 from dicomgate.dicomweb.resources import Kind, Resource
 from dicomgate.origin import Origin
+from dicomgate.pixels.processes import Workers
+from dicomgate.representations.maker import Maker
 from dicomgate.server import (
     bulkdata,
     cors,
@@ -65,17 +67,20 @@ class Application:
         workshop: Workshop | None = None,
         settings: Settings | None = None,
         *,
+        maker: Maker | None = None,
         log: Log | None = None,
         check_ready: Callable[[], None] = lambda: None,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """Make it ready.
 
-        `spool` and `workshop` are needed where the origin can store. `check_ready` raises Fault while it cannot serve.
+        `spool` and `workshop` are needed where the origin can store. `maker`: what makes representations that are not
+        stored, its own if none is given. `check_ready` raises Fault while it cannot serve.
         """
         self._settings = settings or Settings()
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
-        self._door = Door(origin=origin, settings=self._settings, addresses=addresses)
+        self.maker = maker or Maker(workers=Workers(), limits=self._settings.limits)
+        self._door = Door(origin=origin, settings=self._settings, addresses=addresses, maker=self.maker)
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
@@ -127,6 +132,7 @@ class Application:
         """Wait for deeds under way and let go of threads and of the origin."""
         self._storing.close()
         self._reading.close()
+        self.maker.close()
         self._on_close()
 
     async def _serve(self, exchange: Exchange) -> None:

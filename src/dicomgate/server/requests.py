@@ -10,6 +10,7 @@ from urllib.parse import unquote_to_bytes
 from dicomgate import errors
 from dicomgate.dicomweb import negotiation, parameters
 from dicomgate.origin import Origin
+from dicomgate.representations.maker import Maker
 from dicomgate.server.settings import Settings
 from dicomgate.server.urls import Addresses
 from dicomgate.server.walks import Walks
@@ -24,6 +25,7 @@ class Door:
     origin: Origin
     settings: Settings
     addresses: Addresses
+    maker: Maker
     walks: Walks = field(default_factory=Walks)
 
 

@@ -46,6 +46,7 @@ class KeepingContract(OpenedIndex):
         with pytest.raises(errors.NotFound):
             index.frame_chunk(row, 2)
         assert list(index.metadata(offered.target)[1]) == [offered.metadata]
+        assert index.instance_metadata(row) == offered.metadata
 
     def test_a_target_needs_all_its_uids_right(self, index: Index) -> None:
         add(index, entry(target(1, 1, 1)), entry(target(2, 1, 1)))
@@ -85,6 +86,8 @@ class KeepingContract(OpenedIndex):
         assert answer["00201208"]["Value"] == [2]
         with pytest.raises(errors.NotFound):
             index.layout(row)
+        with pytest.raises(errors.NotFound):
+            index.instance_metadata(row)
         with pytest.raises(errors.NotFound):
             index.frame_chunk(row, 0)
         index.forget_garbage([old.key])

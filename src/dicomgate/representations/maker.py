@@ -1,0 +1,40 @@
+"""What making a representation takes: processes that decode and encode, bounds, and the name of what they make.
+
+Everything made is a pure function of the instance's version, what was asked for and the edition: no time and no chance
+is in it, so that strong entity tags and what is kept on disk can rest on these three.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Final
+
+from dicomgate.dicom.limits import DEFAULT, Limits
+from dicomgate.pixels.processes import Workers
+
+_MAKERS: Final = ("dicomgate", "imagecodecs", "numpy")
+"""Programs that another edition of may make other bytes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Shared by every request of a door. `limits` bound one data set, the workers bring bounds of their own."""
+
+    workers: Workers
+    limits: Limits = DEFAULT
+
+    @property
+    def edition(self) -> str:
+        """Changes with the programs that make representations, whose bytes may differ then."""
+        return _edition()
+
+    def close(self) -> None:
+        """End the processes. May be called twice."""
+        self.workers.close()
+
+
+@functools.cache
+def _edition() -> str:
+    return " ".join(f"{name} {metadata.version(name)}" for name in _MAKERS)
