@@ -73,7 +73,7 @@ def level_texts(target: Target, dataset: JSONDataset) -> LevelTexts:
 def study(answer: str, modalities: str, number_of_series: int, number_of_instances: int) -> JSONDataset:
     """A study's attributes, in tag order."""
     dataset = _parsed(answer).copy()
-    dataset[columns.MODALITIES] = _modalities(modalities)
+    _put_modalities(dataset, modalities)
     dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
     dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
     return dataset
@@ -91,7 +91,7 @@ def whole_study(
 ) -> JSONDataset:
     """All that is known of a study."""
     dataset: JSONDataset = orjson.loads(answer) | orjson.loads(more)
-    dataset[columns.MODALITIES] = _modalities(modalities)
+    _put_modalities(dataset, modalities)
     dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
     dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
     return dataset
@@ -111,10 +111,18 @@ def _parsed(answer: str) -> JSONDataset:
     return dataset
 
 
+def _put_modalities(dataset: JSONDataset, text: str) -> None:
+    """Absent where no instance says its modality: of an element without values OHIF's list of studies breaks."""
+    if (element := _modalities(text)) is None:
+        del dataset[columns.MODALITIES]
+    else:
+        dataset[columns.MODALITIES] = element
+
+
 @functools.lru_cache(maxsize=256)
-def _modalities(text: str) -> JSONDataset:
+def _modalities(text: str) -> JSONDataset | None:
     present = orjson.loads(text)
-    return {"vr": "CS", "Value": present} if present else {"vr": "CS"}
+    return {"vr": "CS", "Value": present} if present else None
 
 
 def pack_instance(dataset: JSONDataset) -> str:

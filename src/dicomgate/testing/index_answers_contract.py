@@ -178,7 +178,8 @@ class AnswersContract(OpenedIndex):
         assert instance["00280010"] == {"vr": "US", "Value": [1, 2]}
         assert instance["00280100"] == {"vr": "US"}
         assert "00280011" not in instance
-        assert index.find(Query(level=STUDY)).datasets[0]["00080061"] == {"vr": "CS"}
+        # Only this one is left out: OHIF counts its values unseen, and shows no study at all for want of them.
+        assert "00080061" not in index.find(Query(level=STUDY)).datasets[0]
 
     def test_includefield_QIDO_10(self, index: Index) -> None:
         add(
