@@ -23,6 +23,8 @@ class Kind(enum.Enum):
     FRAMES = "frames"
     BULKDATA = "bulkdata"
     PIXELDATA = "pixeldata"
+    RENDERED = "rendered"
+    THUMBNAIL = "thumbnail"
     VERSIONS = "versions"  # our extension: the files that an instance was before, listed, or one of them
 
 
@@ -30,7 +32,8 @@ class Kind(enum.Enum):
 class Resource:
     """A path, read. `level` is that of the answers: of what a search finds, else of the target.
 
-    `target` is None for the collections at the root. `frames` are 1-based, ascending; `bulk` is the place of one value
+    `target` is None for the collections at the root. `frames` are 1-based, ascending; rendered resources and thumbnails
+    without any are those of the whole target. `bulk` is the place of one value
     ("7FE00010", "00480200/1/00282000"), empty for all of the target's. `version` counts from 1, 0 for their list.
     """
 
@@ -73,8 +76,7 @@ _BELOW = {"metadata": Kind.METADATA, "bulkdata": Kind.BULKDATA, "pixeldata": Kin
 def parse(path: str) -> Resource:
     """The resource of a decoded path below the service's root; one trailing slash is let pass.
 
-    NotFound when no resource has that shape, Malformed when a UID or a list of frames breaks its grammar, NotAcceptable
-    for pictures, which are not made here.
+    NotFound when no resource has that shape, Malformed when a UID or a list of frames breaks its grammar.
     """
     segments = path.removeprefix("/").removesuffix("/").split("/")
     if len(segments) == 1 and segments[0] in _COLLECTIONS:
@@ -95,11 +97,10 @@ def parse(path: str) -> Resource:
             return Resource(kind=Kind.VERSIONS, level=target.level, target=target)
         case ["versions", number] if target.level is Level.INSTANCE:
             return Resource(kind=Kind.VERSIONS, level=target.level, target=target, version=_parse_version(number))
-        case ["rendered" | "thumbnail"]:
-            raise _no_pictures()
-        case ["frames", numbers, "rendered" | "thumbnail"] if target.level is Level.INSTANCE:
-            parse_frames(numbers)
-            raise _no_pictures()
+        case ["rendered" | "thumbnail" as name]:
+            return Resource(kind=Kind(name), level=target.level, target=target)
+        case ["frames", numbers, "rendered" | "thumbnail" as name] if target.level is Level.INSTANCE:
+            return Resource(kind=Kind(name), level=target.level, target=target, frames=parse_frames(numbers))
     raise _no_such()
 
 
@@ -172,6 +173,8 @@ def format_resource(root: str, resource: Resource) -> str:
             return base
         case Kind.FRAMES:
             return f"{base}/frames/{format_frames(resource.frames)}"
+        case Kind.RENDERED | Kind.THUMBNAIL if resource.frames:
+            return f"{base}/frames/{format_frames(resource.frames)}/{resource.kind.value}"
         case Kind.VERSIONS if resource.version:
             return f"{base}/versions/{resource.version}"
         case Kind.BULKDATA if resource.bulk:
@@ -195,13 +198,6 @@ def _parse_bulk(place: list[str]) -> str:
     if not all(item.isascii() and item.isdigit() and item[0] != "0" and len(item) <= 10 for item in items):
         raise errors.NotFound("bulk data: no value is named so")
     return "/".join(part for pair in zip(tags, [*items, ""], strict=True) for part in pair if part)
-
-
-def _no_pictures() -> errors.NotAcceptable:
-    return errors.NotAcceptable(
-        "rendered pictures and thumbnails are not made here; ask for /frames, or for the instance itself",
-        see=("application/octet-stream", "application/dicom"),
-    )
 
 
 def _no_such() -> errors.NotFound:
