@@ -1,8 +1,8 @@
 """What can be rendered of each object, by its category (PS3.18 §8.7.2, Tables 8.7.4-1 and 10.4.4-1).
 
-The default of each category stands first. Of a multi-frame image a GIF is all frames, moving; a JPEG or PNG is one frame,
-so that all of them are several parts. Asked for one such picture alone, the first frame is sent and says that it is it
-(`Content-Location`), unless the door is strict.
+The default of each category stands first. Of a multi-frame image a GIF is all frames, moving; a JPEG or PNG is one
+frame, so that all of them are several parts. Asked for one such picture alone, the first frame is sent and says that it
+is it (`Content-Location`), unless the door is strict.
 """
 
 from __future__ import annotations
