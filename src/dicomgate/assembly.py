@@ -37,6 +37,7 @@ from dicomgate.pixels import limits as pixels
 from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
 from dicomgate.representations.maker import Maker
+from dicomgate.representations.pseudonym_secret import PseudonymSecret
 from dicomgate.server import run, supervisor
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
@@ -48,7 +49,8 @@ INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
 _BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = "blobs", "spool", "aside", "reserve", "lock"
 _INTENTS = "corrections"
-_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS)
+_PSEUDONYMS = "pseudonyms"  # what the other names in de-identified copies are derived from
+_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS)
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -184,7 +186,11 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
-    maker = Maker(workers=stack.enter_context(Workers(_worker_limits())), limits=limits(settings))
+    maker = Maker(
+        workers=stack.enter_context(Workers(_worker_limits())),
+        limits=limits(settings),
+        secret=_secret(data, folder),
+    )
     if folder is not None:
         opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
     else:
@@ -209,6 +215,11 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         check_ready=opened.check_ready,
         on_close=stack.close,
     )
+
+
+def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
+    home = data if folder is None else _home(folder.resolve())
+    return PseudonymSecret(None if home is None else home / _PSEUDONYMS)
 
 
 def _worker_limits() -> pixels.Limits:

@@ -7,12 +7,13 @@ is in it, so that strong entity tags and what is kept on disk can rest on these 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Final
 
 from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.pixels.processes import Workers
+from dicomgate.representations.pseudonym_secret import PseudonymSecret
 
 _MAKERS: Final = ("dicomgate", "imagecodecs", "numpy")
 """Programs that another edition of may make other bytes."""
@@ -24,6 +25,7 @@ class Maker:
 
     workers: Workers
     limits: Limits = DEFAULT
+    secret: PseudonymSecret = field(default_factory=PseudonymSecret)
 
     @property
     def edition(self) -> str:
