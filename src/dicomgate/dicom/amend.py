@@ -46,7 +46,7 @@ def amend(source: Source, header: Header, changes: Changes, record: JSONDataset 
     new, records = _separate(header, changes)
     if record is not None:
         records.append(record)
-    return encode.batched(_Amendment(source, header, new, records).pieces())
+    return encode.batched(Amendment(source, header, new, records).pieces())
 
 
 def _separate(header: Header, changes: Changes) -> tuple[dict[str, Element | None], list[JSONDataset]]:
@@ -61,7 +61,7 @@ def _separate(header: Header, changes: Changes) -> tuple[dict[str, Element | Non
     return new, items[len(earlier) :]
 
 
-class _Amendment:
+class Amendment:
     """One file that is written again."""
 
     def __init__(self, source: Source, header: Header, changes: Changes, records: list[JSONDataset]) -> None:
@@ -79,10 +79,14 @@ class _Amendment:
         codec = _find_codec(self._charset, [text for dataset in written for text in _texts(dataset.values())])
         self._codec = codec or _UTF_8
         self._recodes = codec is None
-        self._is_copied = header.encoding.is_little and not self._recodes
+        self._is_copied = self._can_be_copied() and not self._recodes
         if self._recodes:
             self._gone.add(encode.CHARSET)
             self._new[encode.CHARSET] = _UNICODE
+
+    def _can_be_copied(self) -> bool:
+        """Whether an element that is not changed goes out byte for byte."""
+        return self._header.encoding.is_little
 
     def _find_charset(self) -> charsets.Charset:
         extent = self._find_extent(encode.CHARSET)
