@@ -79,12 +79,20 @@ def test_other_shapes_are_not_found(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [f"{S}/rendered", f"{E}/thumbnail", f"{ONE}/rendered", f"{ONE}/frames/1,2/rendered", f"{ONE}/thumbnail"]
+    ("path", "level", "frames"),
+    [
+        (f"{S}/{{}}", Level.STUDY, ()),
+        (f"{E}/{{}}", Level.SERIES, ()),
+        (f"{ONE}/{{}}", Level.INSTANCE, ()),
+        (f"{ONE}/frames/1,3/{{}}", Level.INSTANCE, (1, 3)),
+    ],
 )
-def test_pictures_are_not_acceptable_and_what_is_offered_is_named(path: str) -> None:
-    with pytest.raises(errors.NotAcceptable, match="not made here") as caught:
-        resources.parse(path)
-    assert "application/dicom" in caught.value.see
+@pytest.mark.parametrize("kind", [Kind.RENDERED, Kind.THUMBNAIL])
+def test_pictures_of_everything_RET01_THM01(path: str, level: Level, frames: tuple[int, ...], kind: Kind) -> None:
+    address = path.format(kind.value)
+    found = resources.parse(address)
+    assert (found.kind, found.level, found.frames) == (kind, level, frames)
+    assert resources.format_resource("", found) == address
 
 
 @pytest.mark.parametrize("uid", ["x", "..", "1..2", ".", "1a", "1" * 65, "1.2 ", "1.2\0", "１.２", "*"])

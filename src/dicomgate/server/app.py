@@ -23,6 +23,7 @@ from dicomgate.server import (
     frames,
     health,
     metadata,
+    rendered,
     retrieve,
     search,
     streaming,
@@ -52,6 +53,8 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.FRAMES: frames.retrieve,
     Kind.BULKDATA: bulkdata.retrieve,
     Kind.PIXELDATA: bulkdata.retrieve,
+    Kind.RENDERED: rendered.retrieve,
+    Kind.THUMBNAIL: rendered.retrieve,
     Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")
