@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,16 +10,26 @@ import pytest
 
 from dicomgate.archive.aside import Aside
 from dicomgate.dicom.outcomes import Reason, Refused
-from dicomgate.dicom.source import BytesSource
+from dicomgate.spool import Spool
 from dicomgate.testing import entries
 
-REFUSED = Refused(Reason.OTHER_CONTENT)
+REFUSED = Refused(Reason.OTHER_CONTENT, target=entries.target(1, 1, 1))
 
 
-def keep(aside: Aside, number: int, size: int = 100) -> None:
-    offered = entries.entry(entries.target(1, 1, 1))
-    offered = dataclasses.replace(offered, digest=f"{number:064x}", size=size)
-    aside.keep(offered, REFUSED, BytesSource(bytes(size)))
+def content(number: int) -> bytes:
+    return b"%0100d" % number
+
+
+def digest(number: int) -> str:
+    return hashlib.sha256(content(number)).hexdigest()
+
+
+def keep(aside: Aside, number: int) -> None:
+    arrival = Spool(aside.directory.parent / "spool").arrival()
+    arrival.write(content(number))
+    arrival.finish()
+    aside.keep(arrival, REFUSED)
+    arrival.discard()
 
 
 @pytest.mark.parametrize("bound", [{"most_bytes": 350}, {"most_files": 3}])
@@ -27,7 +37,7 @@ def test_the_oldest_go_when_it_is_full(bound, tmp_path: Path) -> None:
     aside = Aside(tmp_path / "aside", **bound)
     for number in range(8):
         keep(aside, number)
-    assert [int(note["digest"], 16) for note in aside.notes()] == [5, 6, 7]
+    assert [note["digest"] for note in aside.notes()] == [digest(number) for number in (5, 6, 7)]
     assert len(list(aside.directory.iterdir())) == 6
 
 
@@ -44,4 +54,4 @@ def test_what_is_being_written_is_left_out_of_the_list(tmp_path: Path) -> None:
     aside = Aside(tmp_path / "aside")
     keep(aside, 1)
     (aside.directory / "2.json").write_bytes(b'{"half')
-    assert [int(note["digest"], 16) for note in aside.notes()] == [1]
+    assert [note["digest"] for note in aside.notes()] == [digest(1)]

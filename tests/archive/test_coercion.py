@@ -133,6 +133,23 @@ def test_another_patient_is_refused_unless_coerced_to_the_studys(opened) -> None
         assert archive.counts().studies == 1
 
 
+def test_what_is_refused_is_kept_aside_as_it_was_sent_whatever_the_rules_T10(opened) -> None:
+    target = instances.new_target()
+    other = instances.make(target, attributes={"PatientComments": "changed"})
+    stranger = instances.make(instances.new_target(target.study), attributes={"PatientID": "P9"})
+    with opened(coerce=RULES) as archive:
+        store(archive, instances.make(target))
+        for content, reason in ((other, Reason.OTHER_CONTENT), (other, Reason.OTHER_CONTENT)):
+            outcome = store(archive, content)
+            assert isinstance(outcome, Refused)
+            assert outcome.reason is reason
+        assert isinstance(store(archive, stranger), Refused)
+        digests = [hashlib.sha256(content).hexdigest() for content in (other, stranger)]
+        assert sorted(note["digest"] for note in archive.notes()) == sorted(digests)
+        kept = [(archive.aside.directory / f"{digest}.dcm").read_bytes() for digest in digests]
+        assert kept == [other, stranger]
+
+
 def test_a_study_that_is_corrected_meanwhile_is_followed_RET_09(opened, monkeypatch) -> None:
     first = instances.new_target()
     second = instances.new_target(first.study)

@@ -25,7 +25,7 @@ _FAULTS: tuple[tuple[type[errors.Fault], Reason], ...] = (
     (errors.TooLarge, Reason.LIMIT_PASSED),
     (errors.Malformed, Reason.CANNOT_UNDERSTAND),
 )
-_KEPT = {Reason.OTHER_CONTENT, Reason.OTHER_PARENT, Reason.OTHER_PATIENT}
+_CONTRADICTIONS = {Reason.OTHER_CONTENT, Reason.OTHER_PARENT, Reason.OTHER_PATIENT}
 _TRIES = 5
 """So often is an instance brought into line with its study, which others may correct at the same time."""
 
@@ -64,10 +64,13 @@ class Acceptor:
         if isinstance(seen, Refused):
             return seen
         try:
-            return self._keep(arrival, seen)
+            outcome = self._keep(arrival, seen)
         except errors.Unavailable as fault:
             is_full = isinstance(fault, errors.OutOfSpace)
             return Refused(Reason.OUT_OF_RESOURCES, fault.message, seen.target, seen.sop_class, is_full=is_full)
+        if isinstance(outcome, Refused) and outcome.reason in _CONTRADICTIONS:
+            self.aside.keep(arrival, outcome)
+        return outcome
 
     def _read(self, arrival: Arrival, study: str | None) -> Header | Refused:
         try:
@@ -85,10 +88,10 @@ class Acceptor:
         if again is not None:
             return again
         if self.coercion.is_off:
-            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest), is_final=True)
+            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest))
         outcome: Outcome | None = None
-        for left in reversed(range(_TRIES)):
-            outcome = self._store_coerced(arrival, seen, seen.target.study, is_final=left == 0)
+        for _ in range(_TRIES):
+            outcome = self._store_coerced(arrival, seen, seen.target.study)
             if not isinstance(outcome, Refused) or outcome.reason is not Reason.OTHER_PATIENT:
                 break
         assert outcome is not None, "it was tried"
@@ -106,11 +109,11 @@ class Acceptor:
             return None
         return _again(target, sop_class, arrival, row.digest)
 
-    def _store_coerced(self, arrival: Arrival, seen: Header, study: str, *, is_final: bool) -> Outcome:
+    def _store_coerced(self, arrival: Arrival, seen: Header, study: str) -> Outcome:
         stored = self.index.study_attributes(study) if self.coercion.takes_patient else None
         changes = self.coercion.changes(seen.attributes, stored)
         if not changes:
-            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest), is_final=is_final)
+            return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest))
         try:
             with self.amender.amended(arrival.source(), seen, changes, Why.COERCE) as made:
                 offer = _Offer(
@@ -119,11 +122,11 @@ class Acceptor:
                     sent=arrival.original_digest or arrival.digest,
                     originals=(made.record,),
                 )
-                return self._store(offer, is_final=is_final)
+                return self._store(offer)
         except (errors.Malformed, errors.TooLarge) as fault:
             return Refused(Reason.CANNOT_COERCE, fault.message, seen.target, seen.sop_class)
 
-    def _store(self, offer: _Offer, *, is_final: bool) -> Outcome:
+    def _store(self, offer: _Offer) -> Outcome:
         arrival = offer.arrival
         entry = describe.describe(
             offer.header,
@@ -137,8 +140,6 @@ class Acceptor:
             self.blobs.put(entry.key, arrival.content())
             added = self._add(entry)
         if isinstance(added.verdict, Refused):
-            if is_final and added.verdict.reason in _KEPT:
-                self.aside.keep(entry, added.verdict, arrival.source())
             return added.verdict
         is_coerced = bool(offer.originals) and (added.is_kept or added.verdict is Verdict.SAME)
         return Stored(

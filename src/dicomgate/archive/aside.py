@@ -12,8 +12,7 @@ from typing import Any
 import orjson
 
 from dicomgate.dicom.outcomes import Refused
-from dicomgate.dicom.source import Source
-from dicomgate.index.base import Entry
+from dicomgate.spool import Arrival
 
 _STEP = 1 << 20
 
@@ -26,19 +25,20 @@ class Aside:
     most_bytes: int = 1 << 30
     most_files: int = 1000
 
-    def keep(self, entry: Entry, refused: Refused, source: Source) -> None:
-        """Keep a copy and why it was refused. Nothing is promised: without room it is left out."""
-        if entry.size > self.most_bytes:
+    def keep(self, arrival: Arrival, refused: Refused) -> None:
+        """Keep a copy of what came and why it was refused. Nothing is promised: without room it is left out."""
+        if arrival.size > self.most_bytes:
             return
-        path = self.directory / f"{entry.digest}.dcm"
+        path = self.directory / f"{arrival.digest}.dcm"
+        source = arrival.source()
         note = path.with_suffix(".json")
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._make_room(entry.size)
-            note.write_bytes(orjson.dumps(_note(entry, refused)))  # first, for who makes room looks for the copy
+            self._make_room(arrival.size)
+            note.write_bytes(orjson.dumps(_note(arrival, refused)))  # first, for who makes room looks for the copy
             with path.open("wb") as file:
-                for offset in range(0, entry.size, _STEP):
-                    file.write(source.read_at(offset, min(_STEP, entry.size - offset)))
+                for offset in range(0, arrival.size, _STEP):
+                    file.write(source.read_at(offset, min(_STEP, arrival.size - offset)))
         except OSError:
             path.unlink(missing_ok=True)
             note.unlink(missing_ok=True)
@@ -71,15 +71,16 @@ class Aside:
         return [(path, size) for _, path, size in sorted(found)]
 
 
-def _note(entry: Entry, refused: Refused) -> dict[str, Any]:
+def _note(arrival: Arrival, refused: Refused) -> dict[str, Any]:
+    assert refused.target is not None, "it contradicts what is stored"
     return {
         "received": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "reason": f"{refused.reason:04X}",
         "why": refused.message,
-        "study": entry.target.study,
-        "series": entry.target.series,
-        "instance": entry.target.instance,
-        "size": entry.size,
-        "digest": entry.digest,
-        "original_digest": entry.original_digest,
+        "study": refused.target.study,
+        "series": refused.target.series,
+        "instance": refused.target.instance,
+        "size": arrival.size,
+        "digest": arrival.digest,
+        "original_digest": arrival.original_digest,
     }
