@@ -133,3 +133,48 @@ def test_each_version_tells_its_own_metadata(archive, store) -> None:
     assert told[2] == current
     descriptions = [orjson.loads(text)["00081030"]["Value"] for text in told]
     assert descriptions == [["version 0"], ["version 1"], ["version 2"]]
+
+
+@pytest.mark.parametrize("only", ["pixels", "attributes"])
+def test_what_came_after_a_correction_is_the_newest_after_a_rebuild_too_D6(tmp_path, only: str) -> None:
+    """It has no record of a change, as the file before the correction had none; it is not that file."""
+    data = tmp_path / "data"
+    settings = config.Settings(store=config.Store(duplicates="keep-versions"))
+    old = FILES[0]
+    new = FILES[1] if only == "attributes" else old.replace(old[-8:], b"12345678")
+    with assembly.open_archive(data, settings) as archive:
+        assert isinstance(keep(archive, old), Stored)
+        archive.corrector.update(TARGET.study, {"00081030": {"vr": "LO", "Value": ["corrected"]}})
+        assert isinstance(keep(archive, new), Stored)
+        assert [one.why for one in archive.origin.versions.versions(TARGET)] == ["corrected", "replaced", ""]
+        before = everything(archive)
+        assert read(archive, 3) == new
+    for path in data.glob("index.sqlite*"):
+        path.unlink()
+    assert list(assembly.rebuild(data, settings, lambda _: None)) == []
+    with assembly.open_archive(data, settings) as archive:
+        assert everything(archive) == before
+
+
+def test_a_rebuild_does_not_take_what_was_being_refused_for_a_version_T10_D6(tmp_path, settings) -> None:
+    data = tmp_path / "data"
+    with assembly.open_archive(data, settings) as archive:
+        keep(archive, FILES[0])
+        before = everything(archive)
+        left = archive.blobs.new_key()
+        archive.blobs.put(left, instances.make(Target("1.2.3", TARGET.series, TARGET.instance)))
+    for path in data.glob("index.sqlite*"):
+        path.unlink()
+    damages = list(assembly.rebuild(data, settings, lambda _: None))
+    assert [(one.key, one.problem) for one in damages] == [(left, "a second file of this instance")]
+    with assembly.open_archive(data, settings) as archive:
+        assert everything(archive) == before
+
+
+def keep(archive, content: bytes):
+    arrival = archive.spool.arrival()
+    try:
+        arrival.write(content)
+        return archive.origin.store.accept(arrival)
+    finally:
+        arrival.discard()

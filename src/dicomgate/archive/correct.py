@@ -101,7 +101,7 @@ class Corrector:
         size = sum(row.size for row in concerned)
         self.room.require_whole(size)
         stack.enter_context(self.room.claim(size))
-        keys = [self.blobs.new_key() for _ in concerned]
+        keys = [self.blobs.new_key(after=row.key) for row in concerned]  # a rebuild goes by them
         work.notes.append(stack.enter_context(self.intents.noted(keys)))
         staged = Staged(self.amender.spool)
         work.staged.append(staged)

@@ -87,23 +87,23 @@ def judge_in_place(around: Surroundings, entry: Entry) -> Verdict | Refused:
 
 
 def judge_again(duplicates: Duplicates) -> Judge:
-    """For a rebuild: what is found was judged when it came. Of two files of one instance the keys tell the later one.
+    """For a rebuild, which offers files in the order of their keys: what is found was judged when it came.
 
-    One that tells of more changes than the other, and of all that the other tells of, is its correction.
+    One that tells of more changes than the one before it, and of all that that one tells of, is its correction.
     """
 
     def judge(around: Surroundings, entry: Entry) -> Verdict:
         known = around.instance
         if known is None:
             return Verdict.INSERT
-        is_later = entry.key > known.key
+        assert entry.key > known.key, "a rebuild goes by the order of keys"
+        if known.target != entry.target:
+            return Verdict.KEEP_OLD  # it was being refused when its process died
         if is_correction(entry.attributes, of=known.attributes()):
             return Verdict.CORRECT
-        if is_correction(known.attributes(), of=entry.attributes):
-            return Verdict.EARLIER
         if duplicates is Duplicates.KEEP_VERSIONS:
-            return Verdict.SUPERSEDE if is_later else Verdict.EARLIER
-        return Verdict.REPLACE if is_later is (duplicates is Duplicates.REPLACE) else Verdict.KEEP_OLD
+            return Verdict.SUPERSEDE
+        return Verdict.REPLACE if duplicates is Duplicates.REPLACE else Verdict.KEEP_OLD
 
     return judge
 

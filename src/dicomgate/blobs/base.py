@@ -38,8 +38,11 @@ class Blob(Protocol):
 class BlobStore(Protocol):
     """Keeps bytes under keys that it makes itself."""
 
-    def new_key(self) -> str:
-        """A key nobody else has; keys sort as text in the order they were made, as far as clocks agree."""
+    def new_key(self, after: str = "") -> str:
+        """A key nobody else has; keys sort as text in the order they were made, as far as clocks agree.
+
+        In any case it sorts after the key `after`.
+        """
         ...
 
     def put(self, key: str, content: bytes | Path) -> None:

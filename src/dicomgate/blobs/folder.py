@@ -75,11 +75,11 @@ class FolderBlobs:
         except OSError:
             return []
 
-    def new_key(self) -> str:
+    def new_key(self, after: str = "") -> str:  # noqa: ARG002 (the joint's signature)
         """Refused."""
         raise errors.NotAllowed(_READ_ONLY)
 
-    def put(self, key: str, content: bytes | Path) -> None:  # noqa: ARG002 (the joint's signature)
+    def put(self, key: str, content: bytes | Path) -> None:  # noqa: ARG002
         """Refused."""
         raise errors.NotAllowed(_READ_ONLY)
 

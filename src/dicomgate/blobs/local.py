@@ -44,15 +44,16 @@ class LocalBlobs:
         self._is_closed = False
         self._make_directories()
 
-    def new_key(self) -> str:
-        """A key nobody else has. Raises OutOfSpace and Unavailable."""
+    def new_key(self, after: str = "") -> str:
+        """A key nobody else has, later than `after` whatever the clock says. Raises OutOfSpace and Unavailable."""
         self._refuse_if_broken()
+        least = places.moment(after) + 1 if after else 0
         with self._lock:
             try:
                 run = self._run_to_write()
             except OSError as error:
                 raise self._fault(error) from error
-            self._moment = max(self._moment + 1, time.time_ns())
+            self._moment = max(self._moment + 1, time.time_ns(), least)
             run.made += 1
             return places.format_key(self._moment, run.name)
 

@@ -22,11 +22,20 @@ def format_key(moment: int, run: str) -> str:
 
 def path(root: Path, key: str) -> Path:
     """Where the key's file lies. NotFound for what is no key."""
+    moment, run = _parse(key)
+    return root / run / moment
+
+
+def moment(key: str) -> int:
+    """When the key was made. NotFound for what is no key."""
+    return int(_parse(key)[0], 16)
+
+
+def _parse(key: str) -> tuple[str, str]:
     found = _KEY.fullmatch(key)
     if found is None:
         raise errors.NotFound("this is no key of a stored file")
-    moment, run = found.groups()
-    return root / run / moment
+    return found[1], found[2]
 
 
 def is_run(name: str) -> bool:

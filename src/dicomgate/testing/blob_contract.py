@@ -74,6 +74,14 @@ class BlobContract:
         assert sorted(set(keys)) == keys
         other.close()
 
+    def test_a_key_can_be_made_later_than_another_whatever_the_clock_says(
+        self, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = store.new_key()
+        monkeypatch.setattr("time.time_ns", lambda: 1)
+        keys = [store.new_key(after=first), store.new_key()]
+        assert [first, *keys] == sorted([first, *keys])
+
     def test_deleted_is_gone_but_stays_readable_for_who_has_it_open(self, store: BlobStore) -> None:
         keys = [store.new_key() for _ in range(3)]
         for key in keys:
