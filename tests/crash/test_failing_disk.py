@@ -36,6 +36,7 @@ def check_afterwards(server: Server, ledger: Ledger, chance: Random) -> None:
     server.kill()
     server.start()
     with closing(Storer(server.port, ledger, chance)) as storer:
+        assert storer.client.ask("GET", "/readyz").status == 200
         check_all(storer.client, ledger)
         check_folder(server.data)
         assert storer.store(SMALL, LARGE).status == 200
@@ -71,11 +72,13 @@ def test_calls_that_fail_once(here: Path, chance: Random) -> None:
             with closing(Storer(server.port, ledger, chance)) as storer:
                 _meet(storer, faults / fault, error)
                 assert storer.store(SMALL).stored, f"nothing is stored after {fault} {error}"
+                assert storer.client.ask("GET", "/readyz").status == 200
         for fault, error in HARMFUL:
             with closing(Storer(server.port, ledger, chance)) as storer:
                 assert storer.store(SMALL, LARGE).status == 200
                 _meet(storer, faults / fault, error)
                 assert not storer.store(SMALL).stored, f"stored again after {fault} {error}"
+                assert storer.client.ask("GET", "/readyz").status == 503, f"ready after {fault} {error}"
                 check_all(storer.client, ledger)
             server.kill()
             server.start()
@@ -179,6 +182,7 @@ def test_a_commit_that_fails(here: Path, chance: Random, calls: str, error: str,
                 until(lambda: ledger.tally["refused"] > refused + 5)
             _check_reading(storer.client, ledger, second)
         assert bool(storer.store(SMALL).stored) is is_over
+        assert storer.client.ask("GET", "/readyz").status == (200 if is_over else 503)
         _check_reading(storer.client, ledger, second)
         check_afterwards(server, ledger, chance)
         assert not server.bugs(), server.bugs()

@@ -55,6 +55,8 @@ class Acceptor:
 
     def require_room(self) -> None:
         """Unavailable while nothing can be stored."""
+        self.index.require_sound()
+        self.blobs.require_sound()
         self.room.require()
 
     def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:

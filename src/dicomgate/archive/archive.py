@@ -93,8 +93,13 @@ class Archive:
         )
 
     def check_ready(self) -> None:
-        """Unavailable while the index cannot be asked."""
+        """Unavailable while the index cannot be asked, and when this process stores nothing until a restart (D3).
+
+        A full disk and a used-up quota pass: reads go on, and a delete makes room.
+        """
         self.index.changes(limit=1)
+        self.index.require_sound()
+        self.blobs.require_sound()
 
     def counts(self) -> Counts:
         """How many studies, series, instances there are."""

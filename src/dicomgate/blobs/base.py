@@ -45,6 +45,10 @@ class BlobStore(Protocol):
         """
         ...
 
+    def require_sound(self) -> None:
+        """See that bytes can be stored as far as is known. Unavailable after a failed sync, until a restart."""
+        ...
+
     def put(self, key: str, content: bytes | Path) -> None:
         """Store under a new key; when this returns, the bytes are on stable storage. A file is moved, not copied.
 

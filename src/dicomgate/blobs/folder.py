@@ -79,6 +79,10 @@ class FolderBlobs:
         """Refused."""
         raise errors.NotAllowed(_READ_ONLY)
 
+    def require_sound(self) -> None:
+        """Refused."""
+        raise errors.NotAllowed(_READ_ONLY)
+
     def put(self, key: str, content: bytes | Path) -> None:  # noqa: ARG002
         """Refused."""
         raise errors.NotAllowed(_READ_ONLY)

@@ -46,7 +46,7 @@ class LocalBlobs:
 
     def new_key(self, after: str = "") -> str:
         """A key nobody else has, later than `after` whatever the clock says. Raises OutOfSpace and Unavailable."""
-        self._refuse_if_broken()
+        self.require_sound()
         least = places.moment(after) + 1 if after else 0
         with self._lock:
             try:
@@ -56,6 +56,13 @@ class LocalBlobs:
             self._moment = max(self._moment + 1, time.time_ns(), least)
             run.made += 1
             return places.format_key(self._moment, run.name)
+
+    def require_sound(self) -> None:
+        """Unavailable when the store was closed, or for good when a sync has failed (D3)."""
+        if self._is_closed:
+            raise errors.Unavailable("the store was closed")
+        if self._broken:
+            raise errors.Unavailable(f"nothing is stored until a restart: {self._broken}")
 
     def put(self, key: str, content: bytes | Path) -> None:
         """Store under a new key, durably; it is under way until it is settled or deleted, or until this raises.
@@ -100,7 +107,7 @@ class LocalBlobs:
 
         Also the directories of files that are gone already: whoever took their names away may not have synced yet.
         """
-        self._refuse_if_broken()
+        self.require_sound()
         paths = [places.path(self._root, key) for key in keys]
         try:
             for path in paths:
@@ -193,7 +200,7 @@ class LocalBlobs:
         return run
 
     def _begin(self, key: str) -> runs.Run:
-        self._refuse_if_broken()
+        self.require_sound()
         name = places.path(self._root, key).parent.name
         with self._lock:
             run = self._runs.get(name)
@@ -217,12 +224,6 @@ class LocalBlobs:
             run.leave()
 
     # Faults.
-
-    def _refuse_if_broken(self) -> None:
-        if self._is_closed:
-            raise errors.Unavailable("the store was closed")
-        if self._broken:
-            raise errors.Unavailable(f"nothing is stored until a restart: {self._broken}")
 
     def _break(self, error: OSError) -> None:
         self._broken = self._broken or f"the disk failed ({error.strerror})"

@@ -323,6 +323,10 @@ class Writing(Protocol):
     change may turn out to have been made, so bytes that a new row would point at must be left to the next sweep.
     """
 
+    def require_sound(self) -> None:
+        """See that changes can be made durable as far as is known. Unavailable after a failure, until a restart."""
+        ...
+
     def add(self, entry: Entry, judge: Judge) -> Added:
         """Add an instance, as the judge decides inside the transaction."""
         ...

@@ -141,6 +141,10 @@ class SqliteIndex:
 
     # Writing.
 
+    def require_sound(self) -> None:
+        """Unavailable, for good, when the file could not be written (D3)."""
+        self._writer.require_sound()
+
     def add(self, entry: Entry, judge: Judge) -> Added:
         """Add one instance; durable on return."""
         return self._writer.do(lambda changes: changes.add(entry, judge))

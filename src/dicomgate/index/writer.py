@@ -61,6 +61,11 @@ class Writer:
         answer: T = request.answer.result()
         return answer
 
+    def require_sound(self) -> None:
+        """Unavailable, for good, after a failure that leaves unknown what is on the disk."""
+        if self._broken:
+            raise errors.Unavailable(self._broken)
+
     def close(self) -> None:
         """Do what waits, then stop. May be called twice."""
         with self._changed:
@@ -104,8 +109,7 @@ class Writer:
                 request.answer.set_result(result)
 
     def _transact(self, group: list[_Request]) -> list[Any]:
-        if self._broken:
-            raise errors.Unavailable(self._broken)
+        self.require_sound()
         if self._connection is None:
             self._connection = self._connect()
         connection = self._connection

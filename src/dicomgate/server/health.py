@@ -18,7 +18,7 @@ def is_alive() -> Answer:
 
 
 def is_ready(check: Callable[[], None]) -> Answer:
-    """`/readyz`: the origin can be asked; `check` raises Fault when it cannot."""
+    """`/readyz`: the origin can be asked, and stores if it ever does; `check` raises Fault when it cannot."""
     try:
         check()
     except errors.Fault as fault:
