@@ -24,6 +24,7 @@ from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.folder import Folder, Progress
 from dicomgate.archive.intents import Intents
 from dicomgate.archive.policy import Duplicates
+from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
@@ -282,6 +283,7 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         amender=Amender(spool, _system_name(settings)),
         intents=Intents(data / _INTENTS),
         coercion=_coercion(settings),
+        replaced=Replaced(),
         duplicates=Duplicates(settings.store.duplicates),
         limits=limits(settings),
         allow_delete=settings.store.allow_delete,

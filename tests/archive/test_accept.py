@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dicomgate import assembly, config
+from dicomgate import assembly, config, errors
+from dicomgate.archive import replaced
 from dicomgate.dicom import syntaxes
 from dicomgate.dicom.outcomes import Reason, Refused, Stored
 from dicomgate.testing import instances
@@ -76,6 +77,45 @@ def test_other_content_by_policy_STOW_18(tmp_path: Path, duplicates) -> None:
         assert read(archive, target) == (second if duplicates == "replace" else first)
         assert blobs_on_disk(archive) == 1
         assert archive.counts().instances == 1
+
+
+def test_replaced_bytes_go_while_the_server_runs(tmp_path: Path, monkeypatch) -> None:
+    """After a while in which those who found them still read them; a month of replacing must not fill the disk."""
+    monkeypatch.setattr(replaced, "_GRACE", 0.0)
+    target = instances.new_target()
+    made = [instances.make(target, attributes={"PatientComments": f"take {number}"}) for number in range(6)]
+    with assembly.open_archive(tmp_path, config.Settings(store=config.Store(duplicates="replace"))) as archive:
+        for content in made:
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            assert isinstance(archive.origin.store.accept(arrival), Stored)
+        assert read(archive, target) == made[-1]
+        assert blobs_on_disk(archive) == 1
+        assert archive.index.garbage() == []
+
+
+def test_an_instance_that_is_replaced_while_it_is_asked_for_is_not_said_to_be_absent_D4(tmp_path: Path) -> None:
+    target = instances.new_target()
+    made = [instances.make(target, attributes={"PatientComments": f"take {number}"}) for number in range(2)]
+    with assembly.open_archive(tmp_path, config.Settings(store=config.Store(duplicates="replace"))) as archive:
+        for content in made:
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            archive.origin.store.accept(arrival)
+            if content is made[0]:
+                with archive.origin.retrieve.retrieve(target) as found:
+                    instance = next(found)
+        assert b"".join(instance.file(range(9))) == made[0][:9]  # the bytes stay a while
+        for ask in (instance.file, lambda: instance.frame(1)):
+            with pytest.raises(errors.Unavailable):  # 503, for there is such an instance
+                ask()
+        archive.sweep()
+        with pytest.raises(errors.Unavailable):
+            list(instance.file(range(9)))
+        archive.index.remove(target)
+        for ask in (instance.file, lambda: list(instance.file(range(9)))):
+            with pytest.raises(errors.NotFound):
+                ask()
 
 
 def test_known_uid_in_another_study_is_refused_under_every_policy_T10(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dicomgate import errors
@@ -9,6 +10,7 @@ from dicomgate.archive import describe, policy
 from dicomgate.archive.amending import Amender
 from dicomgate.archive.aside import Aside
 from dicomgate.archive.coercion import Coercion
+from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
@@ -48,6 +50,7 @@ class Acceptor:
     index: Index
     judge: Judge
     aside: Aside
+    replaced: Replaced
     room: Room
     amender: Amender
     coercion: Coercion
@@ -164,7 +167,17 @@ class Acceptor:
             self.blobs.settle(entry.key)
         else:
             self.blobs.delete(entry.key)
+        if added.verdict is Verdict.REPLACE and added.known is not None:
+            self.replaced.add(added.known.key)
+        self._clear_replaced()
         return added
+
+    def _clear_replaced(self) -> None:
+        keys = self.replaced.due()
+        if keys:
+            with suppress(errors.Unavailable):  # what cannot go now, the sweep of the next start lets go
+                self.blobs.delete(*keys)
+                self.index.forget_garbage(keys)
 
 
 def _again(target: Target, sop_class: str, arrival: Arrival, stored: str) -> Stored:

@@ -14,6 +14,7 @@ from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.correct import Corrector
 from dicomgate.archive.delete import Deleter
 from dicomgate.archive.intents import Intents
+from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.retrieve import Retriever
 from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
@@ -37,6 +38,7 @@ class Archive:
     amender: Amender
     intents: Intents
     coercion: Coercion
+    replaced: Replaced
     duplicates: policy.Duplicates = policy.Duplicates.REFUSE
     limits: header.Limits = header.DEFAULT
     allow_delete: bool = False
@@ -57,6 +59,7 @@ class Archive:
                 index=self.index,
                 judge=judge,
                 aside=self.aside,
+                replaced=self.replaced,
                 room=self.room,
                 amender=self.amender,
                 coercion=self.coercion,

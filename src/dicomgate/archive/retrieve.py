@@ -15,7 +15,7 @@ import xxhash
 from dicomgate import errors
 from dicomgate.archive import describe, layout, spans
 from dicomgate.archive.layout import Layout
-from dicomgate.blobs.base import BlobStore
+from dicomgate.blobs.base import Blob, BlobStore
 from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
 from dicomgate.dicom.frames import NativeFrames
 from dicomgate.dicom.header import Header, Limits
@@ -54,7 +54,10 @@ class StoredInstance:
 
     @functools.cached_property
     def _layout(self) -> Layout:
-        return layout.parse_layout(self.index.layout(self.row))
+        try:
+            return layout.parse_layout(self.index.layout(self.row))
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
 
     @functools.cached_property
     def _syntax(self) -> syntaxes.Syntax:
@@ -67,7 +70,10 @@ class StoredInstance:
 
     def metadata(self) -> bytes:
         """The DICOM JSON text that was prepared when it came; no file is opened."""
-        return self.index.instance_metadata(self.row)
+        try:
+            return self.index.instance_metadata(self.row)
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
 
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The file as stored. A whole one is checked on its way: damage ends in Unavailable before the last bytes."""
@@ -98,7 +104,10 @@ class StoredInstance:
         if place is None:
             raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
         chunk, entry = place
-        ranges = frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[entry]
+        try:
+            ranges = frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[entry]
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
         return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
 
     def bulk(self, path: str, *, span: range | None = None) -> Piece:
@@ -147,8 +156,20 @@ class StoredInstance:
         """Spans of the file, or of the inflated data set when the syntax is deflated."""
         return self._read_inflated(ranges) if self._syntax.is_deflated else self._read_file(ranges)
 
+    def _open(self) -> Blob:
+        try:
+            return self.blobs.open(self.row.key)
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
+
+    def _missed(self, fault: errors.NotFound) -> errors.Fault:
+        """What to say of something that is gone: there is still such an instance when another file took its place."""
+        if self.index.find_row(self.row.target) is None:
+            return fault
+        return errors.Unavailable("the instance was changed while it was asked for, or its file is lost")
+
     def _read_file(self, ranges: Sequence[range]) -> Iterator[bytes]:
-        with self.blobs.open(self.row.key) as blob:
+        with self._open() as blob:
             for part in ranges:
                 for offset in range(part.start, part.stop, _STEP):
                     length = min(_STEP, part.stop - offset)
@@ -158,12 +179,12 @@ class StoredInstance:
                     yield chunk
 
     def _read_inflated(self, ranges: Sequence[range]) -> Iterator[bytes]:
-        with self.blobs.open(self.row.key) as blob:
+        with self._open() as blob:
             for part in ranges:
                 yield from inflate.read_range(blob, self._layout.dataset_offset, part)
 
     def _rewritten(self) -> Iterator[bytes]:
-        with self.blobs.open(self.row.key) as blob:
+        with self._open() as blob:
             yield from explicit.rewrite(blob, header.read(blob, self.limits))
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -197,7 +218,7 @@ class EarlierInstance(StoredInstance):
 
     @functools.cached_property
     def _header(self) -> Header:
-        with self.blobs.open(self.row.key) as blob:
+        with self._open() as blob:
             return header.read(blob, self.limits)
 
     @functools.cached_property
