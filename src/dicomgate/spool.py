@@ -60,6 +60,16 @@ class Arrival:
         if self._waiting > self._in_memory:
             self._spill()
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes are in memory."""
+        return self._waiting
+
+    def spill(self) -> None:
+        """What is in memory goes to a file, except a beginning too short to be judged. OSError as of `write`."""
+        if self._waiting >= _PREAMBLE + len(_MAGIC) or self._file is not None:
+            self._spill()
+
     def finish(self) -> None:
         """No more bytes come: digest and checksum are known and the content can be read. May be called again."""
         if self.digest:
@@ -148,6 +158,15 @@ class Pile:
         self._waiting += len(chunk)
         if self._waiting > self._in_memory:
             self._spill()
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes are in memory."""
+        return self._waiting
+
+    def spill(self) -> None:
+        """What is in memory goes to a file. OSError as of `write`."""
+        self._spill()
 
     def finish(self) -> None:
         """No more bytes come, and the content can be read. OSError when the disk is full or broken."""

@@ -7,8 +7,10 @@ import gzip
 import json
 import os
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +220,30 @@ def test_what_is_said_of_the_parts_counts_as_metadata_T4(serve_made: Callable[..
     bulk = [part(b"x", location=f"{number}/" + 7_000 * "a") for number in range(20)]
     assert post(served, body_of([describe()], part(b"ab"), *bulk)).status == 413
     assert post(served, body_of([describe()], part(b"ab"), *bulk[:10])).status == 200
+
+
+def test_large_metadata_is_read_one_after_the_other(serve_made: Callable[..., Served], made: Made) -> None:
+    """Read, it is many times as large: two requests at once would take twice what a process has for this."""
+    judge, lock, second = made.judge, threading.Lock(), threading.Event()
+    under_way: set[bytes] = set()
+
+    def watch(content: bytes) -> Outcome:
+        with lock:
+            under_way.add(content)
+            if len(under_way) > 1:
+                second.set()
+        second.wait(0.5)
+        with lock:
+            under_way.remove(content)
+        return judge(content)
+
+    made.judge = watch
+    served = serve_made(made, store_memory=MIB)
+    bodies = [part(json.dumps([describe(number, None)]).encode().ljust(200_000), JSON, None) for number in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        replies = list(pool.map(lambda body: post(served, body + b"--XX--\r\n"), bodies))
+    assert [reply.status for reply in replies] == [200, 200]
+    assert not second.is_set()
 
 
 @pytest.mark.usefixtures("leaves_nothing")

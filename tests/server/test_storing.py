@@ -389,6 +389,29 @@ def test_full_disk_while_spooling_spoils_only_that_part_D3(
     assert is_empty(spool_folder)
 
 
+def test_full_disk_gets_its_room_back_while_the_sender_goes_on_D3(
+    serve_made: Callable[..., Served], monkeypatch: pytest.MonkeyPatch, spool_folder: Path
+) -> None:
+    """What was written of a part that cannot be kept is no use to anybody; it could come for hours yet."""
+    served = serve_made(Made())
+    spill = Arrival._spill
+    is_full = threading.Event()
+
+    def full(arrival: Arrival) -> None:
+        spill(arrival)
+        if arrival.size > 8 * MIB:
+            is_full.set()
+            raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(Arrival, "_spill", full)
+    with served.line() as line:
+        line.say(format_request("POST", STUDIES, {"Content-Type": RELATED, "Content-Length": str(30 * MIB)}))
+        line.say(b"--XX\r\n\r\n" + bytes(20 * MIB))
+        assert is_full.wait(PATIENCE)
+        assert is_empty(spool_folder)
+    assert is_empty(spool_folder)
+
+
 def test_no_closing_delimiter_is_400_with_what_was_stored_MP_07(
     serve_made: Callable[..., Served], spool_folder: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -116,3 +117,19 @@ def test_pile_that_is_given_up_half_way_leaves_nothing(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     pile.discard()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_beginning_is_judged_whole_however_early_it_must_leave_memory_T12(tmp_path: Path) -> None:
+    """A preamble that comes in drops, while memory is short, is cleared like any."""
+    arrival = Spool(tmp_path).arrival()
+    content = b"MZ program".ljust(128, b"\1") + b"DICM" + bytes(1000)
+    for at in range(0, len(content), 7):
+        arrival.write(content[at : at + 7])
+        arrival.spill()
+    assert os.listdir(tmp_path), "it did leave memory"
+    assert arrival.waiting == 0
+    arrival.finish()
+    assert arrival.source().read_at(0, len(content)) == bytes(128) + content[128:]
+    assert arrival.original_digest == hashlib.sha256(content).hexdigest()
+    arrival.discard()
+    assert os.listdir(tmp_path) == []

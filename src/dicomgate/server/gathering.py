@@ -17,13 +17,15 @@ from dicomgate.composition.content import Workshop
 from dicomgate.composition.draft import Draft
 from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.server.bodies import METADATA
-from dicomgate.server.intake import MOST_HELD, Budget, Intake, Writing, write_all
+from dicomgate.server.budget import Arriving, Budget
+from dicomgate.server.intake import Intake
 from dicomgate.server.settings import Settings
 from dicomgate.server.threads import Threads
+from dicomgate.server.writing import MOST_HELD, Piece, Writing, write_all
 from dicomgate.spool import Pile
 
-_READ: Final = 12
-"""About how many times as large metadata is in memory once it is read."""
+_READ: Final = 24
+"""About how many times as large metadata is in memory while it is read; some has far less text than structure."""
 
 _KEPT: Final = ("content-type", "content-location")
 """Header fields of a part that are kept until the body is whole."""
@@ -33,7 +35,15 @@ class Gathering:
     """The parts of one request."""
 
     def __init__(
-        self, pile: Pile, threads: Threads, settings: Settings, workshop: Workshop, *, root_type: str, base: str
+        self,
+        pile: Pile,
+        threads: Threads,
+        arriving: Arriving,
+        settings: Settings,
+        workshop: Workshop,
+        *,
+        root_type: str,
+        base: str,
     ) -> None:
         """`root_type`: what a part is that does not say; `base`: the address that relative locations start from."""
         self._pile = pile
@@ -41,7 +51,7 @@ class Gathering:
         self._settings = settings
         self._workshop = workshop
         self._root_type = root_type
-        self._writing = Writing(pile, threads)
+        self._writing = Writing(pile, threads, arriving)
         self._size = 0
         self._part: Part | None = None
         self._metadata: list[Part] = []
@@ -92,15 +102,15 @@ class Gathering:
         """Make the instances and let them be judged; what is to be said beside that. Malformed without metadata."""
         if not any(_is_metadata(part) for part in self._metadata):
             raise errors.Malformed(f"the request holds no part of type {' or '.join(sorted(METADATA))}")
-        held = _READ * self._metadata_size + min(self._size, self._settings.store_window * MOST_HELD)
-        cost = min(held, self._settings.store_memory // 2)  # who asked for all of it could wait for ever
+        cost = _READ * self._metadata_size + min(self._size, self._settings.store_window * MOST_HELD)
         await budget.take(cost)
+        self._writing.release()
         try:
             for made in await self._threads.do(self._draft, await self._rest()):
                 await intake.add(made)
         finally:
             await intake.outcomes()  # the pile is needed until then
-            await budget.give_back(cost)
+            budget.give_back(cost)
         unasked = self._bulk.unasked
         return [f"bulk data parts that no metadata names: {unasked}"] if unasked else []
 
@@ -109,13 +119,13 @@ class Gathering:
         await self._writing.abandon()
         self._pile.discard()
 
-    async def _rest(self) -> list[bytes | memoryview]:
+    async def _rest(self) -> list[Piece]:
         try:
             return await self._writing.rest()
         except OSError as fault:
             raise _out_of_space() from fault
 
-    def _draft(self, rest: list[bytes | memoryview]) -> Sequence[Draft | Refused]:
+    def _draft(self, rest: list[Piece]) -> Sequence[Draft | Refused]:
         """Read all metadata; in a thread."""
         try:
             write_all(self._pile, rest)

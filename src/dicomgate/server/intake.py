@@ -6,7 +6,6 @@ Memory is bounded by not reading: a caller waits while too many of his instances
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,39 +14,16 @@ from typing import Final, Protocol
 from dicomgate import errors
 from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused
+from dicomgate.server.budget import Arriving, Budget
 from dicomgate.server.logs import Log
 from dicomgate.server.order import Order
 from dicomgate.server.threads import Threads
+from dicomgate.server.writing import MOST_HELD, Piece, Writing, write_all
 from dicomgate.spool import Arrival, Spool
 
-_STEP: Final = 2 << 20
-"""Bytes gathered before a thread takes them."""
-MOST_HELD: Final = 8 << 20
-"""Bytes of one part that may be in memory: what the spool holds, and steps on their way to it."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 Accept = Callable[[Arrival], Outcome]
-
-
-class Budget:
-    """Memory that all requests together may have under way; one is always let through."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._taken = 0
-        self._freed = asyncio.Condition()
-
-    async def take(self, size: int) -> None:
-        """Wait until there is room."""
-        async with self._freed:
-            await self._freed.wait_for(lambda: not self._taken or self._taken + size <= self._limit)
-            self._taken += size
-
-    async def give_back(self, size: int) -> None:
-        """Make room."""
-        async with self._freed:
-            self._taken -= size
-            self._freed.notify_all()
 
 
 class Content(Protocol):
@@ -71,6 +47,7 @@ class Intake:
         spool: Spool,
         threads: Threads,
         budget: Budget,
+        arriving: Arriving,
         *,
         window: int,
         instance_bytes: int,
@@ -80,6 +57,7 @@ class Intake:
         self._spool = spool
         self._threads = threads
         self._budget = budget
+        self._arriving = arriving
         self._window = window
         self._instance_bytes = instance_bytes
         self._limits = limits
@@ -93,7 +71,7 @@ class Intake:
     def begin(self, refusal: Refused | None = None) -> None:
         """A part starts; with a refusal its bytes are passed over."""
         assert self._part is None, "one part at a time"
-        self._part = _Part(self._spool.arrival(), self._threads, refusal)
+        self._part = _Part(self._spool.arrival(), self._threads, self._arriving, refusal)
 
     async def write(self, data: bytes | memoryview) -> None:
         """The next bytes of the part."""
@@ -109,6 +87,7 @@ class Intake:
         assert part is not None, "a part has begun"
         await self._make_way()
         await self._budget.take(part.held)
+        part.release()
         self._start(part)
 
     async def add(self, content: Content | Refused) -> None:
@@ -158,7 +137,7 @@ class Intake:
             if not entered.done():
                 entered.set_result(None)
             self._order.leave(number)
-            await self._budget.give_back(held)
+            self._budget.give_back(held)
 
     def _judge(self, number: int, arrival: Arrival, content: Content | Refused) -> Outcome:
         try:
@@ -197,7 +176,7 @@ class _Made:
 class _Gathered:
     """What is left to be written of a part."""
 
-    def __init__(self, pieces: list[bytes | memoryview]) -> None:
+    def __init__(self, pieces: list[Piece]) -> None:
         self._pieces = pieces
 
     def fill(self, arrival: Arrival) -> Refused | None:
@@ -213,11 +192,11 @@ class _Gathered:
 class _Part:
     """An arrival that fills as its part comes, with a refusal where one is known."""
 
-    def __init__(self, arrival: Arrival, threads: Threads, refusal: Refused | None) -> None:
+    def __init__(self, arrival: Arrival, threads: Threads, arriving: Arriving, refusal: Refused | None) -> None:
         self.size = 0
         self.arrival = arrival
         self._refusal = refusal
-        self._writing = Writing(arrival, threads)
+        self._writing = Writing(arrival, threads, arriving)
 
     @property
     def held(self) -> int:
@@ -231,13 +210,17 @@ class _Part:
             try:
                 await self._writing.write(data)
             except OSError as fault:
-                self._refusal = _refusal_of(fault)
+                await self.refuse(_refusal_of(fault))
 
     async def refuse(self, refusal: Refused) -> None:
         """Keep nothing of it, neither what came nor what will."""
         if self._refusal is None:
             self._refusal = refusal
             await self.discard()
+
+    def release(self) -> None:
+        """What it holds was taken from the budget."""
+        self._writing.release()
 
     async def content(self) -> Content | Refused:
         """What is left to be written, once what came before is."""
@@ -251,52 +234,6 @@ class _Part:
         """Leave nothing of it."""
         await self._writing.abandon()
         self.arrival.discard()
-
-
-class Sink(Protocol):
-    """Where bytes gather: an arrival, a pile."""
-
-    def write(self, chunk: bytes | memoryview) -> None:
-        """Take the next bytes. OSError when the disk is full or broken."""
-        ...
-
-
-class Writing:
-    """Bytes gather here, and a thread takes them to where they go in big steps, one step at a time."""
-
-    def __init__(self, sink: Sink, threads: Threads) -> None:
-        self._sink = sink
-        self._threads = threads
-        self._gathered: list[bytes | memoryview] = []
-        self._gathered_size = 0
-        self._step: asyncio.Future[None] | None = None
-
-    async def write(self, data: bytes | memoryview) -> None:
-        """Take the next bytes; wait when the thread is still busy with those before. OSError of an earlier step."""
-        self._gathered.append(data)
-        self._gathered_size += len(data)
-        if self._gathered_size >= _STEP:
-            gathered = await self.rest()
-            self._step = self._threads.do(write_all, self._sink, gathered)
-
-    async def rest(self) -> list[bytes | memoryview]:
-        """What no thread has taken yet, once the step under way is done. OSError of that step."""
-        gathered, self._gathered, self._gathered_size = self._gathered, [], 0
-        step, self._step = self._step, None
-        if step is not None:
-            await step
-        return gathered
-
-    async def abandon(self) -> None:
-        """Write nothing more."""
-        with contextlib.suppress(OSError):
-            await self.rest()
-
-
-def write_all(sink: Sink, gathered: list[bytes | memoryview]) -> None:
-    """Write pieces one after the other."""
-    for data in gathered:
-        sink.write(data)
 
 
 def _find_header(arrival: Arrival, limits: Limits) -> Header | None:

@@ -73,7 +73,8 @@ class Settings:
     store_window: int = 16
     """Instances of one request that are judged and written while the next ones are read."""
     store_memory: int = 128 * MIB
-    """Memory for instances that wait to be judged and written, of all requests together."""
+    """Memory for instances that wait to be judged and written, of all requests together; as much again holds what is
+    not complete, beyond that it arrives on disk. A larger instance, or larger metadata, goes alone."""
     reading_threads: int = 16
     """Threads that search and retrieve."""
     storing_threads: int = 32

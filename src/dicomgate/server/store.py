@@ -18,10 +18,11 @@ from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import JSONDataset, Store
 from dicomgate.server import bodies
 from dicomgate.server.bodies import Form
+from dicomgate.server.budget import Arriving, Budget
 from dicomgate.server.errors import RETRY_AFTER, status_of
 from dicomgate.server.exchange import Exchange, field
 from dicomgate.server.gathering import Gathering
-from dicomgate.server.intake import Budget, Intake
+from dicomgate.server.intake import Intake
 from dicomgate.server.requests import Request
 from dicomgate.server.settings import Settings
 from dicomgate.server.threads import Threads
@@ -38,6 +39,7 @@ class StoreService:
         self._settings = settings
         self._workshop = workshop
         self._budget = Budget(settings.store_memory)
+        self._arriving = Arriving(settings.store_memory)
 
     async def store(self, exchange: Exchange, resource: Resource) -> None:
         """Store every instance of the body and report on each; what refuses the whole does so before it is read."""
@@ -70,6 +72,7 @@ class StoreService:
             self._spool,
             self._threads,
             self._budget,
+            self._arriving,
             window=self._settings.store_window,
             instance_bytes=self._settings.instance_bytes,
             limits=self._settings.limits,
@@ -86,6 +89,7 @@ class StoreService:
         gathering = Gathering(
             self._spool.pile(),
             self._threads,
+            self._arriving,
             self._settings,
             self._workshop,
             root_type=form.root_type,
