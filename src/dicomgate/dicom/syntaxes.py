@@ -22,7 +22,11 @@ class Loss(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """One transfer syntax. `media_type` is that of one frame's codestream as bulk data (PS3.18 Table 8.7.3-5)."""
+    """One transfer syntax. `media_type` is that of one frame's codestream as bulk data (PS3.18 Table 8.7.3-5).
+
+    `can_decode`: pictures in it become pixels here; `can_encode`: pixels become pictures in it. What pixels each can
+    hold, `pixel_formats.can_hold` tells.
+    """
 
     uid: str
     name: str
@@ -33,6 +37,16 @@ class Syntax:
     is_video: bool = False
     loss: Loss = Loss.NEVER
     media_type: str = "application/octet-stream"
+
+    @property
+    def can_decode(self) -> bool:
+        """Whether its frames can be decoded here."""
+        return self.uid in _DECODED
+
+    @property
+    def can_encode(self) -> bool:
+        """Whether frames can be encoded in it here."""
+        return self.uid in _ENCODED
 
 
 def _compressed(uid: str, name: str, media_type: str, loss: Loss = Loss.NEVER, *, video: bool = False) -> Syntax:
@@ -45,6 +59,23 @@ def _referenced(uid: str, name: str, *, is_deflated: bool = False) -> Syntax:
 
 
 _BASE = "1.2.840.10008.1.2"
+
+_ENCODED = frozenset(
+    {
+        EXPLICIT_LITTLE,
+        ENCAPSULATED_LITTLE,
+        *(f"{_BASE}.4.{number}" for number in (50, 51, 57, 70, 80, 81, 90, 91, 201, 202, 203, 110, 112)),
+        f"{_BASE}.5",
+        f"{_BASE}.8.1",
+    }
+)
+_DECODED = _ENCODED | {
+    IMPLICIT_LITTLE,
+    DEFLATED_LITTLE,
+    EXPLICIT_BIG,
+    *(f"{_BASE}.4.{number}" for number in (53, 55, 92, 93, 111)),
+}
+"""What is written, and beside it what is only read: retired, multi-component, or of use as it came alone."""
 
 TABLE: dict[str, Syntax] = {
     syntax.uid: syntax
