@@ -32,6 +32,7 @@ from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.composition.content import Workshop
 from dicomgate.dicom import assignments, header
+from dicomgate.index import schema
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.pixels import limits as pixels
@@ -87,7 +88,7 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
             _remove_database(data / _FRESH)  # of a rebuild that was killed
         blobs = LocalBlobs(data / _BLOBS)
         try:
-            if next(blobs.keys(), None) is not None and not (data / INDEX).exists():
+            if next(blobs.keys(), None) is not None and not schema.is_made(data / INDEX):
                 raise errors.Unavailable(
                     f'the index of {data} is missing; build it from the stored files: "dicomgate admin reindex {data}"'
                 )
@@ -107,12 +108,15 @@ def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], Non
         raise errors.NotFound(f"no archive in {data}")
     fresh, old = data / _FRESH, data / INDEX
     with _locked(data, exclusive=True):
-        promoted = _close_old_index(data, settings)
         _remove_database(fresh)
-        with closing(LocalBlobs(data / _BLOBS)) as blobs, closing(SqliteIndex(fresh)) as index:
-            for one in promoted:
+        with (
+            closing(LocalBlobs(data / _BLOBS)) as blobs,
+            _old_index(data, settings, blobs) as before,
+            closing(SqliteIndex(fresh)) as index,
+        ):
+            for one in _promoted(before):
                 index.promote(one.path, one.creator)
-            yield from _archive(data, settings, blobs, index).reindex(index, progress)
+            yield from _archive(data, settings, blobs, index).reindex(index, progress, before)
         if _has_log(fresh):
             raise errors.Unavailable("the new index could not be finished; the one there was stays")
         if _has_log(old):
@@ -374,21 +378,31 @@ def _locked(data: Path, *, exclusive: bool) -> Iterator[None]:
         yield
 
 
-def _close_old_index(data: Path, settings: config.Settings) -> list[Promoted]:
-    """Clear what the old index has given up, so that it does not come back, and merge the index's log into its file.
+@contextmanager
+def _old_index(data: Path, settings: config.Settings, blobs: LocalBlobs) -> Iterator[Index | None]:
+    """The index that is to be rebuilt, if it can be opened; what it has given up is cleared, so as not to come back.
 
-    One that cannot be read keeps its log. What was promoted in the old index, as far as it can be read.
+    Closing it merges its log into its file. One that cannot be read keeps its log.
     """
-    promoted: list[Promoted] = []
-    if (data / INDEX).exists():
-        with (
-            suppress(errors.Fault),
-            closing(LocalBlobs(data / _BLOBS)) as blobs,
-            closing(SqliteIndex(data / INDEX)) as index,
-        ):
-            promoted = [one for one in index.promoted() if one.state is not ColumnState.LEAVING]
+    index = None
+    if schema.is_made(data / INDEX):
+        with suppress(errors.Fault):
+            index = SqliteIndex(data / INDEX)
+    if index is None:
+        yield None
+        return
+    with closing(index):
+        with suppress(errors.Fault):
             _archive(data, settings, blobs, index).sweep()
-    return promoted
+        yield index
+
+
+def _promoted(index: Index | None) -> list[Promoted]:
+    """What was promoted in an index, as far as it can be read."""
+    if index is not None:
+        with suppress(errors.Fault):
+            return [one for one in index.promoted() if one.state is not ColumnState.LEAVING]
+    return []
 
 
 def _has_log(database: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dicomgate import assembly, config, errors
 from dicomgate.archive import verify
 from dicomgate.dicom.matching import Query
+from dicomgate.dicom.outcomes import Stored
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.testing import instances
 
@@ -107,6 +109,70 @@ def test_rebuild_gives_the_same_answers_D6(tmp_path) -> None:
         assert everything(archive) == before
         assert archive.counts() == counts
         assert list(archive.origin.retrieve.metadata(Target(first.study))[1]) == texts
+        assert list(archive.verify(lambda _: None)) == []
+
+
+def test_a_rebuild_keeps_in_mind_what_was_deleted_and_what_was_sent_D6_RET_03_STOW_18(tmp_path) -> None:
+    """Neither lies in a stored file; the old index tells, where it can be read."""
+    settings = config.Settings(store=config.Store(allow_delete=True, coerce=("InstitutionName=Clinic",)))
+    gone, kept, again = (instances.new_target() for _ in range(3))
+    with assembly.open_archive(tmp_path, settings) as archive:
+        for target in (gone, kept, again):
+            accept(archive, instances.make(target))
+        for target in (gone, again):
+            archive.origin.delete.delete(Target(target.study))
+        accept(archive, instances.make(again))
+        sent = archive.index.find_row(kept).original_digest
+    assert list(assembly.rebuild(tmp_path, settings, lambda _: None)) == []
+    with assembly.open_archive(tmp_path, settings) as archive:
+        with pytest.raises(errors.Gone), archive.origin.retrieve.retrieve(Target(gone.study)):
+            pass
+        assert not archive.index.was_deleted(Target(again.study))
+        assert archive.index.find_row(kept).original_digest == sent
+        assert accept(archive, instances.make(kept)).again
+        assert archive.counts().studies == 2
+    (tmp_path / "index.sqlite").unlink()  # now nobody knows
+    assert list(assembly.rebuild(tmp_path, settings, lambda _: None)) == []
+    with assembly.open_archive(tmp_path, settings) as archive:
+        with pytest.raises(errors.NotFound), archive.origin.retrieve.retrieve(Target(gone.study)):
+            pass
+        assert archive.counts().studies == 2
+
+
+def accept(archive, content: bytes):
+    arrival = archive.spool.arrival()
+    try:
+        arrival.write(content)
+        return archive.origin.store.accept(arrival)
+    finally:
+        arrival.discard()
+
+
+@pytest.mark.parametrize("left", ["no file", "empty", "without its tables"])
+def test_an_empty_index_is_not_believed_where_files_are_D2_D6(tmp_path, left: str) -> None:
+    """A killed process was at work in the only directory: to an empty index all in it would be left-overs."""
+    made = instances.make()
+    with assembly.open_archive(tmp_path, config.Settings()) as archive:
+        assert isinstance(accept(archive, made), Stored)
+        marker = next((tmp_path / "blobs" / "open").iterdir()).name
+    (tmp_path / "blobs" / "open" / marker).touch()  # as after a kill
+    for path in tmp_path.glob("index.sqlite*"):
+        path.unlink()
+    if left != "no file":
+        (tmp_path / "index.sqlite").touch()
+    if left == "without its tables":
+        connection = sqlite3.connect(tmp_path / "index.sqlite")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.close()
+    with (
+        pytest.raises(errors.Unavailable, match="is missing"),
+        assembly.open_archive(tmp_path, config.Settings()) as archive,
+    ):
+        archive.sweep()
+    assert list(assembly.rebuild(tmp_path, config.Settings(), lambda _: None)) == []
+    with assembly.open_archive(tmp_path, config.Settings()) as archive:
+        archive.sweep()
+        assert archive.counts().instances == 1
         assert list(archive.verify(lambda _: None)) == []
 
 

@@ -84,11 +84,12 @@ class Archive:
         """Read and compare every stored file."""
         return verify.verify(self.blobs, self.index, progress)
 
-    def reindex(self, into: Index, progress: Callable[[int], None]) -> Iterator[Damage]:
-        """Fill a fresh index from the blobs alone."""
+    def reindex(self, into: Index, progress: Callable[[int], None], before: Index | None = None) -> Iterator[Damage]:
+        """Fill a fresh index from the blobs; the one before, if it can be read, tells what no blob does."""
         return reindex.reindex(
             self.blobs,
             into,
+            before=before,
             limits=self.limits,
             duplicates=self.duplicates,
             left_out=self.intents.keys(),

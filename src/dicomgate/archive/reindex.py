@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
+from dataclasses import replace
 
 import xxhash
 
@@ -13,7 +16,7 @@ from dicomgate.archive import describe, policy
 from dicomgate.archive.verify import Damage
 from dicomgate.blobs.base import Blob, BlobStore
 from dicomgate.dicom import header
-from dicomgate.index.base import Entry, Index, Verdict
+from dicomgate.index.base import Entry, Index, Sent, Verdict
 
 _STEP = 1 << 20
 _BATCH = 64
@@ -25,12 +28,15 @@ def reindex(
     *,
     limits: header.Limits,
     duplicates: policy.Duplicates,
+    before: Index | None = None,
     left_out: Container[str] = (),
     progress: Callable[[int], None],
 ) -> Iterator[Damage]:
     """Fill an empty index from every blob, oldest first; what cannot be read is named and left where it is.
 
-    `left_out`: files of corrections that did not end; the ones that they would have replaced are there.
+    `before`: the index that was there, as far as it can be read: it alone knows what was deleted, and what was sent
+    where that was changed on the way in. `left_out`: files of corrections that did not end; the ones that they would
+    have replaced are there.
     """
     batch: list[Entry] = []
     for key in sorted(key for key in blobs.keys() if key not in left_out):  # noqa: SIM118 - a blob store is no dict
@@ -43,9 +49,32 @@ def reindex(
         progress(entry.size)
         batch.append(entry)
         if len(batch) == _BATCH:
-            yield from _add(index, batch, duplicates)
+            yield from _add(index, _as_sent(batch, before), duplicates)
             batch.clear()
-    yield from _add(index, batch, duplicates)
+    yield from _add(index, _as_sent(batch, before), duplicates)
+    if before is not None:
+        with suppress(errors.Unavailable):
+            _remember_removed(before, index)
+
+
+def _as_sent(batch: list[Entry], before: Index | None) -> list[Entry]:
+    """The entries with the digests of what was sent, which only the index before knows."""
+    sent: dict[str, Sent] = {}
+    if before is not None:
+        with suppress(errors.Unavailable):
+            sent = before.sent(entry.key for entry in batch)
+    return [
+        replace(entry, original_digest=known.original_digest)
+        if (known := sent.get(entry.key)) is not None and known.digest == entry.digest
+        else entry
+        for entry in batch
+    ]
+
+
+def _remember_removed(before: Index, index: Index) -> None:
+    targets = before.removed()
+    while batch := list(itertools.islice(targets, _BATCH)):
+        index.remember_removed(batch)
 
 
 def _describe(key: str, blob: Blob, limits: header.Limits) -> Entry:

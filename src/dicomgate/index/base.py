@@ -137,6 +137,14 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Sent:
+    """A stored file that is not what was sent: SHA-256 of both, in hex."""
+
+    digest: str
+    original_digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exchanged:
     """What became of the corrected files of a study.
 
@@ -299,6 +307,14 @@ class Reading(Protocol):
         """True when the target was here, was removed on request, and was not stored again since."""
         ...
 
+    def removed(self) -> Iterator[Target]:
+        """Every target of which `was_deleted` is true."""
+        ...
+
+    def sent(self, keys: Iterable[str]) -> dict[str, Sent]:
+        """Of those of these keys whose bytes were changed on the way in, be they of earlier files: what was sent."""
+        ...
+
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that a row points at, be it of an instance or of an earlier file."""
         ...
@@ -340,6 +356,10 @@ class Writing(Protocol):
 
         How many instances there were.
         """
+        ...
+
+    def remember_removed(self, targets: Iterable[Target]) -> None:
+        """`was_deleted` is true of these from now on, but for those that are stored here."""
         ...
 
     def exchange(

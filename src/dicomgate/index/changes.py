@@ -25,6 +25,7 @@ _KNOWN = """
 SELECT i.id, i.uid, e.uid, s.uid, i.digest, i.original_digest, i.key, i.size
 FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study
 """
+_ANY = "SELECT 1 FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study"
 _INSERT_INSTANCE = "INSERT INTO instance VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DELETE = (
     "DELETE FROM frame_chunk WHERE instance IN (SELECT value FROM json_each(?))",
@@ -127,12 +128,14 @@ class Changes:
         stored = self._select_stored(*_where(target))
         self._drop(stored, is_garbage=True)
         self._versions.give_up([str(one.target.instance) for one in stored])
-        targets = [one.target for one in stored] + self._parents.emptied()
-        rows = [(one.study, one.series or "", one.instance or "") for one in targets]
-        self._connection.executemany("INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)", rows)
-        self._has_tombstones = self._has_tombstones or bool(rows)
+        self._write_tombstones([one.target for one in stored] + self._parents.emptied())
         self._note_removed(stored)
         return len(stored)
+
+    def remember_removed(self, targets: Iterable[Target]) -> None:
+        """What another index remembers of removed targets; what is stored here was not."""
+        self.finish()
+        self._write_tombstones([one for one in targets if not self._is_stored(one)])
 
     def forget(self, keys: Sequence[str]) -> list[str]:
         """Take out what was indexed under these keys, whose bytes are not ours. The instances' UIDs."""
@@ -149,6 +152,10 @@ class Changes:
         self._journal.clear()
 
     # Looking up.
+
+    def _is_stored(self, target: Target) -> bool:
+        where, uids = _where(target)
+        return self._execute(f"{_ANY} WHERE {where} LIMIT 1", uids).fetchone() is not None
 
     def _find_stored(self, target: Target) -> _Stored | None:
         found = self._select_stored("i.uid = ?", (target.instance,))
@@ -200,6 +207,11 @@ class Changes:
             self._parents.lose(one.target, one.key, one.size)
 
     # What is remembered.
+
+    def _write_tombstones(self, targets: Iterable[Target]) -> None:
+        rows = [(one.study, one.series or "", one.instance or "") for one in targets]
+        self._connection.executemany("INSERT OR IGNORE INTO tombstone VALUES (?, ?, ?)", rows)
+        self._has_tombstones = self._has_tombstones or bool(rows)
 
     def _clear_tombstones(self, target: Target) -> None:
         rows = [

@@ -17,7 +17,7 @@ import orjson
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.index.base import Counts, JSONDataset, Row
+from dicomgate.index.base import Counts, JSONDataset, Row, Sent
 from dicomgate.index.connections import Readers
 from dicomgate.index.metadata import PACKERS, Packer
 
@@ -73,6 +73,15 @@ UNION ALL SELECT key FROM version WHERE key IN (SELECT value FROM json_each(?))
 _KEYS = """
 SELECT key, digest, size FROM instance WHERE key > ?
 UNION ALL SELECT key, digest, size FROM version WHERE key > ? ORDER BY key LIMIT 1000
+"""
+_SENT = """
+SELECT key, digest, original_digest FROM (
+    SELECT key, digest, original_digest FROM instance UNION ALL SELECT key, digest, original_digest FROM version
+) WHERE key IN (SELECT value FROM json_each(?)) AND original_digest != x''
+"""
+_REMOVED = """
+SELECT study, series, instance FROM tombstone WHERE (study, series, instance) > (?, ?, ?)
+ORDER BY study, series, instance LIMIT 500
 """
 _COUNTS = """
 SELECT count(*), coalesce(sum(number_of_series), 0), coalesce(sum(number_of_instances), 0), coalesce(sum(size), 0),
@@ -184,6 +193,19 @@ class Rows:
         """True when a tombstone stands here."""
         sql = "SELECT 1 FROM tombstone WHERE study = ? AND series = ? AND instance = ?"
         return bool(self._readers.rows(sql, (target.study, target.series or "", target.instance or "")))
+
+    def removed(self) -> Iterator[Target]:
+        """Every tombstone, in batches."""
+        last = ("", "", "")
+        while batch := self._readers.rows(_REMOVED, last):
+            for study, series, instance in batch:
+                yield Target(study, series or None, instance or None)
+            last = batch[-1]
+
+    def sent(self, keys: Iterable[str]) -> dict[str, Sent]:
+        """What was sent, where it is not what is stored."""
+        rows = self._readers.rows(_SENT, (_json(keys),))
+        return {key: Sent(digest.hex(), original.hex()) for key, digest, original in rows}
 
     def _beside(self, sql: str, parameters: tuple[int | str, ...]) -> bytes:
         rows = self._readers.rows(sql, parameters)

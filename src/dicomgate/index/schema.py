@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 
@@ -45,6 +46,17 @@ def prepare(path: Path) -> None:
         raise connections.fault(error) from error
     finally:
         connection.close()
+
+
+def is_made(path: Path) -> bool:
+    """False where no index is: no file, or one that holds nothing, as a crash of somebody else's making leaves it."""
+    if not path.exists() or not path.stat().st_size:
+        return False  # beside an empty file SQLite takes the log for another one's, and removes it
+    try:
+        with closing(connections.connect(path, durable=True)) as connection:
+            return int(connection.execute("PRAGMA user_version").fetchone()[0]) > 0
+    except (errors.Unavailable, sqlite3.Error):
+        return True  # what is wrong with it is told when it is opened
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -28,6 +28,7 @@ from dicomgate.index.base import (
     Judge,
     Promoted,
     Row,
+    Sent,
     Step,
     Version,
 )
@@ -120,6 +121,14 @@ class SqliteIndex:
         """True when it was removed on request and not stored again."""
         return self._rows.was_deleted(target)
 
+    def removed(self) -> Iterator[Target]:
+        """Every target that was removed on request and not stored again."""
+        return self._rows.removed()
+
+    def sent(self, keys: Iterable[str]) -> dict[str, Sent]:
+        """Of those of the keys whose bytes were changed on the way in: what was sent."""
+        return self._rows.sent(keys)
+
     def known_keys(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that a row points at."""
         return self._rows.known_keys(keys)
@@ -157,6 +166,11 @@ class SqliteIndex:
     def remove(self, target: Target) -> int:
         """Remove from view; how many instances."""
         return self._writer.do(lambda changes: changes.remove(target), weight=_GROUP)
+
+    def remember_removed(self, targets: Iterable[Target]) -> None:
+        """They were deleted, unless they are stored."""
+        listed = list(targets)
+        self._writer.do(lambda changes: changes.remember_removed(listed), weight=_GROUP)
 
     def exchange(
         self, study: str, corrected: Iterable[tuple[str, Entry]], known: Collection[str], *, keep: bool

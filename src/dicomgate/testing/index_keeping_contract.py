@@ -13,7 +13,7 @@ from dicomgate import errors
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.dicom.uids import Target
-from dicomgate.index.base import Added, ChangeKind, Entry, FileRecord, FileState, Index, Surroundings, Verdict
+from dicomgate.index.base import Added, ChangeKind, Entry, FileRecord, FileState, Index, Sent, Surroundings, Verdict
 from dicomgate.testing.entries import entry, keep_old, refuse_nothing, target
 from dicomgate.testing.index_opened import INSTANCE, SERIES, STUDY, OpenedIndex, add, found
 
@@ -181,6 +181,45 @@ class KeepingContract(OpenedIndex):
         add(index, entry(target(1, 1, 1)))
         assert [index.was_deleted(one) for one in all_of_it] == [False, False, False]
         assert index.was_deleted(target(1, 1, 2))
+
+    def test_what_was_deleted_is_remembered_by_the_next_index_but_for_what_it_holds_D6(
+        self, index: Index, tmp_path: Path
+    ) -> None:
+        add(index, *(entry(target(study, 1, number)) for study in (1, 2, 3) for number in (1, 2)))
+        for gone in (Target("1.2.1"), target(2, 1, 1), Target("1.2.3")):
+            index.remove(gone)
+        add(index, entry(target(3, 1, 1)))
+        removed = list(index.removed())
+        assert Target("1.2.1") in removed
+        assert Target("1.2.3") not in removed
+        other = self.open_index(tmp_path / "other")
+        add(other, entry(target(2, 1, 2)), entry(target(3, 1, 1)), entry(target(1, 1, 1)))
+        other.remember_removed(removed)
+        try:
+            asked = [
+                Target("1.2.1"),
+                target(1, 1, 1),
+                target(1, 1, 2),
+                target(2, 1, 1),
+                target(2, 1, 2),
+                Target("1.2.3"),
+            ]
+            assert [other.was_deleted(one) for one in asked] == [False, False, True, True, False, False]
+            add(other, entry(target(1, 1, 2)))
+            assert not other.was_deleted(target(1, 1, 2))
+        finally:
+            other.close()
+
+    def test_many_that_were_deleted_are_listed_once(self, index: Index) -> None:
+        add(index, *(entry(target(1, 1, number)) for number in range(1, 1203)))
+        index.remove(Target("1.2.1"))
+        removed = list(index.removed())
+        assert len(removed) == len(set(removed)) == 1204
+
+    def test_what_was_sent_is_told_by_key(self, index: Index) -> None:
+        plain, changed = entry(target(1, 1, 1)), entry(target(1, 1, 2), original_digest="ab" * 32)
+        add(index, plain, changed)
+        assert index.sent([plain.key, changed.key, "other"]) == {changed.key: Sent(changed.digest, "ab" * 32)}
 
     def test_a_group_whose_end_undoes_its_beginning(self, index: Index) -> None:
         """What is added and replaced within one transaction is counted once."""
