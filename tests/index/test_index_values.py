@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate.dicom import attributes
+from dicomgate.dicom.uids import Target
 from dicomgate.index import answers, columns, metadata, values
 from dicomgate.testing.entries import dataset
 
@@ -98,29 +99,21 @@ def test_texts_are_bounded_and_without_nul():
 def test_an_instances_values_come_back_from_its_row(held):
     made = {tag: ({"vr": attributes.vr(tag)} if value is None else {"vr": attributes.vr(tag), "Value": value if isinstance(value, list) else [value]})
             for tag, value in held.items()}  # fmt: skip
-    answer = answers.instance(answers.pack_instance(made), "1.2", "1.2.840.10008.1.2.1", columns_target())
+    answer = answers.instance(answers.pack_instance(made), "1.2", "1.2.840.10008.1.2.1", "1", "2", "3")
     for tag in columns.INSTANCE_ANSWER:
         if tag != columns.INSTANCE_NUMBER or tag in made:
             assert answer.get(tag) == made.get(tag)
 
 
-def columns_target():
-    from dicomgate.dicom.uids import Target
-
-    return Target("1", "2", "3")
-
-
 def test_a_syntax_that_is_never_sent_is_never_offered_GEN_09():
     for stored, offered in (("1.2.840.10008.1.2", "1.2.840.10008.1.2.1"), ("1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1"),
                             ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.90")):  # fmt: skip
-        answer = answers.instance("[]", "1.2", stored, columns_target())
+        answer = answers.instance("[]", "1.2", stored, "1", "2", "3")
         assert answer["00083002"]["Value"] == [offered]
 
 
 def test_a_study_does_not_carry_what_is_huge():
-    texts = answers.level_texts(
-        columns_target().__class__("1.2"), dataset(PatientComments="x" * 100_000, PatientAge="030Y")
-    )
+    texts = answers.level_texts(Target("1.2"), dataset(PatientComments="x" * 100_000, PatientAge="030Y"))
     assert "00101010" in texts.more
     assert "00104000" not in texts.more
 

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from dicomgate.dicom import attributes, syntaxes
-from dicomgate.dicom.matching import AttributePath, Query
+from dicomgate.dicom.matching import AttributePath
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import columns
 from dicomgate.index.base import JSONDataset
@@ -130,16 +130,19 @@ def pack_instance(dataset: JSONDataset) -> str:
     return orjson.dumps([_pack(vr, dataset.get(tag)) for tag, vr in _PACKED]).decode()
 
 
-def instance(packed: str, sop_class: str, transfer_syntax: str, target: Target) -> JSONDataset:
-    """An instance's attributes in tag order, with the UIDs that name it."""
-    dataset: JSONDataset = {columns.INSTANCE_NUMBER: {"vr": "IS"}}
-    for tag, value in zip(columns.INSTANCE_ANSWER, orjson.loads(packed), strict=False):
+def instance(packed: str, sop_class: str, transfer_syntax: str, *uids: str) -> JSONDataset:
+    """An instance's attributes in tag order, with the UIDs that name it, of study, series and instance."""
+    values = orjson.loads(packed)[:_KEPT]
+    values += [None] * (_KEPT - len(values))
+    values += (sop_class, syntaxes.available(transfer_syntax), _ONLINE, *uids)
+    dataset: JSONDataset = {}
+    for tag, vr, place in _OF_INSTANCE:
+        value = values[place]
         if value is not None:
-            dataset[tag] = value if isinstance(value, dict) else {"vr": attributes.vr(tag), "Value": [value]}
-    dataset[columns.SOP_CLASS] = {"vr": "UI", "Value": [sop_class]}
-    dataset[columns.AVAILABILITY] = _ONLINE
-    dataset[columns.TRANSFER_SYNTAX] = {"vr": "UI", "Value": [syntaxes.available(transfer_syntax)]}
-    return merged((dataset, _uids(target)))
+            dataset[tag] = value if isinstance(value, dict) else {"vr": vr, "Value": [value]}
+        elif place == _NUMBER:
+            dataset[tag] = {"vr": vr}
+    return dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +172,30 @@ class Wanted:
         return {tag: bare for tag in names if (bare := without_bulk(dataset[tag])) and _is_small(bare)}
 
 
-def wanted(query: Query) -> Wanted:
-    """What a query's answers hold. Attributes of lower levels are never returned (QIDO-10)."""
-    top = query.scope.level if query.scope else 0
-    parents = frozenset(level for level in Level if top < level < query.level)
-    tags = {path[0] for path in query.include} | {match.path[0] for match in query.matches}
-    creators = dict(query.creators)
-    private = tuple((tag, creator) for tag in sorted(tags) if (creator := _creator(tag, creators)))
+def wanted(
+    level: Level,
+    top: int,
+    paths: Iterable[AttributePath],
+    creators: Iterable[tuple[AttributePath, str]] = (),
+    *,
+    every: bool = False,
+) -> Wanted:
+    """What answers at a level hold, below what is fixed: of what is matched and asked for (`paths`), or `every` one.
+
+    Attributes of lower levels are never returned (QIDO-10).
+    """
+    parents = frozenset(one for one in Level if top < one < level)
+    tags = {path[0] for path in paths}
+    owners = dict(creators)
+    private = tuple((tag, creator) for tag in sorted(tags) if (creator := _creator(tag, owners)))
     tags -= {tag for tag, _ in private}
     tags |= {f"{tag[:4]}00{tag[4:6]}" for tag in tags if attributes.is_private(tag)}  # with its creator (QIDO-15)
     by_level = {
-        level: frozenset(tag for tag in tags - _ELSEWHERE if attributes.level(tag) is level and level <= query.level)
-        - frozenset(attributes.RETURNED[level] if level is query.level or level in parents else ())
-        for level in Level
+        one: frozenset(tag for tag in tags - _ELSEWHERE if attributes.level(tag) is one and one <= level)
+        - frozenset(attributes.RETURNED[one] if one is level or one in parents else ())
+        for one in Level
     }
-    return Wanted(query.level, parents, by_level, query.include_all, private if query.level is Level.INSTANCE else ())
+    return Wanted(level, parents, by_level, every, private if level is Level.INSTANCE else ())
 
 
 def _creator(tag: str, creators: dict[AttributePath, str]) -> str | None:
@@ -234,6 +246,18 @@ def _belongs(tag: str, level: Level) -> bool:
 
 
 _PACKED = tuple((tag, attributes.vr(tag)) for tag in columns.INSTANCE_ANSWER)
+_KEPT = len(_PACKED)
+_NUMBER = columns.INSTANCE_ANSWER.index(columns.INSTANCE_NUMBER)
+_BESIDE = (
+    columns.SOP_CLASS,
+    columns.TRANSFER_SYNTAX,
+    columns.AVAILABILITY,
+    *_UID_TAGS,
+)
+"""What an instance's answer has beside the values that its row keeps together, as `instance` is given them."""
+_OF_INSTANCE = tuple(
+    sorted((tag, attributes.vr(tag), place) for place, tag in enumerate((*columns.INSTANCE_ANSWER, *_BESIDE)))
+)
 
 
 def _pack(vr: str, element: dict[str, Any] | None) -> Any:

@@ -1,7 +1,7 @@
 """Query -> SQL and parameters, each with a plan of its own: where to begin, and in which order to walk.
 
 An answer's order is fixed, so there are two ways to find a page: walk in that order and test each row until the page is
-full, which is quick when many match, or begin with the few rows that a condition names and sort them. `probes` count,
+full, which is quick when many match, or begin with the few rows that a condition names (`beginnings`). `probes` count,
 up to a bound, what each condition names; `choose` takes the smaller road. The order of joins is written out (CROSS
 JOIN), nothing is left to guessing.
 """
@@ -11,7 +11,7 @@ JOIN), nothing is left to guessing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from dicomgate.dicom.matching import Query
@@ -28,7 +28,8 @@ FEW = 2000
 _UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
 _TALLIED = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
-_ALL = -1  # as SQLite's LIMIT has it
+_IDENTITIES = {Level.STUDY: "s.id", Level.SERIES: "s.id, e.id", Level.INSTANCE: "s.id, e.id, i.id"}
+ALL = -1  # as SQLite's LIMIT has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +138,32 @@ def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) 
     yield Stretch(tuple(rest), further, where=SQL(lacking))
 
 
-def page(search: Search, plan: Plan, stretch: Stretch, limit: int = _ALL, offset: int = 0) -> SQL:
-    """The identities of rows in order: of study, series and instance as deep as the level goes."""
-    ids = ", ".join(f"{ALIAS[level]}.id" for level in Level if level <= search.level)
+def page(search: Search, plan: Plan, stretch: Stretch, limit: int = ALL, offset: int = 0, *, columns: str = "") -> SQL:
+    """The identities of rows in order, of study, series and instance as deep as the level goes; then these columns."""
     by = order.by(stretch.terms, _moment(plan, stretch))
     tail = SQL(f" ORDER BY {by} LIMIT ? OFFSET ?", (limit, offset))
-    return SQL(f"SELECT {ids} FROM ") + _body(search, plan, stretch) + tail
+    return SQL(f"SELECT {_selected(search.level, columns)} FROM ") + _body(search, plan, stretch) + tail
 
 
-def keys(search: Search, identity: int) -> SQL:
-    """What a row is sorted by."""
-    alias = ALIAS[search.level]
-    wanted = ", ".join(term.sql.format(m="s.moment") for term in search.terms)
-    chain = _chain(search.level, search.level)
-    return SQL(f"SELECT {wanted} FROM {chain} WHERE {alias}.id = ?", (identity,))
+def rows(level: Level, ids: Iterable[int], columns: str) -> SQL:
+    """The same of rows whose identities are known, in no order."""
+    where = filters.holds(Rows(level, tuple(ids)), "s.moment")
+    return SQL(f"SELECT {_selected(level, columns)} FROM {_chain(level, level)} WHERE ") + where
+
+
+def _selected(level: Level, columns: str) -> str:
+    return _IDENTITIES[level] + (f", {columns}" if columns else "")
+
+
+def without(search: Search, begin: Asked) -> Search:
+    """What remains to be asked of rows that a beginning names."""
+    rest = tuple(asked for asked in search.asked if not _is_fulfilled(asked, Plan(begin)))
+    return dataclasses.replace(search, asked=rest, open_ended=())
+
+
+def keys(search: Search) -> str:
+    """The columns of what a row is sorted by."""
+    return ", ".join(term.sql.format(m="s.moment") for term in search.terms)
 
 
 def is_counted_quickly(search: Search, plan: Plan) -> bool:
@@ -178,7 +191,7 @@ def below(search: Search, level: Level, identity: int, place: tuple[Key, ...] | 
     return page(held, Plan(rows, in_order=False), Stretch(search.terms, place))
 
 
-def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most: int = _ALL) -> SQL:
+def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most: int = ALL) -> SQL:
     """How many rows match, from a place on, up to a bound."""
     begin = plan.begin
     is_bare = place is None and is_counted_quickly(search, plan) and isinstance(begin, Valued)

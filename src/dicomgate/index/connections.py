@@ -172,6 +172,7 @@ class Readers:
                 return self._idle.pop()
         connection = _open(self._path)
         try:
+            connection.execute("PRAGMA cache_size = -8192")  # the upper pages of the trees of a million instances
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA automatic_index = OFF")  # it would read a table for an index it throws away
         except sqlite3.Error as error:

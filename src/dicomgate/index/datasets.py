@@ -2,95 +2,127 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from dicomgate.dicom.matching import Query
-from dicomgate.dicom.uids import Level, Target
+from dicomgate.dicom.matching import AttributePath, Query
+from dicomgate.dicom.uids import Level
 from dicomgate.index import answers
+from dicomgate.index.answers import Wanted
 from dicomgate.index.base import JSONDataset
+from dicomgate.index.filters import ALIAS
 from dicomgate.index.metadata import Packer
 from dicomgate.index.sql import json_list
 
-_STUDIES = """
-SELECT id, answer, modalities, number_of_series, number_of_instances, more
-FROM study WHERE id IN (SELECT value FROM json_each(?))
-"""
-_SERIES = """
-SELECT id, answer, number_of_instances, more FROM series WHERE id IN (SELECT value FROM json_each(?))
-"""
-_INSTANCES = """
-SELECT i.id, i.answer, i.sop_class, i.transfer_syntax, s.uid, e.uid, i.uid
-FROM instance i JOIN series e ON e.id = i.series JOIN study s ON s.id = e.study
-WHERE i.id IN (SELECT value FROM json_each(?))
-"""
+_COLUMNS = {
+    Level.STUDY: ("s.answer", "s.modalities", "s.number_of_series", "s.number_of_instances"),
+    Level.SERIES: ("e.answer", "e.number_of_instances"),
+    Level.INSTANCE: ("i.answer", "i.sop_class", "i.transfer_syntax", "s.uid", "e.uid", "i.uid"),
+}
+_MAKE: dict[Level, Callable[..., JSONDataset]] = {
+    Level.STUDY: answers.study,
+    Level.SERIES: answers.series,
+    Level.INSTANCE: answers.instance,
+}
 _METADATA = """
 SELECT d.instance, i.series, d.metadata FROM description d JOIN instance i ON i.id = d.instance
 WHERE d.instance IN (SELECT value FROM json_each(?)) ORDER BY i.series
 """
+_FORMS = 64
+"""Kinds of questions whose forms are kept: what is asked for is bounded, but may be long."""
 
 Ids = tuple[int, ...]
 """Identities of a study, and of the series and instance below, as deep as the query's level."""
 Parts = dict[int, JSONDataset]
 
 
-def read(connection: sqlite3.Connection, query: Query, rows: list[Ids]) -> list[JSONDataset]:
-    """The data sets of rows, in their order."""
-    wanted = answers.wanted(query)
-    readers: dict[Level, Callable[[sqlite3.Connection, set[int], answers.Wanted], Parts]]
-    readers = {Level.STUDY: _studies, Level.SERIES: _series, Level.INSTANCE: _instances}
-    levels = [level for level in Level if level is query.level or (level < query.level and wanted.needs(level))]
-    parts = {level: readers[level](connection, {row[level - 1] for row in rows}, wanted) for level in levels}
-    if len(levels) == 1 and not wanted.needs_more(query.level):
-        return [parts[query.level][row[-1]] for row in rows]
-    return [answers.merged(parts[level][row[level - 1]] for level in levels) for row in rows]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Where a row holds what is known of one level: its identity, what is returned unasked, the others."""
+
+    level: Level
+    identity: int
+    columns: slice
+    more: int | None
 
 
-def _studies(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    found = {}
-    for id_, answer, modalities, series, instances, more in _rows(connection, _STUDIES, ids):
-        found[id_] = _with_more(answers.study(answer, modalities, series, instances), more, Level.STUDY, wanted)
-    return found
+class Form:
+    """What the answers to one kind of question are made from: these columns of each row, behind its identities."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._parts: list[_Part] = []
+        columns: list[str] = []
+        for level in Level:
+            if level is wanted.level or (level < wanted.level and wanted.needs(level)):
+                begin = wanted.level + len(columns)
+                columns += _COLUMNS[level]
+                end = wanted.level + len(columns)
+                has_more = wanted.needs_more(level) and level is not Level.INSTANCE
+                columns += [f"{ALIAS[level]}.more"] if has_more else []
+                self._parts.append(_Part(level, level - 1, slice(begin, end), end if has_more else None))
+        self.columns = ", ".join(columns)
+        self._is_plain = len(self._parts) == 1 and not wanted.needs_more(wanted.level)
+
+    def read(self, connection: sqlite3.Connection, rows: Sequence[Any]) -> list[JSONDataset]:
+        """The data sets of rows, in their order."""
+        if self._is_plain:
+            make, columns = _MAKE[self._parts[0].level], self._parts[0].columns
+            return [make(*row[columns]) for row in rows]
+        levels = [(part.identity, self._of_level(connection, part, rows)) for part in self._parts]
+        return [answers.merged(found[row[identity]] for identity, found in levels) for row in rows]
+
+    def _of_level(self, connection: sqlite3.Connection, part: _Part, rows: Sequence[Any]) -> Parts:
+        """Each study (series, instance) of the rows, made once."""
+        found: Parts = {}
+        if part.level is Level.INSTANCE and self._wanted.needs_more(part.level):
+            found = _from_metadata(connection, [row[part.identity] for row in rows], self._wanted)
+            return {row[part.identity]: found[row[part.identity]] | self._dataset(part, row) for row in rows}
+        for row in rows:
+            if row[part.identity] not in found:
+                found[row[part.identity]] = self._dataset(part, row)
+        return found
+
+    def _dataset(self, part: _Part, row: Any) -> JSONDataset:
+        """All that is returned unasked where the level is the query's or comes along, and what is asked for of it."""
+        level, wanted = part.level, self._wanted
+        dataset = _MAKE[level](*row[part.columns])
+        others = {} if part.more is None else wanted.pick(level, orjson.loads(row[part.more]))
+        if level is wanted.level or level in wanted.parents:
+            return {**dataset, **others} if others else dataset
+        return others | {tag: dataset[tag] for tag in wanted.tags[level] & dataset.keys()}
 
 
-def _series(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    found = {}
-    for id_, answer, instances, more in _rows(connection, _SERIES, ids):
-        found[id_] = _with_more(answers.series(answer, instances), more, Level.SERIES, wanted)
-    return found
+def form(query: Query) -> Form:
+    """What the answers to a query are made from."""
+    top = query.scope.level if query.scope else 0
+    paths = tuple(match.path for match in query.matches)
+    return _form(query.level, top, (*query.include, *paths), query.include_all, query.creators)
 
 
-def _with_more(dataset: JSONDataset, more: str, level: Level, wanted: answers.Wanted) -> JSONDataset:
-    """All that is returned unasked where the level is the query's or comes along, and what is asked for of it."""
-    others = wanted.pick(level, orjson.loads(more)) if wanted.needs_more(level) else {}
-    if level is wanted.level or level in wanted.parents:
-        return {**dataset, **others} if others else dataset
-    return others | {tag: dataset[tag] for tag in wanted.tags[level] & dataset.keys()}
+@functools.lru_cache(maxsize=_FORMS)
+def _form(
+    level: Level,
+    top: int,
+    paths: tuple[AttributePath, ...],
+    every: bool,
+    creators: tuple[tuple[AttributePath, str], ...],
+) -> Form:
+    return Form(answers.wanted(level, top, paths, creators, every=every))
 
 
-def _instances(connection: sqlite3.Connection, ids: set[int], wanted: answers.Wanted) -> Parts:
-    others = _from_metadata(connection, ids, wanted) if wanted.needs_more(Level.INSTANCE) else {}
-    found = {}
-    for id_, answer, sop_class, syntax, *uids in _rows(connection, _INSTANCES, ids):
-        dataset = answers.instance(answer, sop_class, syntax, Target(*uids))
-        found[id_] = {**others.get(id_, {}), **dataset}
-    return found
-
-
-def _from_metadata(connection: sqlite3.Connection, ids: Iterable[int], wanted: answers.Wanted) -> Parts:
+def _from_metadata(connection: sqlite3.Connection, ids: Iterable[int], wanted: Wanted) -> Parts:
     found = {}
     packers: dict[int, Packer] = {}
-    for id_, series, packed in _rows(connection, _METADATA, ids):
+    for id_, series, packed in connection.execute(_METADATA, (json_list(ids),)).fetchall():
         if series not in packers:
             row = connection.execute("SELECT content FROM dictionary WHERE series = ?", (series,)).fetchone()
             packers = {series: Packer(row[0])}
         dataset = orjson.loads(packers[series].unpack(packed))
         found[id_] = wanted.pick(Level.INSTANCE, dataset)
     return found
-
-
-def _rows(connection: sqlite3.Connection, sql: str, ids: Iterable[int]) -> list[Any]:
-    return connection.execute(sql, (json_list(ids),)).fetchall()

@@ -104,13 +104,36 @@ def named(asked: Asked) -> SQL:
     raise AssertionError("only what has a level names rows")
 
 
-def _named_by_value(asked: Valued) -> SQL:
+def is_dated(asked: Asked) -> bool:
+    """True when the rows that it names are kept with their study's moment."""
+    match asked:
+        case Moments() | Valued():
+            return True
+        case Either(alternatives):
+            return level_of(asked) is not None and all(is_dated(each[0]) for each in alternatives)
+        case _:
+            return False
+
+
+def dated(asked: Asked) -> SQL:
+    """What `named` finds, behind the moment of each row's study."""
+    match asked:
+        case Moments():
+            return SQL("SELECT s.moment, s.id FROM study s WHERE ") + holds(asked, "s.moment")
+        case Valued():
+            return _named_by_value(asked, "f0.moment, ")
+        case Either(alternatives):
+            return joined((dated(each[0]) for each in alternatives), " UNION ALL ")
+    raise AssertionError("only what is kept with a moment")
+
+
+def _named_by_value(asked: Valued, beside: str = "") -> SQL:
     table, owner = VALUES[asked.level]
     trigrams = asked.tests[0].trigrams
     first = ["value_trigram t", "value v0 ON v0.id = t.rowid"] if trigrams else ["value v0"]
     pieces = [*first, f"{table} f0 ON f0.value = v0.id", *_of_one_item(asked, table, owner)]
     where = [*([SQL("t.value_trigram MATCH ?", (trigrams,))] if trigrams else ()), *_tests(asked.tests)]
-    return SQL(f"SELECT f0.{owner} FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where)
+    return SQL(f"SELECT {beside}f0.{owner} FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where)
 
 
 def _of_one_item(asked: Valued, table: str, owner: str) -> list[str]:

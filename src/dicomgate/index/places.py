@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import sqlite3
 from dataclasses import dataclass
 
 import orjson
@@ -19,23 +20,36 @@ from dicomgate import errors
 from dicomgate.dicom.matching import Query
 from dicomgate.index.order import Key
 
-_VERSION = b"\x01"
+_VERSION = b"\x02"
 _TAG = 16
+_STATE = 8
 LONGEST = 8192
 """Characters of a place; four names of 256 characters fit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What the last row was sorted by, and how many matches there were up to it when it was found."""
+    """What the last row was sorted by.
+
+    `remaining`: how many matches followed it, if they were counted; of the question and in the state of the index that
+    `state` stands for.
+    """
 
     keys: tuple[Key, ...]
-    position: int
+    remaining: int | None
+    state: bytes
+
+
+def state(connection: sqlite3.Connection, query: Query) -> bytes:
+    """The same as long as nothing is stored or removed, for the same conditions."""
+    (last,) = connection.execute("SELECT max(number) FROM journal").fetchone()
+    asked = (last, query.matches, query.scope, query.timezone, query.creators, query.relational)
+    return hashlib.blake2b(repr(asked).encode("utf-8", "backslashreplace"), digest_size=_STATE).digest()
 
 
 def seal(secret: bytes, query: Query, place: Place) -> str:
     """The place as text for an address."""
-    plain = orjson.dumps([place.position, *place.keys])
+    plain = orjson.dumps([place.state.hex(), place.remaining, *place.keys])
     tag = _tag(secret, query, plain)
     sealed = _VERSION + tag + _hide(secret, tag, plain)
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
@@ -50,8 +64,8 @@ def unseal(secret: bytes, query: Query, text: str) -> Place:
     plain = _hide(secret, tag, sealed[1 + _TAG :])
     if not hmac.compare_digest(tag, _tag(secret, query, plain)):
         raise _unknown()
-    position, *keys = orjson.loads(plain)
-    return Place(tuple(keys), position)
+    state, remaining, *keys = orjson.loads(plain)
+    return Place(tuple(keys), remaining, bytes.fromhex(state))
 
 
 def _decoded(text: str) -> bytes:
@@ -78,4 +92,5 @@ def _tag(secret: bytes, query: Query, plain: bytes) -> bytes:
 def _hide(secret: bytes, tag: bytes, content: bytes) -> bytes:
     """The content under a stream of bytes that the tag and the secret make; the same again shows it."""
     stream = hashlib.shake_256(b"place" + secret + tag).digest(len(content))
-    return bytes(one ^ other for one, other in zip(content, stream, strict=True))
+    shown = int.from_bytes(content, "big") ^ int.from_bytes(stream, "big")
+    return shown.to_bytes(len(content), "big")
