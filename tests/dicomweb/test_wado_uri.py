@@ -10,20 +10,28 @@ from hypothesis import strategies as st
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
+from dicomgate.dicom.presentation import Annotation, Presentation, Region, Viewport, Window
 from dicomgate.dicom.uids import Target
-from dicomgate.dicomweb import parameters, wado_uri
+from dicomgate.dicomweb import offers, parameters, rendered_offers, rendering, wado_uri
 
 BASE = "requestType=WADO&studyUID=1.2&seriesUID=3.4&objectUID=5.6"
 DICOM = f"{BASE}&contentType=application/dicom"
 JLS = "1.2.840.10008.1.2.4.80"
+CT = "1.2.840.10008.5.1.4.1.1.2"
+REPORT = "1.2.840.10008.5.1.4.1.1.88.11"
+PLAN = "1.2.840.10008.5.1.4.1.1.481.5"
 
 
 def ask(raw: str, accept: str | None = None) -> wado_uri.Request:
     return wado_uri.parse(parameters.parse(raw), accept)
 
 
-def chosen(raw: str, stored: str, accept: str | None = None) -> str:
-    offer = wado_uri.choose(ask(raw, accept).wishes, stored, is_lossy=False, has_frames=True)
+def chosen(raw: str, stored: str, accept: str | None = None, *, sop_class: str = CT, frames: int = 1) -> str:
+    files = offers.instance_offers(stored, is_lossy=False, has_frames=True, many=False)
+    files = tuple(offer for offer in files if offer.media_type == "application/dicom")
+    rendered = rendered_offers.instance_offers(sop_class, stored, frames, many=False, strict=False)
+    kind = rendered_offers.category(sop_class, stored, frames)
+    offer = wado_uri.choose(ask(raw, accept).wishes, kind, files, rendered)
     assert not offer.is_multipart
     return offer.content_type
 
@@ -53,18 +61,61 @@ def test_transfer_syntax_row49_URI08() -> None:
     ):
         with pytest.raises(errors.NotAcceptable) as caught:
             chosen(raw, JLS)
-        assert caught.value.see == (f"contentType=application/dicom&transferSyntax={JLS}",)
+        assert f"contentType=application/dicom&transferSyntax={JLS}" in caught.value.see
         assert JLS in caught.value.message
 
 
 @pytest.mark.parametrize(
-    "raw", [BASE, f"{BASE}&contentType=image/jpeg", f"{BASE}&contentType=image/png,image/jpeg&rows=5"]
+    ("raw", "accept", "sop_class", "frames", "expected"),
+    [
+        (BASE, None, CT, 1, "image/jpeg"),
+        (BASE, "*/*", CT, 1, "image/jpeg"),
+        (BASE, "text/html,image/webp,*/*;q=0.8", CT, 1, "image/jpeg"),
+        (BASE, "image/png;q=0.5,image/gif;q=0.6", CT, 1, "image/gif"),
+        (f"{BASE}&contentType=image/png", "image/jpeg", CT, 1, "image/png"),
+        (f"{BASE}&contentType=image/webp,image/jpeg;q=0.5,image/png;q=0.8", None, CT, 1, "image/png"),
+        (f"{BASE}&contentType=image/jpeg", None, CT, 10, "image/jpeg"),
+        (BASE, None, REPORT, 0, "text/html"),
+        (f"{BASE}&contentType=text/plain", None, REPORT, 0, "text/plain"),
+        (BASE, None, PLAN, 0, f"application/dicom; transfer-syntax={syntaxes.EXPLICIT_LITTLE}"),
+        (f"{BASE}&contentType=text/html", None, PLAN, 0, "text/html"),
+    ],
 )
-@pytest.mark.parametrize("accept", [None, "*/*"])
-def test_rendered_images_cannot_be_had_and_dicom_is_named_URI04(raw: str, accept: str | None) -> None:
+def test_what_is_sent_by_object_and_wish_URI03_URI04(
+    raw: str, accept: str | None, sop_class: str, frames: int, expected: str
+) -> None:
+    assert chosen(raw, syntaxes.EXPLICIT_LITTLE, accept, sop_class=sop_class, frames=frames) == expected
+
+
+def test_what_an_object_is_not_is_not_acceptable_URI17() -> None:
     with pytest.raises(errors.NotAcceptable) as caught:
-        chosen(raw, syntaxes.EXPLICIT_LITTLE, accept)
-    assert caught.value.see == (f"contentType=application/dicom&transferSyntax={syntaxes.EXPLICIT_LITTLE}",)
+        chosen(f"{BASE}&contentType=image/jpeg", syntaxes.EXPLICIT_LITTLE, sop_class=REPORT, frames=0)
+    assert "contentType=text/html" in caught.value.see
+
+
+def test_pictures_as_they_are_wanted_URI09_to_URI15() -> None:
+    asked = ask(
+        f"{BASE}&frameNumber=3&rows=10&columns=20&region=0,.25,1,0.5&windowCenter=-40&windowWidth=400"
+        "&imageQuality=70&imageAnnotation=technique,foo&charset=UTF-8"
+    )
+    assert asked.wanted.presentation == Presentation(
+        viewport=Viewport(20, 10),
+        region=Region(0, 0.25, 1, 0.5),
+        window=Window(-40, 400),
+        quality=70,
+        annotations=(Annotation.TECHNIQUE,),
+    )
+    assert (asked.frame, asked.wanted.unknown, asked.charset) == (3, ("foo",), "UTF-8")
+    assert ask(f"{BASE}&rows=10").wanted.presentation.viewport == Viewport(rendering.LARGEST_SIDE, 10)
+    assert ask(f"{BASE}&annotation=patient").wanted.presentation.annotations == (Annotation.PATIENT,)
+
+
+def test_presentation_states_URI15() -> None:
+    state = f"{BASE}&presentationUID=7.8&presentationSeriesUID=9.9"
+    assert ask(f"{state}&annotation=patient&imageQuality=5&region=0,0,1,1&rows=5").state == Target("1.2", "9.9", "7.8")
+    for more in ("frameNumber=1", "windowCenter=1&windowWidth=2"):
+        with pytest.raises(errors.Malformed, match="not together with a presentation state"):
+            ask(f"{state}&{more}")
 
 
 @pytest.mark.parametrize("missing", ["requestType=WADO", "studyUID=1.2", "seriesUID=3.4", "objectUID=5.6"])
@@ -129,9 +180,13 @@ def test_uids_are_checked_T9(name: str) -> None:
         ask("&".join(f"{name}=../x" if pair.startswith(name) else pair for pair in DICOM.split("&")))
 
 
-def test_an_original_is_never_sent_for_a_de_identified_copy_row50_URI07() -> None:
-    with pytest.raises(errors.NotAcceptable, match="de-identified"):
-        ask(f"{DICOM}&anonymize=yes")
+def test_de_identified_copies_are_files_row50_URI07() -> None:
+    for raw, accept in ((f"{DICOM}&anonymize=yes", None), (f"{BASE}&anonymize=yes", "text/html, */*;q=0.5")):
+        asked = ask(raw, accept)
+        assert asked.is_anonymous
+        assert [wish.media_type for wish in asked.wishes] == ["application/dicom"]
+    with pytest.raises(errors.Malformed, match="anonymize"):
+        ask(f"{BASE}&anonymize=yes&contentType=image/jpeg")
 
 
 UIDS = st.from_regex(r"[0-9](\.[0-9]{1,5}){0,8}", fullmatch=True)

@@ -6,9 +6,12 @@ import json
 from urllib.parse import urlencode
 
 import pytest
+from pydicom import dcmread
+from pydicom.filebase import DicomBytesIO
 from standard_service import EXPLICIT, J2K, Service, path_of
 
 from dicomgate.dicom.uids import Target
+from dicomgate.testing import instances
 
 
 def address(target: Target, **more: str) -> str:
@@ -52,8 +55,6 @@ def test_parameters_of_dicom_are_400_URI_03(service: Service, native) -> None:
 
 
 def test_unknown_is_404_and_deleted_410_URI_02(service: Service) -> None:
-    from dicomgate.testing import instances
-
     target = instances.new_target()
     assert service.get(address(target, contentType="application/dicom")).status == 404
     service.store(instances.make(target))
@@ -66,5 +67,62 @@ def test_pictures_are_not_made_yet_and_that_is_406(service: Service, native) -> 
     assert service.get(address(native[0], contentType="image/jpeg")).status == 406
 
 
-def test_de_identified_copy_is_never_the_original_URI_07(service: Service, native) -> None:
-    assert service.get(address(native[0], contentType="application/dicom", anonymize="yes")).status == 406
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+def test_de_identified_copy_row_50_URI_07(service: Service) -> None:
+    target = instances.new_target()
+    said = {"SOPClassUID": CT, "PatientName": "VERYSECRET^Jane", "InstitutionName": "VERYSECRET"}
+    service.store(instances.make(target, attributes=said))
+    for kind in ("application/dicom", ""):
+        reply = service.get(address(target, contentType=kind, anonymize="yes"))
+        assert reply.status == 200
+        assert reply.headers["content-type"] == f"application/dicom; transfer-syntax={EXPLICIT}"
+        assert b"VERYSECRET" not in reply.body
+        seen = dcmread(DicomBytesIO(reply.body))
+        assert not {seen.SOPInstanceUID, seen.StudyInstanceUID, seen.SeriesInstanceUID} & {
+            target.study,
+            target.series,
+            target.instance,
+        }
+        assert seen.PatientIdentityRemoved == "YES"
+        assert seen.PixelData == instances.counting(64)
+        assert not {"content-location"} & set(reply.headers), "nothing leads back to whom it was"
+    tag = reply.headers["etag"]
+    assert service.get(address(target, anonymize="yes"), if_none_match=tag).status == 304
+    assert service.get(address(target, contentType="application/dicom", anonymize="no")).status == 400
+    assert service.get(address(target, contentType="image/jpeg", anonymize="yes")).status == 400
+
+
+def test_what_cannot_be_de_identified_surely_is_refused_URI_07(service: Service, native, compressed) -> None:
+    for target, reason in ((native[0], "Burned In Annotation"), (compressed[0], "de-identified")):
+        reply = service.get(address(target, contentType="application/dicom", anonymize="yes"))
+        assert reply.status == 403
+        assert reason in json.loads(reply.body)["detail"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"windowCenter": "40"},
+        {"windowCenter": "a", "windowWidth": "5"},
+        {"region": "0.5,0,0.5,1"},
+        {"frameNumber": "0"},
+        {"rows": "0"},
+        {"columns": "x"},
+        {"imageQuality": "101"},
+        {"annotation": "a b"},
+        {"presentationUID": "1.2"},
+        {"presentationUID": "1.2", "presentationSeriesUID": "1.3", "frameNumber": "1"},
+    ],
+)
+def test_parameters_of_pictures_are_checked_row_48_URI_09_to_15(service: Service, native, more: dict[str, str]) -> None:
+    assert service.get(address(native[0], contentType="image/jpeg", **more)).status == 400
+
+
+def test_syntax_that_is_known_but_not_made_row_49_URI_08(service: Service, native) -> None:
+    asked = address(native[0], contentType="application/dicom", transferSyntax="1.2.840.10008.1.2.4.100")
+    reply = service.get(asked)
+    assert reply.status == 406
+    assert EXPLICIT in json.loads(reply.body)["detail"]
+    assert service.get(asked.replace("1.2.840.10008.1.2.4.100", "nonsense")).status == 400

@@ -11,7 +11,7 @@ import enum
 import functools
 from typing import Final
 
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import documents, syntaxes
 from dicomgate.dicomweb import media_types
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.offers import Offers
@@ -25,11 +25,6 @@ PICTURES: Final = ("image/jpeg", "image/png", "image/gif")
 """What one picture can be sent as, the default first."""
 TEXTS: Final = ("text/html", "text/plain", "text/xml")
 """What reports, and objects that show nothing, can be sent as, the default first."""
-
-_DOCUMENT_TYPES: Final = {
-    f"{_DOCUMENTS}1": "application/pdf",
-    f"{_DOCUMENTS}2": "text/xml",  # a CDA document is one
-}
 
 
 class Category(enum.Enum):
@@ -59,7 +54,8 @@ def category(sop_class: str, transfer_syntax: str, frame_count: int) -> Category
 
 def document_type(sop_class: str) -> str | None:
     """The type of a document that is sent as it is, where its class tells."""
-    return _DOCUMENT_TYPES.get(sop_class)
+    kind = documents.find_by_class(sop_class)
+    return None if kind is None else kind.media_type.lower()
 
 
 @functools.lru_cache(maxsize=256)

@@ -2,68 +2,80 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dicomgate import errors
 from dicomgate.dicom import uids
+from dicomgate.dicom.presentation import Presentation, Region, Viewport, Window
 from dicomgate.dicom.uids import Target
-from dicomgate.dicomweb import media_types, negotiation, offers, parameters
-from dicomgate.dicomweb.media_types import MediaType
+from dicomgate.dicomweb import media_types, negotiation, parameters, rendering
 from dicomgate.dicomweb.negotiation import Offer, Wish
 from dicomgate.dicomweb.parameters import Pairs
-
-RENDERED_DEFAULT: Final = "image/jpeg"
-"""What an image is sent as when nobody says (§9.3, AMB-08)."""
+from dicomgate.dicomweb.rendered_offers import Category
+from dicomgate.dicomweb.rendering import Wanted
+from dicomgate.dicomweb.resources import LARGEST_FRAME
 
 _NAMES: Final = (("studyUID", "study"), ("seriesUID", "series"), ("objectUID", "instance"))
+_ANNOTATIONS: Final = ("annotation", "imageAnnotation")  # the table of §9.5 has the one, its text the other
 _NOT_WITH_DICOM: Final = ("windowCenter", "windowWidth", "presentationUID", "presentationSeriesUID")
-_BOTH_OR_NEITHER: Final = (("windowCenter", "windowWidth"), ("presentationUID", "presentationSeriesUID"))
+_NOT_WITH_STATE: Final = ("windowCenter", "windowWidth", "frameNumber")
+_ANONYMOUS: Final = Wish(media_type=media_types.DICOM)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One instance, and the representations that are wanted of it, always as a single part (URI-02)."""
+    """One instance, and the representations that are wanted of it, always as a single part (URI-02).
+
+    `frame` counts from 1; `state` is a presentation state to apply. `charset`: what the query says of texts.
+    """
 
     target: Target
     wishes: tuple[Wish, ...]
+    wanted: Wanted
+    frame: int | None = None
+    state: Target | None = None
+    is_anonymous: bool = False
+    charset: str | None = None
 
 
 def parse(pairs: Pairs, accept: str | None = None) -> Request:
     """What a WADO-URI query asks for; parameters that are not known are ignored (GEN-03).
 
-    Malformed when a required parameter is missing (URI-01), or a known one has a value that it cannot have.
-    NotAcceptable when a de-identified copy is asked for: none is made here, and the original is none (URI-07).
+    Malformed when a required parameter is missing (URI-01), or a known one has a value that it cannot have, or stands
+    beside one that excludes it.
     """
     parameters.check(pairs)
     if parameters.find_single(pairs, "requestType") != "WADO":
         raise errors.Malformed("parameter requestType: expected WADO")
-    found = [_get_uid(pairs, name, what) for name, what in _NAMES]
-    for name, check in _CHECKS.items():
-        value = parameters.find_single(pairs, name)
-        if value is not None:
-            check(name, value)
-    for first, second in _BOTH_OR_NEITHER:
-        if (parameters.find_single(pairs, first) is None) != (parameters.find_single(pairs, second) is None):
-            raise errors.Malformed(f"parameters {first} and {second}: expected both or neither")
-    if parameters.find_single(pairs, "anonymize") is not None:
-        raise errors.NotAcceptable("de-identified copies are not made here, and the original is not sent for one")
-    wishes = _parse_content_type(pairs, accept)
-    if any(wish.media_type == media_types.DICOM for wish in wishes):
-        _check_dicom(pairs)
-    return Request(target=Target(*found), wishes=wishes)
-
-
-def choose(
-    wishes: tuple[Wish, ...], transfer_syntax: str, *, is_lossy: bool, has_frames: bool, is_sound: bool = True
-) -> Offer:
-    """The best single part of what is offered of an instance. NotAcceptable with what could be had (URI-08)."""
-    offered = offers.instance_offers(
-        transfer_syntax, is_lossy=is_lossy, has_frames=has_frames, many=False, is_sound=is_sound
+    target = Target(*(_get_uid(pairs, name, what) for name, what in _NAMES))
+    is_anonymous = _parse_anonymize(parameters.find_single(pairs, "anonymize"))
+    wanted, state = _parse_wanted(pairs), _parse_state(pairs, target.study)
+    frame = parameters.find_single(pairs, "frameNumber")
+    said = parameters.find_single(pairs, "contentType")
+    transfer_syntax = _parse_transfer_syntax(parameters.find_single(pairs, "transferSyntax"))
+    wishes = _wishes(said, accept, transfer_syntax)
+    if said is not None and any(map(_is_dicom, wishes)):
+        _exclude(pairs, _NOT_WITH_DICOM, "application/dicom")
+    return Request(
+        target=target,
+        wishes=_only_dicom(wishes, transfer_syntax) if is_anonymous else wishes,
+        wanted=wanted,
+        frame=None if frame is None else _parse_frame(frame),
+        state=state,
+        is_anonymous=is_anonymous,
+        charset=parameters.find_single(pairs, "charset"),
     )
-    fitting = [offer for offer in offered if offer.media_type == media_types.DICOM and not offer.is_multipart]
+
+
+def choose(wishes: Sequence[Wish], kind: Category, files: Sequence[Offer], rendered: Sequence[Offer]) -> Offer:
+    """The best single part of what is offered. NotAcceptable with what could be had (URI-08).
+
+    Nobody says what he wants: pictures of an image, the text of a report, the file of anything else (§9.3, AMB-08).
+    """
+    offered = [*files, *rendered] if kind is Category.OTHER else [*rendered, *files]
+    fitting = [offer for offer in offered if not offer.is_multipart]
     found = negotiation.find(wishes, fitting)
     if found is None:
         see = tuple(dict.fromkeys(_format_wish(offer) for offer in fitting if offer.can_be_named))
@@ -72,7 +84,8 @@ def choose(
 
 
 def _format_wish(offer: Offer) -> str:
-    return f"contentType={offer.media_type}&transferSyntax={offer.transfer_syntax}"
+    syntax = f"&transferSyntax={offer.transfer_syntax}" if offer.transfer_syntax else ""
+    return f"contentType={offer.media_type}{syntax}"
 
 
 def link(root: str, target: Target) -> str:
@@ -83,20 +96,16 @@ def link(root: str, target: Target) -> str:
     return f"{root}?requestType=WADO{names}&contentType={media_types.DICOM}"
 
 
-def _get_uid(pairs: Pairs, name: str, what: str) -> str:
-    value = parameters.find_single(pairs, name)
-    if value is None:
-        raise errors.Malformed(f"parameter {name}: expected the UID of the {what}, it is missing")
-    return uids.parse_uid(value, what=f"parameter {name}")
+# What is wanted: which types.
 
 
-def _parse_content_type(pairs: Pairs, accept: str | None) -> tuple[Wish, ...]:
-    """The types that contentType lists, else those that Accept names, else a rendered image (URI-03, URI-04)."""
-    transfer_syntax = parameters.find_single(pairs, "transferSyntax")
-    said = parameters.find_single(pairs, "contentType")
+def _wishes(said: str | None, accept: str | None, transfer_syntax: str | None) -> tuple[Wish, ...]:
+    """The types that contentType lists, else those that Accept names, else anything (URI-03, URI-04)."""
     if said is None:
-        named = [wish for wish in negotiation.wishes(accept) if "*" not in wish.media_type and not wish.is_multipart]
-        return tuple(named) or (Wish(media_type=RENDERED_DEFAULT),)
+        found = tuple(wish for wish in negotiation.wishes(accept) if not wish.is_multipart)
+        return tuple(
+            replace(w, transfer_syntax=transfer_syntax or w.transfer_syntax) if _is_dicom(w) else w for w in found
+        )
     members = media_types.parse_list(said)
     if not members:
         raise errors.Malformed("parameter contentType: expected a media type")
@@ -106,74 +115,110 @@ def _parse_content_type(pairs: Pairs, accept: str | None) -> tuple[Wish, ...]:
         if any(member.get("transfer-syntax") or member.get("charset") for member in members):
             raise errors.Malformed("parameter contentType: application/dicom takes no parameters here")
         return (Wish(media_type=media_types.DICOM, transfer_syntax=transfer_syntax),)
-    return tuple(_rendered_wish(member, position) for position, member in enumerate(members))
+    return tuple(wish for wish in negotiation.wishes(said) if not wish.is_multipart)
 
 
-def _rendered_wish(member: MediaType, position: int) -> Wish:
-    return Wish(media_type=member.type, position=position)
+def _is_dicom(wish: Wish) -> bool:
+    return wish.media_type == media_types.DICOM
 
 
-def _check_dicom(pairs: Pairs) -> None:
-    for name in _NOT_WITH_DICOM:
-        if parameters.find_single(pairs, name) is not None:
-            raise errors.Malformed(f"parameter {name}: not together with application/dicom")
+def _only_dicom(wishes: tuple[Wish, ...], transfer_syntax: str | None) -> tuple[Wish, ...]:
+    """De-identified copies are files. Malformed when only pictures or texts would be taken (2011 §8.1.7)."""
+    if any(_is_dicom(wish) or wish.media_type in (media_types.ANY, "application/*") for wish in wishes):
+        return (replace(_ANONYMOUS, transfer_syntax=transfer_syntax),)
+    raise errors.Malformed("parameter anonymize: expected together with contentType=application/dicom")
 
 
-def _check_uid(name: str, value: str) -> None:
-    uids.parse_uid(value, what=f"parameter {name}")
+# What is wanted: parameters of pictures.
 
 
-def _check_yes(name: str, value: str) -> None:
-    if value != "yes":
-        raise errors.Malformed(f"parameter {name}: expected yes")
+def _parse_wanted(pairs: Pairs) -> Wanted:
+    name = _ANNOTATIONS[1] if parameters.find_single(pairs, _ANNOTATIONS[1]) is not None else _ANNOTATIONS[0]
+    known, unknown = rendering.parse_annotation(parameters.find_single(pairs, name), name)
+    presentation = Presentation(
+        window=_parse_window(pairs),
+        viewport=_parse_viewport(pairs),
+        region=_parse_region(parameters.find_single(pairs, "region")),
+        quality=rendering.parse_quality(parameters.find_single(pairs, "imageQuality"), "imageQuality"),
+        annotations=known,
+    )
+    return Wanted(presentation, unknown)
 
 
-def _check_count(name: str, value: str) -> None:
-    if not (value.isascii() and value.isdigit() and len(value) <= 10 and int(value) > 0):
-        raise errors.Malformed(f"parameter {name}: expected a whole number from 1")
+def _parse_window(pairs: Pairs) -> Window | None:
+    center, width = _parse_both(pairs, "windowCenter", "windowWidth")
+    if center is None or width is None:
+        return None
+    numbers = rendering.parse_decimal("windowCenter", center), rendering.parse_decimal("windowWidth", width)
+    return rendering.checked_window("windowWidth", Window(*numbers))
 
 
-def _check_quality(name: str, value: str) -> None:
-    _check_count(name, value)
-    if int(value) > 100:
-        raise errors.Malformed(f"parameter {name}: expected a whole number from 1 to 100")
+def _parse_viewport(pairs: Pairs) -> Viewport | None:
+    """Sizes at most; without one of them, the other decides (URI-10)."""
+    columns, rows = parameters.find_single(pairs, "columns"), parameters.find_single(pairs, "rows")
+    if columns is None and rows is None:
+        return None
+    width = rendering.LARGEST_SIDE if columns is None else rendering.parse_count("columns", columns)
+    height = rendering.LARGEST_SIDE if rows is None else rendering.parse_count("rows", rows)
+    return Viewport(width, height)
 
 
-def _check_number(name: str, value: str) -> None:
-    _parse_number(name, value)
-
-
-def _check_region(name: str, value: str) -> None:
+def _parse_region(text: str | None) -> Region | None:
     """Left, top, right, bottom as parts of the whole, each pair ascending (URI-11)."""
-    numbers = [_parse_number(name, piece) for piece in value.split(",")]
+    if text is None:
+        return None
+    numbers = [rendering.parse_decimal("region", piece) for piece in text.split(",", 4)]
     if len(numbers) == 4:
         left, top, right, bottom = numbers
         if 0 <= left < right <= 1 and 0 <= top < bottom <= 1:
-            return
-    raise errors.Malformed(f"parameter {name}: expected xmin,ymin,xmax,ymax within 0 to 1, ascending")
+            return Region(left, top, right, bottom)
+    raise errors.Malformed("parameter region: expected xmin,ymin,xmax,ymax within 0 to 1, ascending")
 
 
-def _parse_number(name: str, text: str) -> float:
-    try:
-        number = float(text) if len(text) <= 32 else math.nan
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise errors.Malformed(f"parameter {name}: expected decimal numbers")
-    return number
+def _parse_state(pairs: Pairs, study: str) -> Target | None:
+    """A presentation state of the same study; its own windows and frames count (URI-15)."""
+    instance, series = _parse_both(pairs, "presentationUID", "presentationSeriesUID")
+    if instance is None or series is None:
+        return None
+    _exclude(pairs, _NOT_WITH_STATE, "a presentation state")
+    return Target(
+        study,
+        uids.parse_uid(series, what="parameter presentationSeriesUID"),
+        uids.parse_uid(instance, what="parameter presentationUID"),
+    )
 
 
-_CHECKS: Final[dict[str, Callable[[str, str], None]]] = {
-    "transferSyntax": _check_uid,
-    "anonymize": _check_yes,
-    "frameNumber": _check_count,
-    "rows": _check_count,
-    "columns": _check_count,
-    "imageQuality": _check_quality,
-    "windowCenter": _check_number,
-    "windowWidth": _check_number,
-    "region": _check_region,
-    "presentationUID": _check_uid,
-    "presentationSeriesUID": _check_uid,
-}
-"""Each known parameter that may stand beside the UIDs, and what its value must be (URI-07 to URI-15)."""
+def _parse_both(pairs: Pairs, first: str, second: str) -> tuple[str | None, str | None]:
+    found = parameters.find_single(pairs, first), parameters.find_single(pairs, second)
+    if (found[0] is None) != (found[1] is None):
+        raise errors.Malformed(f"parameters {first} and {second}: expected both or neither")
+    return found
+
+
+def _exclude(pairs: Pairs, names: Sequence[str], what: str) -> None:
+    for name in names:
+        if parameters.find_single(pairs, name) is not None:
+            raise errors.Malformed(f"parameter {name}: not together with {what}")
+
+
+def _parse_anonymize(text: str | None) -> bool:
+    if text not in (None, "yes"):
+        raise errors.Malformed("parameter anonymize: expected yes")
+    return text is not None
+
+
+def _parse_transfer_syntax(text: str | None) -> str | None:
+    return None if text is None else uids.parse_uid(text, what="parameter transferSyntax")
+
+
+def _parse_frame(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and 1 <= int(text) <= LARGEST_FRAME):
+        raise errors.Malformed("parameter frameNumber: expected a whole number from 1")
+    return int(text)
+
+
+def _get_uid(pairs: Pairs, name: str, what: str) -> str:
+    value = parameters.find_single(pairs, name)
+    if value is None:
+        raise errors.Malformed(f"parameter {name}: expected the UID of the {what}, it is missing")
+    return uids.parse_uid(value, what=f"parameter {name}")

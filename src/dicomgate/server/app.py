@@ -27,6 +27,7 @@ from dicomgate.server import (
     retrieve,
     search,
     streaming,
+    thumbnails,
     update,
     versions,
     wado_uri,
@@ -54,7 +55,7 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.BULKDATA: bulkdata.retrieve,
     Kind.PIXELDATA: bulkdata.retrieve,
     Kind.RENDERED: rendered.retrieve,
-    Kind.THUMBNAIL: rendered.retrieve,
+    Kind.THUMBNAIL: thumbnails.retrieve,
     Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")

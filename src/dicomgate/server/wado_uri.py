@@ -1,28 +1,64 @@
-"""WADO-URI: one instance by query, as a PS3.10 file; pictures are not made here yet, which is 406 (PS3.18 §9)."""
+"""WADO-URI: one instance named by query parameters, in one part (PS3.18 §9)."""
 
 from __future__ import annotations
 
 import contextlib
 
-from dicomgate.dicomweb import wado_uri
+from dicomgate import errors
+from dicomgate.dicom import syntaxes
+from dicomgate.dicomweb import media_types, rendered_offers, wado_uri
+from dicomgate.dicomweb.negotiation import Offer
+from dicomgate.dicomweb.rendered_offers import Category
+from dicomgate.origin import Instance
+from dicomgate.representations import deidentification
+from dicomgate.server import caching, rendered
 from dicomgate.server import retrieve as wado_rs
 from dicomgate.server.answers import Answer
+from dicomgate.server.exchange import field
 from dicomgate.server.requests import Request
+
+_COPY = Offer(media_type=media_types.DICOM, is_multipart=False, transfer_syntax=syntaxes.EXPLICIT_LITTLE)
 
 
 def retrieve(request: Request) -> Answer:
-    """The instance that the query names, in the transfer syntax it names."""
+    """The instance that the query names, as a file, a picture or a text."""
     asked = wado_uri.parse(request.pairs, request.accept)
     with contextlib.ExitStack() as held:
         instance = next(held.enter_context(request.door.origin.retrieve.retrieve(asked.target)))
-        facts = instance.facts
-        offer = wado_uri.choose(
-            asked.wishes,
-            facts.transfer_syntax,
-            is_lossy=facts.is_lossy,
-            has_frames=facts.frame_count > 0,
-            is_sound=instance.is_sound,
-        )
-        answer = wado_rs.single(request, instance, offer)
+        answer = _deidentified(request, instance, asked) if asked.is_anonymous else _answer(request, instance, asked)
         answer.resources.push(held.pop_all())
         return answer
+
+
+def _answer(request: Request, instance: Instance, asked: wado_uri.Request) -> Answer:
+    facts = instance.facts
+    kind = rendered_offers.category(facts.sop_class, facts.transfer_syntax, facts.frame_count)
+    pictures = rendered_offers.instance_offers(
+        facts.sop_class, facts.transfer_syntax, facts.frame_count, many=False, strict=False
+    )
+    offer = wado_uri.choose(asked.wishes, kind, wado_rs.file_offers(instance), pictures)
+    if offer.media_type == media_types.DICOM:
+        return wado_rs.single(request, instance, offer)
+    task = rendered.Task(wanted=asked.wanted, charset=asked.charset)
+    return rendered.single(request, instance, offer, task, _frame(instance, asked.frame))
+
+
+def _frame(instance: Instance, asked: int | None) -> int | None:
+    """The frame that is asked for. Malformed where there is none of that number, or only one (URI-09)."""
+    count = instance.facts.frame_count
+    if asked is not None and not (count > 1 and asked <= count):
+        raise errors.Malformed(f"parameter frameNumber: expected one of several frames, the instance has {count}")
+    return asked
+
+
+def _deidentified(request: Request, instance: Instance, asked: wado_uri.Request) -> Answer:
+    """A copy that is none of the stored instances; its address, which names one, is not told with it."""
+    offer = wado_uri.choose(asked.wishes, Category.OTHER, [_COPY], [])
+    pseudonyms = request.door.maker.secret.pseudonyms
+    tag = caching.format_tag(
+        instance.facts.version, f"de-identified {pseudonyms.fingerprint} {request.door.maker.edition}"
+    )
+    headers = [field("content-type", offer.content_type), field("etag", tag), caching.CHANGING, caching.VARY]
+    if caching.is_known(request, tag):
+        return caching.not_modified(headers)
+    return Answer(headers=headers, chunks=deidentification.make(instance, pseudonyms).chunks)
