@@ -128,7 +128,9 @@ class Store:
     allow_update: bool = _setting(False, "PATCH of patient and study attributes is offered")
     keep_originals: bool = _setting(True, "what was corrected stays as an earlier version of each instance")
     other_patient: Literal["refuse", "coerce"] = _setting(
-        "refuse", "an instance of a stored study that names another patient: `refuse` it, or `coerce` it to the study's"
+        "refuse",
+        "an instance of a stored study that is of another Patient ID (or name, where there is no ID): `refuse` it; or "
+        "`coerce` it, also one of the same ID and another name, to the study's",
     )
     coerce: tuple[str, ...] = _setting(
         (), "attributes set in all that comes, `Keyword=value`, or `Keyword?=value` where there is none", form=_RULE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pydicom
@@ -131,6 +132,62 @@ def test_another_patient_is_refused_unless_coerced_to_the_studys(opened) -> None
         (modified,) = now.OriginalAttributesSequence[0].ModifiedAttributesSequence
         assert (modified.PatientID, str(modified.PatientName), modified.EthnicGroup) == ("P9", "Other^Name", "none")
         assert archive.counts().studies == 1
+
+
+@pytest.mark.parametrize(
+    ("patient", "name", "is_other"),
+    [
+        ("P1", "Roe^Jane", True),
+        ("P1", "Doe^Jane^Mary", True),
+        ("P1", "DÖE JANE^^", False),  # another way to write it
+        ("P1", "", False),
+        ("", "Doe^Jane", True),
+    ],
+)
+def test_the_name_of_a_known_patient_is_brought_into_line_where_patients_are_T10(
+    opened, patient: str, name: str, is_other: bool
+) -> None:
+    first = instances.new_target()
+    second = instances.new_target(first.study)
+    content = instances.make(second, attributes={"PatientID": patient, "PatientName": name})
+    with opened(other_patient="coerce") as archive:
+        store(archive, instances.make(first))
+        outcome = store(archive, content)
+        assert isinstance(outcome, Stored)
+        assert outcome.warning is (Caution.COERCED if is_other else None)
+        now = pydicom.dcmread(io.BytesIO(served(archive, second)))
+        assert str(now.PatientName) == ("Doe^Jane" if is_other else name)
+        assert ("OriginalAttributesSequence" in now) is is_other
+
+
+def test_one_number_is_one_patient_and_without_it_the_name_decides_T10(opened) -> None:
+    with opened() as archive:
+        for patient in ("P1", ""):
+            first = instances.new_target()
+            store(archive, instances.make(first, attributes={"PatientID": patient}))
+            for name, is_taken in (("Roe^Jane", patient == "P1"), ("doe^jane", True), ("", True)):
+                second = instances.new_target(first.study)
+                attributes = {"PatientID": patient, "PatientName": name}
+                outcome = store(archive, instances.make(second, attributes=attributes))
+                assert isinstance(outcome, Stored) is is_taken, (patient, name)
+        assert [note["reason"] for note in archive.notes()] == ["C412"]
+
+
+def test_first_instances_of_two_names_at_once_become_one_patient_T11(opened) -> None:
+    """Each finds no study when it is looked at; the index judges the later one again."""
+    first = instances.new_target()
+    names = [f"Doe^{name}" for name in ("Jane", "Mary", "Ann", "Eve")]
+    targets = [instances.new_target(first.study) for _ in names]
+    with opened(other_patient="coerce") as archive:
+
+        def send(number: int) -> object:
+            return store(archive, instances.make(targets[number], attributes={"PatientName": names[number]}))
+
+        with ThreadPoolExecutor(len(names)) as pool:
+            outcomes = list(pool.map(send, range(len(names))))
+        assert all(isinstance(outcome, Stored) for outcome in outcomes)
+        found = {str(pydicom.dcmread(io.BytesIO(served(archive, target))).PatientName) for target in targets}
+        assert len(found) == 1
 
 
 def test_what_is_refused_is_kept_aside_as_it_was_sent_whatever_the_rules_T10(opened) -> None:

@@ -48,7 +48,7 @@ class Archive:
     @property
     def origin(self) -> Origin:
         """What a door may ask of it."""
-        judge = policy.judge_by(self.duplicates)
+        judge = policy.judge_by(self.duplicates, by_name=self.coercion.takes_patient)
         retriever = Retriever(blobs=self.blobs, index=self.index, limits=self.limits)
         return Origin(
             search=self,

@@ -11,7 +11,6 @@ from dicomgate.dicom.assignments import Assignment
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.original_attributes import Changes
 
-_PATIENT_ID = "00100020"
 _PATIENT = frozenset(
     tag
     for keyword in modules.PATIENT.split()
@@ -38,14 +37,11 @@ class Coercion:
             for rule in self.rules
             if not (rule.if_empty and elements.has_value(offered.get(rule.tag, {})))
         }
-        if self.takes_patient and study is not None and _patient(study) != _patient({**offered, **wanted}):
+        told = {**offered, **wanted}
+        if self.takes_patient and study is not None and policy.is_other_patient(study, told, by_name=True):
             wanted = {tag: element for tag, element in wanted.items() if tag not in _PATIENT}
             return original_attributes.changed(offered, {**wanted, **_patient_of(study, offered)})
         return original_attributes.changed(offered, wanted)
-
-
-def _patient(attributes: JSONDataset) -> str:
-    return policy.value(attributes, _PATIENT_ID) or ""
 
 
 def _patient_of(study: JSONDataset, offered: JSONDataset) -> Changes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from dicomgate.dicom import sop_classes, syntaxes, uids
+from dicomgate.dicom import person_names, sop_classes, syntaxes, uids
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.index.base import Entry, Judge, Known, Surroundings, Verdict
@@ -20,6 +20,7 @@ class Duplicates(enum.StrEnum):
     KEEP_VERSIONS = "keep-versions"
 
 
+_PATIENT_ID, _PATIENT_NAME = "00100020", "00100010"
 _UID_TAGS = {
     "00080016": "SOP Class UID (0008,0016)",
     "00080018": "SOP Instance UID (0008,0018)",
@@ -57,13 +58,40 @@ def examine(header: Header, study: str | None) -> Refused | None:
     return None
 
 
-def judge_by(duplicates: Duplicates) -> Judge:
-    """The judgement that the index makes inside its transaction, when it knows what is stored already."""
+def is_other_patient(known: JSONDataset, offered: JSONDataset, *, by_name: bool) -> bool:
+    """Whether two data sets of one study tell of two patients.
+
+    Patient ID decides, and the name where neither has one; or both, `by_name`. Names are alike that have the same words
+    in any order, case, accents and signs apart; a component group that only one of them has tells nothing.
+    """
+    ids = {value(each, _PATIENT_ID) or "" for each in (known, offered)}
+    if len(ids) > 1:
+        return True
+    return (by_name or ids == {""}) and _are_other_names(_name(known), _name(offered))
+
+
+def _name(attributes: JSONDataset) -> dict[str, str]:
+    values = attributes.get(_PATIENT_NAME, {}).get("Value") or [None]
+    return values[0] if isinstance(values[0], dict) else {}
+
+
+def _are_other_names(one: dict[str, str], other: dict[str, str]) -> bool:
+    pairs = [
+        (set(person_names.words(one[group])), set(person_names.words(other[group]))) for group in one if group in other
+    ]
+    return any(ours != theirs for ours, theirs in pairs if ours and theirs)
+
+
+def judge_by(duplicates: Duplicates, *, by_name: bool = False) -> Judge:
+    """The judgement that the index makes inside its transaction, when it knows what is stored already.
+
+    `by_name`: of one Patient ID, another name is another patient, too.
+    """
 
     def judge(around: Surroundings, entry: Entry) -> Verdict | Refused:
         known = around.instance
         if known is None:
-            return _judge_parents(around, entry) or Verdict.INSERT
+            return _judge_parents(around, entry, by_name=by_name) or Verdict.INSERT
         if _is_same(known, entry):
             return Verdict.SAME
         if known.target != entry.target:
@@ -124,10 +152,16 @@ def _is_same(known: Known, entry: Entry) -> bool:
     return bool((offered & {known.digest, known.original_digest, *known.earlier}) - {""})
 
 
-def _judge_parents(around: Surroundings, entry: Entry) -> Refused | None:
+def _judge_parents(around: Surroundings, entry: Entry, *, by_name: bool) -> Refused | None:
     if around.series_study is not None and around.series_study != entry.target.study:
         return _refuse(entry, Reason.OTHER_PARENT, "this Series Instance UID belongs to another study")
-    if around.study_patient is not None and around.study_patient != (value(entry.attributes, "00100020") or ""):
+    if around.study_patient is None:
+        return None
+    patient = value(entry.attributes, _PATIENT_ID) or ""
+    is_other = around.study_patient != patient
+    if not is_other and (by_name or not patient):  # else the stored data set need not be read
+        is_other = is_other_patient(around.study_attributes(), entry.attributes, by_name=by_name)
+    if is_other:
         return _refuse(entry, Reason.OTHER_PATIENT, "")
     return None
 

@@ -62,6 +62,7 @@ class Surroundings:
     instance: Known | None  # the same SOP Instance UID
     series_study: str | None  # the study that holds the offered Series Instance UID; the offered study if it does
     study_patient: str | None  # Patient ID of the offered Study Instance UID: "" without one, None if it is new
+    study_attributes: Callable[[], JSONDataset] = field(default=dict, compare=False)  # read when asked for
 
 
 class Verdict(enum.Enum):

@@ -14,7 +14,18 @@ import orjson
 from dicomgate.dicom.outcomes import Refused
 from dicomgate.dicom.uids import Target
 from dicomgate.index import answers, columns, registered, values
-from dicomgate.index.base import Added, ChangeKind, Entry, Exchanged, Judge, Known, Superseded, Surroundings, Verdict
+from dicomgate.index.base import (
+    Added,
+    ChangeKind,
+    Entry,
+    Exchanged,
+    JSONDataset,
+    Judge,
+    Known,
+    Superseded,
+    Surroundings,
+    Verdict,
+)
 from dicomgate.index.parents import Parents, Series, row_id
 from dicomgate.index.versions import VersionTable
 
@@ -75,7 +86,8 @@ class Changes:
         known = self._known(stored) if stored else None
         study = self._parents.find_study(entry.target.study)
         series_study = self._parents.find_study_of_series(entry.target)
-        verdict = judge(Surroundings(known, series_study, study.patient if study else None), entry)
+        attributes = partial(self._study_attributes, entry.target.study)
+        verdict = judge(Surroundings(known, series_study, study.patient if study else None, attributes), entry)
         if isinstance(verdict, Refused) or verdict in (Verdict.SAME, Verdict.KEEP_OLD):
             return Added(verdict, known)
         assert (verdict is Verdict.INSERT) == (stored is None), "the judge mistook what is stored"
@@ -177,6 +189,11 @@ class Changes:
             self._versions.digests(str(stored.target.instance)),
             partial(self._parents.attributes_of, stored.key),
         )
+
+    def _study_attributes(self, uid: str) -> JSONDataset:
+        self.finish()  # the instance that told them may have gone in this very transaction
+        study = self._parents.find_study(uid)
+        return self._parents.attributes_of(study.source) if study else {}
 
     # In and out.
 
