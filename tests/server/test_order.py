@@ -89,3 +89,25 @@ def test_parts_that_never_enter_hold_nobody_back() -> None:
     waiting.join()
     order.leave(3)
     order.enter(4, None)
+
+
+def test_third_part_waits_for_a_second_that_contradicts_the_first() -> None:
+    """The first may yet be refused; then the second counts, and the third contradicts it."""
+    order = Order()
+    first, third = (header.read(BytesSource(instances.make(target))) for target in (TARGET, other()))
+    second = header.read(BytesSource(instances.make(other(), attributes={"PatientID": "another"})))
+    order.enter(0, first)
+    order.leave(0)
+    order.enter(1, second)
+    entered = threading.Event()
+
+    def enter() -> None:
+        order.enter(2, third)
+        entered.set()
+
+    waiting = threading.Thread(target=enter)
+    waiting.start()
+    assert not entered.wait(0.1)
+    order.leave(1)
+    assert entered.wait(20)
+    waiting.join()

@@ -27,8 +27,8 @@ class Order:
         self._first_undeclared = 0
         self._under_way: set[int] = set()
         self._instances: set[str] = set()
-        self._studies: dict[str, str] = {}  # of a series
-        self._patients: dict[str, str] = {}  # of a study
+        self._studies: dict[str, str | None] = {}  # of a series; None: several are named
+        self._patients: dict[str, str | None] = {}  # of a study
 
     def enter(self, number: int, header: Header | None) -> None:
         """Say what a part holds, None where that cannot be read; wait until it may be judged."""
@@ -62,5 +62,12 @@ class Order:
         patient = str(header.attributes.get(_PATIENT_ID, {}).get("Value") or "")
         is_known = target.instance in self._instances
         self._instances.add(target.instance)
-        study = self._studies.setdefault(target.series, target.study)
-        return is_known or study != target.study or self._patients.setdefault(target.study, patient) != patient
+        is_disputed = _differs(self._studies, target.series, target.study)
+        return _differs(self._patients, target.study, patient) or is_disputed or is_known
+
+
+def _differs(said: dict[str, str | None], of: str, saying: str) -> bool:
+    """True when an earlier part says something else, or did before: which of them counts is not known until then."""
+    if said.setdefault(of, saying) != saying:
+        said[of] = None
+    return said[of] is None
