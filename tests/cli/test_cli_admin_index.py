@@ -139,3 +139,13 @@ def test_exit_codes_and_one_line(tmp_path, scans, capsys, words, code):
     assert run(*words) == code
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 or "Usage" in said.err
+
+
+def test_one_is_told_in_the_singular(tmp_path, scans, capsys):
+    data = tmp_path / "data"
+    assert main.run(["store", str(data), str(scans)]) == 0
+    for keyword, said in (("InstitutionName", "1 promoted attribute\n"), ("PatientAge", "2 promoted attributes\n")):
+        assert run("add", keyword, data) == 0
+        capsys.readouterr()
+        assert run("list", data) == 0
+        assert capsys.readouterr().err == said

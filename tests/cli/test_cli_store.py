@@ -1,6 +1,7 @@
 """`dicomgate store` and `admin` on real data folders and a real server: outcomes, resuming, exit codes."""
 
 import contextlib
+import copy
 import json
 import signal
 import socket
@@ -11,6 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from pydicom.dataset import Dataset, FileDataset
 
 from dicomgate.cli import main
 from dicomgate.samples import phantoms
@@ -69,8 +71,8 @@ def test_a_broken_file_is_3_and_nothing_is_4(tmp_path, scans, capfd):
     code, lines, _ = run("store", "archive", "scans", capfd=capfd)
     assert code == main.PARTLY
     assert outcomes(lines).count("stored") == 5
-    (refused,) = [line for line in lines if line["outcome"] == "refused"]
-    assert (refused["file"], refused["code"]) == (str(Path("scans/torn.dcm")), 0xC001)
+    (torn,) = [line for line in lines if line["outcome"] == "unreadable"]
+    assert (torn["file"], torn["code"]) == (str(Path("scans/torn.dcm")), 0xC001)
     assert run("store", "archive", scans / "notes.txt", capfd=capfd)[0] == main.NOTHING
 
 
@@ -135,6 +137,32 @@ def test_to_a_server_and_on_after_a_stop(scans, capfd, serve):
         assert outcomes(run("store", server.root, "scans", "--again", capfd=capfd)[1]) == ["foreign"] + ["stored"] * 5
         assert len(found(server)) == 3
     assert run("store", server.root, "scans", capfd=capfd)[0] == main.NOT_REACHABLE
+
+
+def test_a_file_is_called_the_same_towards_a_folder_and_a_server(scans, capfd, serve):
+    dataset = next(iter(phantoms.mr_head()))
+    whole = phantoms.modules.write(dataset)
+    uid = dataset.SOPInstanceUID.encode()
+    (scans / "odd.dcm").write_bytes(whole.replace(uid, uid[:-1] + b"x"))
+    without = copy.deepcopy(dataset)
+    without.StudyInstanceUID = ""
+    (scans / "none.dcm").write_bytes(phantoms.modules.write(without))
+    (scans / "torn.dcm").write_bytes(whole[:1000])
+    directory = FileDataset("DICOMDIR", Dataset(), preamble=bytes(128), file_meta=copy.deepcopy(dataset.file_meta))
+    directory.FileSetID = "DISC"
+    directory.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    directory.save_as(scans / "DICOMDIR", enforce_file_format=True)
+    with serve("served") as server:
+        lines = [run("store", target, "scans", capfd=capfd)[1] for target in ("archive", server.root)]
+    told = [
+        {Path(line["file"]).name: (line["outcome"], line.get("code"), line.get("why")) for line in each}
+        for each in lines
+    ]
+    assert told[0] == told[1]
+    assert told[0]["none.dcm"][:2] == ("refused", 0xC003)
+    assert told[0]["odd.dcm"][:2] == ("refused", 0xC004)
+    assert told[0]["torn.dcm"][:2] == ("unreadable", 0xC001)
+    assert told[0]["DICOMDIR"][0] == "foreign"
 
 
 def test_an_emptied_server_gets_everything_again(scans, capfd, serve):

@@ -84,6 +84,21 @@ def test_patients_are_merged_by_a_search_RET_09(correcting: Service) -> None:
     assert patch(correcting, "/studies?PatientID=MERGE-OLD", {"00100020": element("LO", "X")}).status == 404
 
 
+def test_what_was_corrected_before_a_fault_is_told_with_it_RET_09(correcting: Service) -> None:
+    """Of three studies the one in the middle, by UID and by arrival, has a text too long to be written in UTF-8."""
+    long_text = {"SpecificCharacterSet": "ISO_IR 100", "TextValue": "\xe9" * (17 << 20)}
+    targets = sorted((instances.new_target() for _ in range(3)), key=lambda target: target.study)
+    for number, target in enumerate(targets):
+        more = long_text if number == 1 else {}
+        correcting.store(instances.make(target, attributes={"PatientID": "HALF", **more}))
+    change = {"00100010": element("PN", {"Alphabetic": "Łukasz"})}
+    reply = patch(correcting, "/studies?PatientID=HALF", change)
+    assert reply.status == 413, reply.body
+    corrected = found(correcting.studies("/studies?PatientID=HALF&PatientName=%C5%81ukasz"))
+    assert len(corrected) == 1
+    assert "studies corrected before this one: 1" in json.loads(reply.body)["detail"]
+
+
 @pytest.mark.parametrize(
     "keys", ["", "?PatientID=", "?PatientID=*", "?fuzzymatching=true", "?PatientID=A&limit=1", "?NoSuchKey=1"]
 )

@@ -13,8 +13,8 @@ from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
-from dicomgate.dicom import header
-from dicomgate.dicom.header import Header, Limits, Truncated
+from dicomgate.dicom import header, outcomes
+from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.original_attributes import Reason as Why
 from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored
@@ -22,11 +22,6 @@ from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Added, Entry, Index, Judge, Verdict
 from dicomgate.spool import Arrival
 
-_FAULTS: tuple[tuple[type[errors.Fault], Reason], ...] = (
-    (Truncated, Reason.TRUNCATED),
-    (errors.TooLarge, Reason.LIMIT_PASSED),
-    (errors.Malformed, Reason.CANNOT_UNDERSTAND),
-)
 _CONTRADICTIONS = {Reason.OTHER_CONTENT, Reason.OTHER_PARENT, Reason.OTHER_PATIENT}
 _TRIES = 5
 """So often is an instance brought into line with its study, which others may correct at the same time."""
@@ -80,11 +75,8 @@ class Acceptor:
     def _read(self, arrival: Arrival, study: str | None) -> Header | Refused:
         try:
             seen = arrival.header(self.limits)
-        except errors.Fault as fault:
-            for kind, reason in _FAULTS:
-                if isinstance(fault, kind):
-                    return Refused(reason, fault.message)
-            raise
+        except (errors.Malformed, errors.TooLarge) as fault:
+            return Refused(outcomes.reason_of(fault), fault.message)
         return policy.examine(seen, study) or seen
 
     def _keep(self, arrival: Arrival, seen: Header) -> Outcome:

@@ -90,5 +90,5 @@ def _show(
     elif damages:
         for damage in damages:
             output.line({"file": damage.key, "problem": damage.problem})
-    output.message(f"{len(damages):,} problems" if damages else all_is_well)
+    output.message(output.count(len(damages), "problem", "problems") if damages else all_is_well)
     return main.PARTLY if damages else main.DONE

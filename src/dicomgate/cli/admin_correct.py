@@ -50,7 +50,7 @@ def correct(  # noqa: PLR0917 - click's signature
         found = _find(archive, where)
         _show(found)
         if dry_run:
-            output.message(f"{len(found):,} studies would be corrected")
+            output.message(f"{output.count(len(found), 'study', 'studies')} would be corrected")
             return main.DONE
         if not yes:
             _ask(len(found))
@@ -85,7 +85,9 @@ def _correct(archive: Archive, found: list[JSONDataset], wanted: JSONDataset) ->
             corrected += done.corrected
             unchanged += done.unchanged
             step()
-    output.message(f"{corrected:,} instances of {len(found):,} studies corrected, {unchanged:,} needed it not")
+    instances = output.count(corrected, "instance", "instances")
+    studies = output.count(len(found), "study", "studies")
+    output.message(f"{instances} of {studies} corrected, {unchanged:,} needed it not")
     return main.DONE
 
 

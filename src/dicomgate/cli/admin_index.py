@@ -85,7 +85,7 @@ def list_(data: Path, config_file: Path | None) -> int:
     elif not output.is_terminal():
         for each in facts:
             output.line(each)
-    output.message(f"{len(facts):,} promoted attributes")
+    output.message(output.count(len(facts), "promoted attribute", "promoted attributes"))
     return main.DONE
 
 

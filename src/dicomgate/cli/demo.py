@@ -54,7 +54,9 @@ def load(data: Path, settings: Settings) -> None:
         for _ in local.keep_all(archive, packaged.find()):
             step()
         counts = archive.counts()
-    output.message(f"{data}: {counts.studies:,} studies, {counts.series:,} series, {counts.instances:,} instances")
+    studies = output.count(counts.studies, "study", "studies")
+    instances = output.count(counts.instances, "instance", "instances")
+    output.message(f"{data}: {studies}, {counts.series:,} series, {instances}")
 
 
 def _phantoms() -> Iterator[bytes]:

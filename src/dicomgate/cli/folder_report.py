@@ -65,15 +65,16 @@ class FolderReport:
             counts = opened.counts()
             states = Counter(record.state for record in opened.problems())
         output.message(
-            f"  {progress.files:,} files: {counts.instances:,} instances, {counts.series:,} series, "
-            f"{counts.studies:,} studies"
+            f"  {output.count(progress.files, 'file', 'files')}: "
+            f"{output.count(counts.instances, 'instance', 'instances')}, {counts.series:,} series, "
+            f"{output.count(counts.studies, 'study', 'studies')}"
         )
         words = {
-            FileState.FOREIGN: "not DICOM",
-            FileState.UNREADABLE: "unreadable",
-            FileState.DUPLICATE: "second copies",
+            FileState.FOREIGN: ("not DICOM",) * 2,
+            FileState.UNREADABLE: ("unreadable",) * 2,
+            FileState.DUPLICATE: ("second copy", "second copies"),
         }
-        told = [f"{states[state]:,} {word}" for state, word in words.items() if states[state]]
+        told = [output.count(states[state], *word) for state, word in words.items() if states[state]]
         if told:
             output.message(f"  {', '.join(told)}: dicomgate serve {self._folder} --problems")
 

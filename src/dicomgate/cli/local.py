@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from dicomgate.archive.archive import Archive
+from dicomgate.client import offers
 from dicomgate.client.offers import Became, Receipt
 from dicomgate.dicom.outcomes import Outcome, Refused
 
@@ -18,7 +19,6 @@ Result = TypeVar("Result")
 
 _STEP = 1 << 20
 _THREADS = 8
-_MAGIC_END = 132
 
 
 def keep_all(archive: Archive, paths: Iterable[Path]) -> Generator[Receipt, None, None]:
@@ -52,13 +52,13 @@ def keep(archive: Archive, path: Path) -> Receipt:
         return Receipt(path=path, became=Became.FOREIGN, detail="not a file")
     try:
         with path.open("rb") as file:
-            start = file.read(_MAGIC_END)
-            outcome = keep_content(archive, _chunks(start, iter(lambda: file.read(_STEP), b"")))
+            outcome = keep_content(archive, iter(lambda: file.read(_STEP), b""))
     except OSError as fault:
         return Receipt(path=path, became=Became.UNREADABLE, detail=fault.strerror or "cannot be read")
     if isinstance(outcome, Refused):
-        if outcome.syntax_fault and not start.endswith(b"DICM"):
-            return Receipt(path=path, became=Became.FOREIGN, detail="not a DICOM file")
+        seen = offers.read(path)
+        if isinstance(seen, Receipt):  # of itself it is what it would be called towards a server, too
+            return seen
         return Receipt(
             path=path,
             became=Became.REFUSED,
@@ -82,8 +82,3 @@ def keep_content(archive: Archive, chunks: Iterable[bytes]) -> Outcome:
         return store.accept(arrival)
     finally:
         arrival.discard()
-
-
-def _chunks(start: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield start
-    yield from rest

@@ -64,6 +64,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console(markup=False, highlight=False).print(shown)
 
 
+def count(number: int, one: str, several: str) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else several}"
+
+
 def message(text: str) -> None:
     """A line for a person, on standard error, so that pipes stay clean."""
     sys.stderr.write(text + "\n")

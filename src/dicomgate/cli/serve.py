@@ -53,7 +53,7 @@ def _list_problems(folder: Path, settings: Settings) -> int:
     elif not output.is_terminal():
         for one in records:
             output.line({"file": one.path, "state": one.state.value, "why": one.reason})
-    output.message(f"{len(records):,} files of {folder} are not served")
+    output.message(f"not served of {folder}: {output.count(len(records), 'file', 'files')}")
     return main.DONE
 
 

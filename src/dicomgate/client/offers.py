@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicomgate import errors
-from dicomgate.dicom import header
+from dicomgate.dicom import header, outcomes
+from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.dicom.source import FileSource
 from dicomgate.dicom.uids import Target
 
 _MAGIC_PLACE, _MAGIC = 128, b"DICM"
 _DIRECTORY_RECORD = "1.2.840.10008.1.3.10"
+_UIDS = ("00080018", "0020000D", "0020000E")
 
 
 class Became(enum.StrEnum):
@@ -92,14 +94,20 @@ def _read(path: Path, descriptor: int) -> Offer | Receipt:
     try:
         seen = header.read(source)
     except errors.Fault as fault:
-        is_dicom = source.read_at(_MAGIC_PLACE, len(_MAGIC)) == _MAGIC
-        became = Became.UNREADABLE if is_dicom else Became.FOREIGN
-        return Receipt(path=path, became=became, detail=fault.message if is_dicom else "not a DICOM file")
+        if source.read_at(_MAGIC_PLACE, len(_MAGIC)) != _MAGIC:
+            return Receipt(path=path, became=Became.FOREIGN, detail="not a DICOM file")
+        return _receipt(path, Became.UNREADABLE, Refused(outcomes.reason_of(fault), fault.message))
     if seen.meta.get("00020002", {}).get("Value") == [_DIRECTORY_RECORD]:
         return Receipt(path=path, became=Became.FOREIGN, detail="a DICOMDIR")
     if seen.target is None:
-        return Receipt(path=path, became=Became.UNREADABLE, detail="a UID is missing or malformed")
+        is_there = all(seen.attributes.get(tag, {}).get("Value") for tag in _UIDS)
+        return _receipt(path, Became.REFUSED, Refused(Reason.MALFORMED_UID if is_there else Reason.MISSING_UID))
     return Offer(path=path, size=status.st_size, mtime_ns=status.st_mtime_ns, target=seen.target)
+
+
+def _receipt(path: Path, became: Became, refused: Refused) -> Receipt:
+    """What any server would say of it, for it says so of itself."""
+    return Receipt(path=path, became=became, code=int(refused.reason), detail=refused.message)
 
 
 def gather(offers: Iterable[Offer], *, most_bytes: int, most_files: int) -> Iterator[list[Offer]]:

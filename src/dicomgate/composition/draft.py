@@ -16,21 +16,15 @@ from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
 from dicomgate.composition.metadata import Unreadable
 from dicomgate.composition.references import Reference
 from dicomgate.composition.writing import Nested, Values
-from dicomgate.dicom import picture, syntaxes, uids
+from dicomgate.dicom import outcomes, picture, syntaxes, uids
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored, most_apt
-from dicomgate.dicom.source import Source, Truncated
+from dicomgate.dicom.source import Source
 from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import media_types
 from dicomgate.spool import Arrival
 
 _SOP_CLASS, _INSTANCE, _STUDY, _SERIES = "00080016", "00080018", "0020000D", "0020000E"
-_FAULTS: Final[tuple[tuple[type[errors.Fault], Reason], ...]] = (
-    (Truncated, Reason.TRUNCATED),
-    (errors.Malformed, Reason.CANNOT_UNDERSTAND),
-    (errors.TooLarge, Reason.LIMIT_PASSED),
-    (errors.UnsupportedMedia, Reason.WRONG_PART_TYPE),
-)
 _NAMES: Final = {
     _SOP_CLASS: "SOP Class UID (0008,0016)",
     _INSTANCE: "SOP Instance UID (0008,0018)",
@@ -217,8 +211,7 @@ def _check_octets(parts: Sequence[Part]) -> None:
 
 
 def _refuse(fault: errors.Fault) -> Refused:
-    reason = next((reason for kind, reason in _FAULTS if isinstance(fault, kind)), Reason.CANNOT_UNDERSTAND)
-    return Refused(reason, fault.message)
+    return Refused(outcomes.reason_of(fault), fault.message)
 
 
 def _named(refused: Refused, attributes: JSONDataset) -> Refused:

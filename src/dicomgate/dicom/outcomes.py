@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dicomgate import errors
+from dicomgate.dicom.source import Truncated
 from dicomgate.dicom.uids import Target
 
 
@@ -81,6 +83,18 @@ WARNINGS: dict[Caution, str] = {
     Caution.DOES_NOT_MATCH_CLASS: "stored as it is, though the data set does not match its SOP class",
 }
 """The one table of warnings, the one that matters most first: an instance is told one of them (PS3.18 I.2.1)."""
+
+_FAULTS: tuple[tuple[type[errors.Fault], Reason], ...] = (
+    (Truncated, Reason.TRUNCATED),
+    (errors.TooLarge, Reason.LIMIT_PASSED),
+    (errors.UnsupportedMedia, Reason.WRONG_PART_TYPE),
+)
+
+
+def reason_of(fault: errors.Fault) -> Reason:
+    """The reason to report where reading an instance met this fault."""
+    return next((reason for kind, reason in _FAULTS if isinstance(fault, kind)), Reason.CANNOT_UNDERSTAND)
+
 
 MEANINGS: dict[Reason, str] = {reason: failure.means for reason, failure in FAILURES.items()}
 

@@ -64,9 +64,9 @@ def update(request: Request, resource: Resource, body: bytes) -> Answer:
         except errors.NotFound:
             if resource.target is not None:
                 raise
-        except errors.Unavailable as fault:
+        except errors.Fault as fault:
             if done:
-                fault.message = f"{fault.message}; {len(done)} studies were corrected before, ask again for the others"
+                fault.message = f"{fault.message}; studies corrected before this one: {len(done)}"
             raise
     report = _report(done)
     return Answer(headers=[field("content-type", "application/json")], chunks=[report], size=len(report))
