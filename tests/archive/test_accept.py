@@ -140,6 +140,26 @@ def test_known_study_of_another_patient_is_refused_T10(archive, store) -> None:
     assert archive.counts().instances == 1
 
 
+@pytest.mark.parametrize("duplicates", ["refuse", "replace", "keep-first", "keep-versions"])
+def test_known_instance_of_another_patient_leaves_the_first_untouched_under_every_policy_T10(
+    tmp_path: Path, duplicates
+) -> None:
+    target = instances.new_target()
+    first = instances.make(target)
+    other = instances.make(target, attributes={"PatientID": "P9", "PatientName": "Other^Name"})
+    with assembly.open_archive(tmp_path, config.Settings(store=config.Store(duplicates=duplicates))) as archive:
+        outcomes = []
+        for content in (first, other):
+            arrival = archive.spool.arrival()
+            arrival.write(content)
+            outcomes.append(archive.origin.store.accept(arrival))
+        if duplicates in {"replace", "keep-versions"}:
+            assert isinstance(outcomes[1], Refused)
+            assert outcomes[1].reason is Reason.OTHER_PATIENT
+        assert read(archive, target) == first
+        assert len(archive.origin.versions.versions(target)) == 1
+
+
 def test_wrong_study_in_the_address_STOW_15(store) -> None:
     assert store(instances.make(), study="1.2.3").reason is Reason.WRONG_STUDY
 

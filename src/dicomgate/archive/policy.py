@@ -98,11 +98,14 @@ def judge_by(duplicates: Duplicates, *, by_name: bool = False) -> Judge:
             return _refuse(entry, Reason.OTHER_PARENT, "this SOP Instance UID belongs to another series or study")
         if duplicates is Duplicates.KEEP_FIRST:
             return Verdict.KEEP_OLD
+        if duplicates is Duplicates.REFUSE:
+            return _refuse(entry, Reason.OTHER_CONTENT, "")
+        contradiction = _judge_parents(around, entry, by_name=by_name)
+        if contradiction is not None:
+            return contradiction
         if duplicates is Duplicates.REPLACE:
             return Verdict.REPLACE
-        if duplicates is Duplicates.KEEP_VERSIONS:
-            return Verdict.SUPERSEDE if entry.key > known.key else Verdict.EARLIER
-        return _refuse(entry, Reason.OTHER_CONTENT, "")
+        return Verdict.SUPERSEDE if entry.key > known.key else Verdict.EARLIER
 
     return judge
 
