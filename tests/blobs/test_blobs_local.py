@@ -177,6 +177,41 @@ def test_a_shared_sync_begins_after_everybody_who_waits_for_it_asked():
     assert len(began) < 8 * 15
 
 
+def test_a_shared_sync_that_is_interrupted_is_none():
+    """Ctrl-C in a thread that syncs for another, too: that one begins again, and does not take it for done."""
+    calls, goes_on, told = [], threading.Event(), []
+
+    def sync():
+        calls.append(True)
+        if len(calls) == 1:
+            goes_on.wait()
+        elif len(calls) == 2:
+            raise KeyboardInterrupt
+
+    shared = runs.SharedSync(sync)
+
+    def ask():
+        try:
+            shared.wait()
+        except KeyboardInterrupt:
+            told.append("interrupted")
+        else:
+            told.append("durable")
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 60
+    while len(shared._changed._waiters) < 2:
+        assert time.monotonic() < deadline, "two wait for the third"
+        time.sleep(0.001)
+    goes_on.set()
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["durable", "durable", "interrupted"]
+    assert len(calls) == 3
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 @pytest.mark.parametrize(("call", "part"), [("open", ".part"), ("write", ".part"), ("sync", ".part")])
 def test_a_full_disk_refuses_one_instance_and_no_more_D3(store, disk, call, part, number):

@@ -62,6 +62,13 @@ def workers(tmp_path):
         yield workers
 
 
+def test_a_long_task_arrives_whole(workers):
+    """More than the line takes at once: a palette, a table of rules."""
+    words = ["word" * 1000] * 500
+    with pytest.raises(RuntimeError, match="decode"):  # it has no such argument, and says so
+        workers.run("decode", {"words": words})
+
+
 def test_no_process_before_the_first_task_and_one_for_many(workers, tmp_path):
     assert workers._idle == []
     decode(workers, tmp_path / "1")

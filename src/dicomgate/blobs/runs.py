@@ -48,18 +48,18 @@ class SharedSync:
         self._begun += 1
         self._is_running = True
         self._changed.release()
-        failure = None
+        is_done, failure = False, None
         try:
             self._sync()
+            is_done = True
         except OSError as error:
             failure = error
-        finally:
+        finally:  # also of an interrupt, after which nobody knows: the next one begins again
             self._changed.acquire()
             self._is_running = False
-            if failure is None:
+            if is_done:
                 self._done = self._begun
-            else:
-                self._failure = failure
+            self._failure = failure
             self._changed.notify_all()
 
 

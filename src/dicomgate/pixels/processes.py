@@ -126,7 +126,8 @@ class _Worker:
         deadline = time.monotonic() + seconds
         try:
             self._line.settimeout(seconds)
-            socket.send_fds(self._line, [question], list(files))
+            taken = socket.send_fds(self._line, [question], list(files))
+            self._line.sendall(question[taken:])
             return self._read_answer(deadline)
         except TimeoutError:
             raise errors.TooLarge(f"the picture took more than {seconds:g} seconds") from None
