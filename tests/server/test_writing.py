@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_origin import Made
-from waiting import until
+from waiting import PATIENCE, until
 
 from dicomgate.server.budget import Arriving, Budget
 from dicomgate.server.threads import Threads
@@ -155,3 +156,45 @@ def test_silent_senders_cannot_take_the_memory_T4_T13(
             assert [line.hear().status for line in lines] == [200] * 8
             assert sorted(made.accepted) == contents
     assert until(lambda: not os.listdir(spool_folder))
+
+
+def test_what_a_thread_writes_to_stays_open_when_the_request_is_cancelled(threads: Threads) -> None:
+    """A file that is closed under it could be another one's by the next write."""
+
+    class Slow:
+        waiting = 0
+
+        def __init__(self) -> None:
+            self.began, self.may_end = threading.Event(), threading.Event()
+            self.is_done = False
+
+        def write(self, chunk: bytes | memoryview) -> None:
+            self.began.set()
+            self.may_end.wait(PATIENCE)
+            self.is_done = True
+
+        def spill(self) -> None:
+            """Nothing is in memory."""
+
+    async def store(sink: Slow) -> None:
+        writing = Writing(sink, threads, Arriving(MIB << 10))
+        try:
+            while True:
+                await writing.write(bytes(MIB))
+        finally:
+            await writing.abandon()
+
+    async def run() -> None:
+        sink = Slow()
+        storing = asyncio.create_task(store(sink))
+        while not sink.began.is_set():
+            await asyncio.sleep(0.01)
+        storing.cancel()
+        done, _ = await asyncio.wait([storing], timeout=0.1)
+        assert not done
+        sink.may_end.set()
+        await asyncio.wait([storing], timeout=PATIENCE)
+        assert storing.cancelled()
+        assert sink.is_done
+
+    asyncio.run(run())

@@ -6,6 +6,7 @@ lie in one pile (memory, then one file); of the metadata, which is read into mem
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
@@ -57,6 +58,8 @@ class Gathering:
         self._metadata: list[Part] = []
         self._metadata_size = 0
         self._bulk = Collection(pile, base)
+        self._drafting: asyncio.Future[Sequence[Draft | Refused]] | None = None
+        self._intake: Intake | None = None
 
     def begin(self, headers: dict[str, str]) -> None:
         """A part starts. TooLarge when too much is said of the parts, which is kept in memory as metadata is."""
@@ -105,11 +108,14 @@ class Gathering:
         cost = _READ * self._metadata_size + min(self._size, self._settings.store_window * MOST_HELD)
         await budget.take(cost)
         self._writing.release()
+        self._intake = intake
         try:
-            for made in await self._threads.do(self._draft, await self._rest()):
+            self._drafting = self._threads.do(self._draft, await self._rest())
+            for made in await asyncio.shield(self._drafting):
                 await intake.add(made)
+            await intake.outcomes()
         finally:
-            await intake.outcomes()  # the pile is needed until then
+            await self._finish()
             budget.give_back(cost)
         unasked = self._bulk.unasked
         return [f"bulk data parts that no metadata names: {unasked}"] if unasked else []
@@ -117,7 +123,15 @@ class Gathering:
     async def abandon(self) -> None:
         """Leave nothing behind."""
         await self._writing.abandon()
+        await self._finish()
         self._pile.discard()
+
+    async def _finish(self) -> None:
+        """Wait for every thread that reads from the pile, also when the request was cancelled: its file is theirs."""
+        if self._drafting is not None:
+            await asyncio.wait([self._drafting])
+        if self._intake is not None:
+            await self._intake.outcomes()
 
     async def _rest(self) -> list[Piece]:
         try:

@@ -83,11 +83,12 @@ class Intake:
 
     async def end(self) -> None:
         """The part is complete: it is judged while the caller sends on."""
-        part, self._part = self._part, None
+        part = self._part
         assert part is not None, "a part has begun"
         await self._make_way()
         await self._budget.take(part.held)
         part.release()
+        self._part = None
         self._start(part)
 
     async def add(self, content: Content | Refused) -> None:
@@ -98,7 +99,7 @@ class Intake:
     async def outcomes(self) -> Sequence[Outcome]:
         """What became of every complete part, in order, once all are settled."""
         while self._under_way:
-            self._outcomes.append(await self._under_way.popleft())
+            await self._finish_oldest()
         return self._outcomes
 
     async def abandon(self) -> None:
@@ -109,7 +110,13 @@ class Intake:
 
     async def _make_way(self) -> None:
         while len(self._under_way) >= self._window:
-            self._outcomes.append(await self._under_way.popleft())
+            await self._finish_oldest()
+
+    async def _finish_oldest(self) -> None:
+        """Who is cancelled here leaves it under way: the thread goes on with what it reads from."""
+        outcome = await asyncio.shield(self._under_way[0])
+        self._under_way.popleft()
+        self._outcomes.append(outcome)
 
     def _start(self, offered: _Part | _Made) -> None:
         loop = asyncio.get_running_loop()

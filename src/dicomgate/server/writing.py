@@ -68,13 +68,20 @@ class Writing:
 
     async def rest(self) -> list[Piece]:
         """What no thread has taken yet, once the step under way is done. OSError of that step."""
+        if self._step is not None:
+            self._count(self._size + await self._finish_step(self._step))
         self._join_small()
         gathered, self._gathered = self._gathered, []
-        size, self._size = self._size, 0
-        step, self._step = self._step, None
-        if step is not None:
-            self._count(size + await step)
+        self._size = 0
         return gathered
+
+    async def _finish_step(self, step: asyncio.Future[int]) -> int:
+        """What it gives. Who is cancelled here leaves it under way: the thread goes on, and must be waited for."""
+        try:
+            return await asyncio.shield(step)
+        finally:
+            if step.done():
+                self._step = None
 
     async def abandon(self) -> None:
         """Write nothing more."""
