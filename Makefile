@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := requirements/runtime.txt requirements/build.txt
 # Programs that tests need beyond Python, and the Debian package each comes from.
-SYSTEM_PROGRAMS := storescu nginx chromium strace
-SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace
+SYSTEM_PROGRAMS := storescu nginx chromium strace node npm
+SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace nodejs npm
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench bench-index lock system clean
@@ -25,7 +25,7 @@ help: ## show this
 demo: $(VENV)/runtime.stamp ## sample studies in a fresh data folder, served on 127.0.0.1:8104
 	@$(BIN)/dicomgate demo --data $(DATA)
 
-test: $(VENV)/development.stamp system ## everything, as continuous integration runs it
+test: $(VENV)/development.stamp system viewers ## everything, as continuous integration runs it
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q
 
@@ -90,6 +90,13 @@ system:
 			RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$package >/dev/null \
 			|| echo "Could not install $$package. The tests that need it skip and say so."; done; \
 	else echo "Not found:$$missing. The tests that need them skip and say so."; fi
+
+.PHONY: viewers
+viewers: $(VENV)/development.stamp system # other people's viewers, for tests that drive them in a browser
+	@[ -f $(VENV)/viewers.stamp ] && [ ! requirements/viewers.txt -nt $(VENV)/viewers.stamp ] && exit 0; \
+	rm -rf $(VENV)/viewers; echo "Fetching viewers for the tests"; \
+	if $(BIN)/python requirements/viewers.py $(VENV)/viewers; then touch $(VENV)/viewers.stamp; \
+	else echo "Could not fetch the viewers. The tests that need them skip and say so."; fi
 
 # ---- the locked versions: made from pyproject.toml and the public index alone
 
