@@ -120,6 +120,15 @@ def test_type_that_cannot_be_read_spoils_what_names_it(tmp_path: Path) -> None:
         assert caught.value.reason is Reason.WRONG_PART_TYPE
 
 
+def test_part_that_is_encoded_is_not_taken_for_its_value(tmp_path: Path) -> None:
+    """Its text would be stored as pixels, and nobody would know."""
+    headers, content = bulk("a", b"AAAA")
+    made = collect(tmp_path, (headers | {"content-transfer-encoding": "base64"}, content))
+    with pytest.raises(Unfit) as caught:
+        made.find("a")
+    assert caught.value.reason is Reason.WRONG_PART_TYPE
+
+
 @pytest.mark.parametrize(
     ("headers", "media_type"),
     [

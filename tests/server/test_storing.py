@@ -335,6 +335,27 @@ def test_part_whose_type_cannot_be_read_spoils_only_itself(serve_made: Callable[
     assert (reply.status, stored(reply), reasons(reply)) == (202, 1, [Reason.WRONG_PART_TYPE])
 
 
+@pytest.mark.parametrize(
+    ("field", "status"),
+    [
+        ("Content-Transfer-Encoding: base64", 409),
+        ("Content-Transfer-Encoding: quoted-printable", 409),
+        ("Content-Encoding: gzip", 409),
+        ("Content-Transfer-Encoding: BINARY", 200),
+        ("Content-Transfer-Encoding: 8bit", 200),
+        ("Content-Encoding: identity", 200),
+    ],
+)
+def test_part_that_is_encoded_is_not_taken_for_its_content(
+    serve_made: Callable[..., Served], field: str, status: int
+) -> None:
+    made = Made()
+    reply = post(serve_made(made), body_of(b"/1", head=f"Content-Type: application/dicom\r\n{field}\r\n"))
+    assert reply.status == status
+    assert made.accepted == [b"/1"] * (status == 200)
+    assert reasons(reply) == [Reason.WRONG_PART_TYPE] * (status == 409)
+
+
 def test_poisoned_part_spoils_only_itself(serve_made: Callable[..., Served], capfd) -> None:
     made = Made()
 

@@ -15,7 +15,7 @@ from dicomgate import errors
 from dicomgate.composition.content import Unfit
 from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.dicom.source import Source
-from dicomgate.dicomweb import media_types
+from dicomgate.dicomweb import media_types, multipart
 from dicomgate.dicomweb.media_types import MediaType
 from dicomgate.spool import Pile
 
@@ -116,6 +116,8 @@ def describe(headers: dict[str, str], *, root_type: str) -> Part:
         refusal = Refused(Reason.WRONG_PART_TYPE, fault.message)
     if content_type.type == media_types.DICOM:
         refusal = Refused(Reason.WRONG_PART_TYPE, "a PS3.10 file among metadata and bulk data")
+    if multipart.is_encoded(headers):
+        refusal = Refused(Reason.WRONG_PART_TYPE, "expected the bytes as they are, without an encoding")
     return Part(content_type=content_type, location=location, span=range(0), refusal=refusal)
 
 

@@ -17,6 +17,7 @@ from dicomgate.dicomweb.media_types import MULTIPART, MediaType, format_media_ty
 LONGEST_BOUNDARY = 70
 _BOUNDARY_CHARACTERS = frozenset("'()+_,-./:=? 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _BLANKS = b" \t"
+_AS_IT_IS = frozenset({"", "binary", "8bit", "7bit"})
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 
 
@@ -75,6 +76,13 @@ def boundary_of(content_type: MediaType) -> bytes:
             f"boundary: expected 1 to {LONGEST_BOUNDARY} characters of the set that RFC 2046 names, saw {len(text)}"
         )
     return text.encode("ascii")
+
+
+def is_encoded(headers: dict[str, str]) -> bool:
+    """True when a part's header fields say that its bytes are not the content itself (RFC 2045 §6, RFC 9110 §8.4)."""
+    transfer = headers.get("content-transfer-encoding", "binary").lower()
+    content = headers.get("content-encoding", "identity").lower()
+    return transfer not in _AS_IT_IS or content not in {"", "identity"}
 
 
 class Parser:

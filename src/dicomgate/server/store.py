@@ -112,11 +112,14 @@ class _Files:
 
     def begin(self, headers: dict[str, str]) -> None:
         """A part starts."""
-        self._intake.begin(_refusal(headers.get("content-type")))
+        self._intake.begin(_refusal(headers))
 
 
-def _refusal(part_type: str | None) -> Refused | None:
-    """Why a part of this type is not taken; a part that does not say is taken for what was announced."""
+def _refusal(headers: dict[str, str]) -> Refused | None:
+    """Why such a part is not taken; one that does not say its type is taken for what was announced."""
+    part_type = headers.get("content-type")
+    if multipart.is_encoded(headers):
+        return Refused(Reason.WRONG_PART_TYPE, "expected the bytes as they are, without an encoding")
     try:
         if part_type is None or media_types.parse(part_type).type == media_types.DICOM:
             return None
