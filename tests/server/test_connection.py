@@ -404,6 +404,42 @@ def test_connect_and_upgrade_are_not_followed(served: Served) -> None:
         assert line.is_closed()
 
 
+OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+
+
+@pytest.mark.parametrize("step", [1, 50, 100_000])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_body_of_one_who_offers_another_protocol_is_read(served: Served, step: int, is_chunked: bool) -> None:
+    """Java's client offers HTTP/2 with every first request, whatever it carries."""
+    body = b"5\r\nGET /\r\n5\r\nxxxxx\r\n0\r\nX-Trailer: x\r\n\r\n" if is_chunked else b"GET /xxxxx"
+    framing = {"Transfer-Encoding": "chunked"} if is_chunked else {"Content-Length": "10"}
+    request = format_request("POST", "/", {**OFFER, **framing}) + body
+    plain = format_request("POST", "/", body=b"22")
+    said = request + plain + format_request("GET", "/", OFFER) + request + plain
+    with served.line() as line:
+        for start in range(0, len(said), step):
+            line.say(said[start : start + step])
+        for size in (10, 2, 0, 10, 2):
+            reply = line.hear()
+            assert reply.body.startswith(b"%d host" % size)
+            assert "connection" not in reply.headers
+
+
+def test_body_with_an_offer_is_bounded_like_any(served: Served, hasty: Served) -> None:
+    with served.line() as line:
+        line.say(format_request("POST", "/", {**OFFER, "Content-Length": "10"}, b"12345"))
+        time.sleep(0.05)
+        line.say(b"67890NONSENSE\r\n\r\n")
+        assert line.hear().body.startswith(b"10 ")
+        assert line.is_closed(), "what follows is no request"
+    with hasty.line() as line:
+        line.say(format_request("POST", "/", {**OFFER, "Content-Length": "10"}, b"12345"))
+        assert line.hear().status == 408
+    with served.line() as line:
+        line.say(format_request("POST", "/", {**OFFER, "Transfer-Encoding": "chunked"}, b"zz\r\n"))
+        assert line.hear().status == 400
+
+
 def test_old_version_is_answered_and_closed(served: Served) -> None:
     with served.line() as line:
         line.say(b"GET / HTTP/1.0\r\n\r\n")

@@ -25,6 +25,7 @@ from dicomgate.server.settings import ConnectionLimits
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 8 << 20
 _LONGEST_URL: Final = 32 << 10
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class _Refusal(Exception):  # noqa: N818 - a signal through the parser's C code, not an error of ours
@@ -60,6 +61,7 @@ class Connection(HttpToolsProtocol):
         self._log = log
         self._is_admitted = False
         self._is_deaf = False  # what still comes is thrown away
+        self._is_retold = False  # the parser is told again what it knows
         self._drained = 0
         self._answering: deque[RequestResponseCycle] = deque()  # requests taken and not yet answered
         self._phase = _Phase.HEADER
@@ -103,16 +105,38 @@ class Connection(HttpToolsProtocol):
             return
         began_in, progress = self._phase, self._progress
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._is_deaf = True  # nobody here speaks another protocol; the request itself was taken
-            return
+            self._parse(data)
         except httptools.HttpParserError as fault:
             cause = fault.__context__
             refused = cause if isinstance(cause, _Refusal) else _Refusal(400, "not a well-formed HTTP/1.1 request")
             self._refuse(refused.status, refused.sentence)
             return
         self._look_at_phase(began_in, len(data), grew=self._progress > progress)
+
+    def _parse(self, data: bytes) -> None:
+        """Who offers another protocol besides is served in this one, as if he had not (RFC 9110 §7.8)."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                data = data[offer.args[0] :]
+                self._await_body_after_offer()
+            else:
+                return
+
+    def _await_body_after_offer(self) -> None:
+        """The parser takes what follows such an offer for the other protocol: tell it that a body follows."""
+        field = next((field for field in self.headers if field[0] in _FRAMING), None)
+        if field is None or field[1].strip(b"0") == b"":
+            return
+        self._is_retold = True
+        try:
+            self.parser.feed_data(b"POST / HTTP/1.1\r\nhost: _\r\n%s: %s\r\n\r\n" % field)
+        finally:
+            self._is_retold = False
+        self.cycle.more_body = True
+        self.cycle.message_event.clear()
+        self._phase = _Phase.BODY
 
     def _look_at_phase(self, began_in: _Phase, size: int, *, grew: bool) -> None:
         if self._phase is _Phase.HEADER:
@@ -131,6 +155,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request starts."""
+        if self._is_retold:
+            return
         self._unset_keepalive_if_required()
         self._phase = _Phase.HEADER
         self._raw = self._parsed = self._fields = 0
@@ -138,12 +164,16 @@ class Connection(HttpToolsProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Part of the address."""
+        if self._is_retold:
+            return
         super().on_url(url)
         if len(self.url) > _LONGEST_URL:
             raise _Refusal(414, f"the address is longer than {_LONGEST_URL} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; those that follow a chunked body are counted and dropped, for they could pose as the header's."""
+        if self._is_retold:
+            return
         self._fields += 1
         self._parsed += len(name) + len(value)
         if self._fields > self._limits.header_fields or self._parsed > self._limits.header_bytes:
@@ -153,14 +183,14 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The header is whole: last checks, then the application starts."""
+        if self._is_retold:
+            return
         self._check_header()
         self._phase = _Phase.BODY
         self._overhead = 0
         self._stop_waiting()
         super().on_headers_complete()
         self._answering.append(self.cycle)
-        if self.parser.should_upgrade():
-            self.cycle.keep_alive = False
 
     def _check_header(self) -> None:
         encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
