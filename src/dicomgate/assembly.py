@@ -214,7 +214,7 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         opened.origin,
         spool,
         workshop,
-        _door(settings),
+        _door(settings, is_archive=folder is None),
         maker=maker,
         log=log,
         check_ready=opened.check_ready,
@@ -232,7 +232,8 @@ def _worker_limits() -> pixels.Limits:
     return replace(pixels.DEFAULT, processes=max(pixels.DEFAULT.processes, len(os.sched_getaffinity(0))))
 
 
-def _door(settings: config.Settings) -> DoorSettings:
+def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
+    can_change = settings.store.allow_delete or settings.store.duplicates in {"replace", "keep-versions"}
     return DoorSettings(
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,
@@ -244,6 +245,8 @@ def _door(settings: config.Settings) -> DoorSettings:
         parts=settings.store.parts,
         metadata_bytes=settings.store.metadata_bytes,
         expansion=settings.store.expansion,
+        cache_seconds=settings.cache.seconds if is_archive and not can_change else 0,
+        cache_shared=settings.cache.shared,
         limits=limits(settings),
     )
 

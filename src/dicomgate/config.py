@@ -164,6 +164,22 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cache:
+    """What callers and caches on the way may keep of answers ([how](how-to/cache.md))."""
+
+    seconds: int = _setting(
+        86_400,
+        "how long frames and bulk data are used without asking again; "
+        "0 in any case where files may be deleted or replaced, and in a folder served in place",
+        least=0,
+        most=31_536_000,
+    )
+    shared: bool = _setting(
+        False, "caches that serve several people may keep answers (`public`), but for callers who say who they are"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Bounds on one data set, checked before anything is allocated."""
 
@@ -196,6 +212,7 @@ class Settings:
     server: Server = Server()
     store: Store = Store()
     search: Search = Search()
+    cache: Cache = Cache()
     limits: Limits = Limits()
     folder: Folder = Folder()
     log: Log = Log()

@@ -49,6 +49,7 @@ class Facts:
     version: str  # changes whenever the bytes do: what a strong ETag is made from
     is_lossy: bool
     frame_count: int  # 0: no pixel data
+    modified: float = 0.0  # when the bytes came, seconds since 1970; 0: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

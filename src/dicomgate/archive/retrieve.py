@@ -50,6 +50,7 @@ class StoredInstance:
             version=row.digest or f"{row.size:x}-{row.received:.6f}",
             is_lossy=row.is_lossy,
             frame_count=row.frame_count,
+            modified=row.received,
         )
 
     @functools.cached_property

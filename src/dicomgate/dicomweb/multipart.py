@@ -7,6 +7,7 @@ of any size passes through without being copied or held.
 from __future__ import annotations
 
 import enum
+import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -316,6 +317,11 @@ class Parser:
 def new_boundary() -> str:
     """A boundary that occurs in no data: long and random, for clients search bodies for it (V4)."""
     return f"dicomgate-{secrets.token_hex(24)}"
+
+
+def stable_boundary(about: str) -> str:
+    """The same boundary for the same bytes: nobody can put into them what follows from what they are (GEN-12)."""
+    return f"dicomgate-{hashlib.sha256(about.encode()).hexdigest()[:48]}"
 
 
 def content_type(boundary: str, part_type: str) -> str:

@@ -35,6 +35,7 @@ from dicomgate.server import (
 from dicomgate.server.answers import Answer, Body
 from dicomgate.server.errors import format_problem, headers_of, status_of
 from dicomgate.server.exchange import Exchange
+from dicomgate.server.lifetimes import Lifetimes
 from dicomgate.server.logs import Log
 from dicomgate.server.page import SECURITY, Page
 from dicomgate.server.requests import Door, Request
@@ -84,7 +85,8 @@ class Application:
         self._settings = settings or Settings()
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
         self.maker = maker or Maker(workers=Workers(), limits=self._settings.limits)
-        self._door = Door(origin=origin, settings=self._settings, addresses=addresses, maker=self.maker)
+        lifetimes = Lifetimes(seconds=self._settings.cache_seconds, shared=self._settings.cache_shared)
+        self._door = Door(origin=origin, settings=self._settings, addresses=addresses, maker=self.maker, lifetimes=lifetimes)
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()

@@ -16,6 +16,7 @@ from dicomgate.origin import Facts, Instance, Piece
 from dicomgate.server import caching, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
+from dicomgate.server.ranges import Read
 from dicomgate.server.requests import Request
 
 PIXEL_DATA: Final = "7FE00010"
@@ -63,19 +64,23 @@ def _parts(request: Request, instance: Instance, offer: Offer, only: frozenset[s
 
 def _one_value(request: Request, instance: Instance, place: str) -> Answer:
     facts = instance.facts
+    many = place == PIXEL_DATA and _is_one_part_a_frame(facts)
     if place == PIXEL_DATA and _is_compressed(facts):
-        many = _is_one_part_a_frame(facts)
         offered = offers.frame_offers(facts.transfer_syntax, is_lossy=facts.is_lossy, many=many)
     else:
         offered = offers.bulk_offers()
     pieces = _pieces(instance, place)  # asked first: what does not exist is not found, whatever is acceptable
     offer = negotiation.choose(request.wishes(is_bulk=True), offered)
-    made = [_part(request, instance, place, offer.content_type, piece) for piece in pieces]
+    made = [
+        _part(request, instance, place, offer.content_type, piece, _reader(instance, place, number if many else None))
+        for number, piece in enumerate(pieces, 1)
+    ]
     if not offer.is_multipart:
         tag = caching.format_tag(facts.version, f"{place} {offer.content_type}")
-        return parts.answer_single(request, made[0], tag, lambda span: instance.bulk(place, span=span).chunks)
-    tag = caching.format_tag(facts.version, f"{place} {offer.content_type} multipart", is_exact=False)
-    return parts.answer_tagged(request, offer.media_type, made, tag)
+        return parts.answer_single(request, made[0], tag, modified=facts.modified)
+    version = f"{place} {offer.content_type} multipart"
+    tag = caching.format_tag(facts.version, version, is_exact=bool(facts.digest))
+    return parts.answer_tagged(request, offer.media_type, made, tag, modified=facts.modified)
 
 
 def _pieces(instance: Instance, place: str) -> list[Piece]:
@@ -85,9 +90,17 @@ def _pieces(instance: Instance, place: str) -> list[Piece]:
     return [instance.bulk(place)]
 
 
-def _part(request: Request, instance: Instance, place: str, content_type: str, piece: Piece) -> Part:
+def _reader(instance: Instance, place: str, frame: int | None) -> Read:
+    if frame is not None:
+        return lambda span: instance.frame(frame, span=span).chunks
+    return lambda span: instance.bulk(place, span=span).chunks
+
+
+def _part(
+    request: Request, instance: Instance, place: str, content_type: str, piece: Piece, read: Read | None = None
+) -> Part:
     location = resources.bulk_link(request.root, instance.facts.target, place)
-    return Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks)
+    return Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks, read=read)
 
 
 def _is_compressed(facts: Facts) -> bool:

@@ -1,21 +1,33 @@
-"""Asking only for what changed, or for a part of it: ETag, If-None-Match, Range (RET-10, V13; RFC 9110 §13, §14)."""
+"""Asking only for what changed: entity tags, dates, preconditions (RET-10; PS3.18 §8.5, RFC 9110 §8.8, §13).
+
+An entity tag is strong and names one representation of one version. Nothing is opened and nothing made before it is
+known that the caller has not got it yet.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import re
+import time
+from email.utils import formatdate
 from typing import Final
 
+from dicomgate.server import lifetimes
 from dicomgate.server.answers import Answer, Header
+from dicomgate.server.errors import format_problem
 from dicomgate.server.requests import Request
 
-IMMUTABLE: Final[Header] = (b"cache-control", b"private, max-age=3600")
-"""For frames and values, which nearly always stay; an hour, for they may be deleted or replaced all the same."""
-CHANGING: Final[Header] = (b"cache-control", b"private, no-cache")
-"""For collections, and for all that says who the patient is: keep, but ask whether it changed (RET-09)."""
+IMMUTABLE: Final = lifetimes.IMMUTABLE
+CHANGING: Final = lifetimes.CHANGING
 VARY: Final[Header] = (b"vary", b"Accept")
+VARY_CODED: Final[Header] = (b"vary", b"Accept, Accept-Encoding")
+"""Where the answer may come compressed."""
+NO_RANGES: Final[Header] = (b"accept-ranges", b"none")
+"""For what is made as it leaves: where its parts begin is not known ahead."""
 
-_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_KEPT: Final = frozenset({b"etag", b"cache-control", b"vary", b"content-location", b"last-modified"})
+_SETTLED_SECONDS: Final = 2.0
+"""A date tells versions apart only when no other can have come within its second (RFC 9110 §8.8.2.2)."""
 
 
 def format_tag(version: str, representation: str, *, is_exact: bool = True) -> str:
@@ -27,47 +39,52 @@ def format_tag(version: str, representation: str, *, is_exact: bool = True) -> s
 def is_known(request: Request, tag: str) -> bool:
     """True when the caller has this already (If-None-Match, by weak comparison)."""
     known = request.header(b"if-none-match")
-    if known is None:
-        return False
-    return known.strip() == "*" or _opaque(tag) in {_opaque(one.strip()) for one in known.split(",")}
+    return known is not None and _is_among(tag, known)
 
 
 def not_modified(headers: list[Header]) -> Answer:
     """The answer to a caller who has it already."""
-    kept = {b"etag", b"cache-control", b"vary", b"content-location"}
-    return Answer(status=304, headers=[header for header in headers if header[0] in kept])
+    return Answer(status=304, headers=[header for header in headers if header[0] in _KEPT])
 
 
-def wanted_range(request: Request, size: int, tag: str) -> range | None:
-    """The one span of bytes asked for; None when the whole is wanted or the field is not one we follow.
+def judge(request: Request, headers: list[Header], tag: str, modified: str | None = None) -> Answer | None:
+    """The answer that the preconditions call for, None where the whole is to be sent (RFC 9110 §13.2.2).
 
-    An empty range means that it cannot be satisfied. Several ranges, and one conditional on another version, are
-    answered with the whole, as RFC 9110 §14.2 and §13.1.5 allow and want.
+    `modified` is what Last-Modified says. Dates are compared as texts: the caller says what he was told, or has
+    another version, be it older (as nginx does).
     """
-    asked = request.header(b"range")
-    condition = request.header(b"if-range")
-    if asked is None or (condition is not None and condition != tag):
-        return None
-    match = _RANGE.fullmatch(asked.strip())
-    if match is None or match.group() == "bytes=-":
-        return None
-    first, last = match.groups()
-    if not first:
-        return range(max(0, size - int(last)), size)
-    start, stop = int(first), min(int(last) + 1, size) if last else size
-    if last and int(last) < start:
-        return None
-    return range(start, max(start, stop)) if start < size else range(0)
+    wanted = request.header(b"if-match")
+    if wanted is not None:
+        if tag.startswith("W/") or not _is_among(tag, wanted):
+            return refuse(request, 412, "this is not the version that the request expects")
+    elif (unmodified := request.header(b"if-unmodified-since")) is not None and unmodified != modified:
+        return refuse(request, 412, "what is stored was changed since, or its date is not known")
+    known = request.header(b"if-none-match")
+    if known is not None:
+        return not_modified(headers) if _is_among(tag, known) else None
+    if modified is not None and request.header(b"if-modified-since") == modified:
+        return not_modified(headers)
+    return None
 
 
-def range_header(span: range, size: int) -> Header:
-    """Content-Range for a span of a whole of that size."""
-    return b"content-range", b"bytes %d-%d/%d" % (span.start, span.stop - 1, size)
+def refuse(request: Request, status: int, detail: str, *headers: Header) -> Answer:
+    """A refusal that is an answer and no fault: it carries fields of its own."""
+    content_type, body = format_problem(status, detail, (), request.accept)
+    return Answer(status=status, headers=[(b"content-type", content_type), *headers], chunks=[body], size=len(body))
 
 
-def not_satisfiable(size: int) -> Answer:
-    """The answer to a range past the end."""
-    return Answer(status=416, headers=[(b"content-range", b"bytes */%d" % size)], size=0)
+def last_modified(moment: float) -> str | None:
+    """A moment as Last-Modified tells it; None when it is not known, or so near that the second may hold another."""
+    return _format_date(int(moment)) if 0 < moment < time.time() - _SETTLED_SECONDS else None
+
+
+@functools.lru_cache(maxsize=256)
+def _format_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
+def _is_among(tag: str, listed: str) -> bool:
+    return listed.strip() == "*" or _opaque(tag) in {_opaque(one.strip()) for one in listed.split(",")}
 
 
 def _opaque(tag: str) -> str:

@@ -21,7 +21,7 @@ MAX_AGE: Final = b"7200"
 
 _EXPOSE: Final = (b"access-control-expose-headers", EXPOSED_HEADERS)
 _ANYONE: Final[tuple[Header, ...]] = ((b"access-control-allow-origin", b"*"), _EXPOSE)
-_VARY: Final[Header] = (b"vary", b"Origin")
+VARY: Final[Header] = (b"vary", b"Origin")
 PREFLIGHT: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", ALLOWED_METHODS),
     (b"access-control-allow-headers", ALLOWED_HEADERS),
@@ -43,8 +43,8 @@ class Policy:
         if self._is_open:
             return _ANYONE
         if origin is None or not self._may_read(origin):
-            return (_VARY,)
-        return ((b"access-control-allow-origin", origin.encode("ascii")), _EXPOSE, _VARY)
+            return (VARY,)
+        return ((b"access-control-allow-origin", origin.encode("ascii")), _EXPOSE, VARY)
 
     def _may_read(self, origin: str) -> bool:
         return origin.lower() in self._named or (self._loopback and is_loopback(origin))

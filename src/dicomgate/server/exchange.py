@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from dicomgate.server.answers import Header
+from dicomgate.server import cors
 from dicomgate.server.cors import Policy
 from dicomgate.server.requests import Request
 
@@ -21,6 +22,7 @@ API_HEADERS: Final[tuple[Header, ...]] = (
 )
 """On every answer of the API: nothing in it may run, be framed or be taken for another type (T15)."""
 
+_REFUSED: Final = 400
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -61,7 +63,7 @@ class Exchange:
 
     async def start(self, status: int, headers: Sequence[Header], length: int | None) -> None:
         """Send the status and the fields: those given, and those that every answer carries."""
-        fields = [*self._security, *self._cross_origin(), *headers]
+        fields = [*self._security, *self._with_origin(self._settled(status, headers))]
         if length is not None:
             fields.append((b"content-length", b"%d" % length))
         if not self._is_read:
@@ -70,8 +72,22 @@ class Exchange:
         self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": fields})
 
-    def _cross_origin(self) -> tuple[Header, ...]:
-        return self._policy.headers(self.request.header(b"origin"))
+    def _settled(self, status: int, headers: Sequence[Header]) -> list[Header]:
+        """With how long it may be kept. A refusal without a word on that is for now and for this caller."""
+        request = self.request
+        settled = request.door.lifetimes.settle(headers, is_personal=request.is_personal)
+        if status >= _REFUSED and all(name != b"cache-control" for name, _ in settled):
+            settled.append((b"cache-control", b"no-store"))
+        return settled
+
+    def _with_origin(self, headers: list[Header]) -> list[Header]:
+        """With what the caller's origin calls for; one Vary field says all that the answer depends on."""
+        added = self._policy.headers(self.request.header(b"origin"))
+        for place, (name, value) in enumerate(headers):
+            if name == b"vary" and cors.VARY in added:
+                headers[place] = (name, value + b", " + cors.VARY[1])
+                return [*(header for header in added if header is not cors.VARY), *headers]
+        return [*added, *headers]
 
     async def send_piece(self, piece: bytes | memoryview, *, more: bool) -> None:
         """Send the next piece of the body."""

@@ -10,6 +10,7 @@ from dicomgate.origin import Instance
 from dicomgate.server import caching, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
+from dicomgate.server.ranges import Read
 from dicomgate.server.requests import Request
 
 
@@ -34,12 +35,18 @@ def _answer(request: Request, instance: Instance, numbers: tuple[int, ...]) -> A
             location=resources.frame_link(request.root, facts.target, number),
             size=piece.size,
             chunks=piece.chunks,
+            read=_reader(instance, number),
         )
         for number, piece in zip(numbers, pieces, strict=True)
     ]
     listed = resources.format_frames(numbers)
     if offer.is_multipart:
-        tag = caching.format_tag(facts.version, f"frames {listed} {offer.content_type} multipart", is_exact=False)
-        return parts.answer_tagged(request, offer.media_type, made, tag)
+        version = f"frames {listed} {offer.content_type} multipart"
+        tag = caching.format_tag(facts.version, version, is_exact=bool(facts.digest))
+        return parts.answer_tagged(request, offer.media_type, made, tag, modified=facts.modified)
     tag = caching.format_tag(facts.version, f"frames {listed} {offer.content_type}")
-    return parts.answer_single(request, made[0], tag, lambda span: instance.frame(numbers[0], span=span).chunks)
+    return parts.answer_single(request, made[0], tag, modified=facts.modified)
+
+
+def _reader(instance: Instance, number: int) -> Read:
+    return lambda span: instance.frame(number, span=span).chunks

@@ -1,4 +1,8 @@
-"""The shapes of a retrieved body: one part alone, or several in multipart/related (PS3.18 §8.6.1, V3 to V5, MP-02)."""
+"""The shapes of a retrieved body: one part alone, or several in multipart/related (PS3.18 §8.6.1, V3 to V5, MP-02).
+
+Where every part's size is known and the entity tag is strong, the boundary follows from the tag: the same request gives
+the same bytes, so that any of them can be asked for again (GEN-12, §8.6.1.2 note).
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,25 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from dicomgate.dicomweb import multipart
-from dicomgate.server import caching
+from dicomgate.server import caching, ranges
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
+from dicomgate.server.ranges import Read
 from dicomgate.server.requests import Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one part says of itself, and its bytes. `size` None: not known before they are made."""
+    """What one part says of itself, and its bytes. `size` None: not known before they are made.
+
+    `read` gives any span of them, as often as wanted; without it no ranges are offered.
+    """
 
     content_type: str
     location: str
     size: int | None
     chunks: Iterator[bytes]
+    read: Read | None = None
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -31,50 +40,84 @@ class Part:
 def answer(media_type: str, parts: Sequence[Part], headers: Sequence[Header]) -> Answer:
     """Several parts that are all known; the length of the whole is told when every part's is."""
     boundary = multipart.new_boundary()
-    sizes = [(part.headers, part.size) for part in parts if part.size is not None]
-    size = multipart.content_length(boundary, sizes) if len(sizes) == len(parts) else None
-    return _related(media_type, boundary, parts, headers, size)
+    return _related(media_type, boundary, parts, [*headers, caching.NO_RANGES], _length(boundary, parts))
 
 
-def answer_tagged(request: Request, media_type: str, parts: Sequence[Part], tag: str) -> Answer:
-    """Parts that never change, unless the caller has them. The tag is weak: the boundary differs each time."""
-    headers = [field("etag", tag), caching.IMMUTABLE]
-    return caching.not_modified(headers) if caching.is_known(request, tag) else answer(media_type, parts, headers)
+def answer_tagged(
+    request: Request,
+    media_type: str,
+    parts: Sequence[Part],
+    tag: str,
+    *,
+    lifetime: Header = caching.IMMUTABLE,
+    modified: float = 0.0,
+) -> Answer:
+    """Several parts of one version, or a range of the whole, unless the caller has them.
+
+    With a weak tag, for parts whose version says nothing surely of their bytes, the boundary differs each time.
+    """
+    is_exact = not tag.startswith("W/")
+    tag = caching.format_tag(tag, f"{media_type} {request.root}", is_exact=is_exact)
+    boundary = multipart.stable_boundary(tag) if is_exact else multipart.new_boundary()
+    told = caching.last_modified(modified)
+    headers = [
+        field("content-type", multipart.content_type(boundary, media_type)),
+        *_validators(tag, told),
+        lifetime,
+        caching.VARY,
+    ]
+    early = caching.judge(request, headers, tag, told)
+    if early is not None:
+        return early
+    size = _length(boundary, parts)
+    if size is None or not is_exact or any(part.read is None for part in parts):
+        return Answer(headers=[*headers, caching.NO_RANGES], chunks=_write(boundary, parts), size=size)
+    headers.append(ranges.BYTES)
+    found = ranges.answer(request, headers, size, tag, told, lambda span: _read(boundary, parts, span))
+    return found or Answer(headers=headers, chunks=_write(boundary, parts), size=size)
 
 
 def answer_unmeasured(media_type: str, parts: Iterable[Part], headers: Sequence[Header]) -> Answer:
     """Parts that are made one after the other."""
-    return _related(media_type, multipart.new_boundary(), parts, headers, None)
+    return _related(media_type, multipart.new_boundary(), parts, [*headers, caching.NO_RANGES], None)
 
 
 def answer_single(
     request: Request,
     part: Part,
     tag: str,
-    read_span: Callable[[range], Iterator[bytes]] | None,
+    read_span: Callable[[range], Iterator[bytes]] | None = None,
     *,
     lifetime: Header = caching.IMMUTABLE,
+    modified: float = 0.0,
 ) -> Answer:
-    """One part as the whole body, or the range of it that was asked for (V13)."""
+    """One part as the whole body, or the ranges of it that were asked for (V13)."""
+    told = caching.last_modified(modified)
     headers = [
         field("content-type", part.content_type),
         field("content-location", part.location),
-        field("etag", tag),
+        *_validators(tag, told),
         lifetime,
         caching.VARY,
     ]
-    if caching.is_known(request, tag):
-        return caching.not_modified(headers)
-    if part.size is None or read_span is None:
-        return Answer(headers=headers, chunks=part.chunks, size=part.size)
-    headers.append((b"accept-ranges", b"bytes"))
-    span = caching.wanted_range(request, part.size, tag)
-    if span is None:
-        return Answer(headers=headers, chunks=part.chunks, size=part.size)
-    if not span:
-        return caching.not_satisfiable(part.size)
-    headers.append(caching.range_header(span, part.size))
-    return Answer(status=206, headers=headers, chunks=read_span(span), size=len(span))
+    early = caching.judge(request, headers, tag, told)
+    if early is not None:
+        return early
+    read = read_span or part.read
+    if part.size is None or read is None:
+        return Answer(headers=[*headers, caching.NO_RANGES], chunks=part.chunks, size=part.size)
+    headers.append(ranges.BYTES)
+    found = ranges.answer(request, headers, part.size, tag, told, read)
+    return found or Answer(headers=headers, chunks=part.chunks, size=part.size)
+
+
+def _validators(tag: str, modified: str | None) -> list[Header]:
+    return [field("etag", tag), *([field("last-modified", modified)] if modified else [])]
+
+
+def _length(boundary: str, parts: Sequence[Part]) -> int | None:
+    sizes = [(part.headers, part.size) for part in parts if part.size is not None]
+    return multipart.content_length(boundary, sizes) if len(sizes) == len(parts) else None
 
 
 def _related(
@@ -89,3 +132,27 @@ def _write(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
         yield multipart.part_head(boundary, part.headers, first=number == 0)
         yield from part.chunks
     yield multipart.closing(boundary)
+
+
+def _read(boundary: str, parts: Sequence[Part], span: range) -> Iterator[bytes]:
+    """A span of what `_write` gives; parts that it does not touch are not read."""
+    before = 0
+    for number, part in enumerate(parts):
+        assert part.size is not None, "ranges are offered only then"
+        assert part.read is not None, "ranges are offered only then"
+        head = multipart.part_head(boundary, part.headers, first=number == 0)
+        yield head[_within(span, before, len(head))]
+        before += len(head)
+        inside = _within(span, before, part.size)
+        if inside.start < inside.stop:
+            yield from part.read(range(inside.start, inside.stop))
+        before += part.size
+        if before >= span.stop:
+            return
+    closing = multipart.closing(boundary)
+    yield closing[_within(span, before, len(closing))]
+
+
+def _within(span: range, before: int, size: int) -> slice:
+    """What of a piece that begins at `before` lies in the span."""
+    return slice(min(max(span.start - before, 0), size), min(max(span.stop - before, 0), size))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -11,6 +11,7 @@ from dicomgate import errors
 from dicomgate.dicomweb import negotiation, parameters
 from dicomgate.origin import Origin
 from dicomgate.representations.maker import Maker
+from dicomgate.server.lifetimes import Lifetimes
 from dicomgate.server.settings import Settings
 from dicomgate.server.urls import Addresses
 from dicomgate.server.walks import Walks
@@ -26,13 +27,14 @@ class Door:
     settings: Settings
     addresses: Addresses
     maker: Maker
+    lifetimes: Lifetimes
     walks: Walks = field(default_factory=Walks)
 
 
 class Request:
     """One request, without its body. What is asked of it more than once is kept: every small answer passes here."""
 
-    __slots__ = ("_pairs", "_path", "_root", "_scope", "door", "method", "query_string", "raw_path")
+    __slots__ = ("_fields", "_pairs", "_path", "_root", "_scope", "door", "method", "query_string", "raw_path")
 
     def __init__(self, door: Door, scope: MutableMapping[str, Any]) -> None:
         self.door = door
@@ -40,16 +42,23 @@ class Request:
         self.raw_path: bytes = scope["raw_path"]
         self.query_string: bytes = scope["query_string"]
         self._scope = scope
+        self._fields: dict[bytes, bytes] | None = None
         self._root: str | None = None
         self._path: str | None = None
         self._pairs: parameters.Pairs | None = None
 
     def header(self, name: bytes) -> str | None:
         """A field's value; several of one name are joined as RFC 9110 §5.3 has it. None when it is not there."""
-        values = [value for key, value in self._scope["headers"] if key == name]
-        if not values:
-            return None
-        return (values[0] if len(values) == 1 else b", ".join(values)).decode("latin-1")
+        fields = self._fields
+        if fields is None:
+            fields = self._fields = _joined(self._scope["headers"])
+        value = fields.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def is_personal(self) -> bool:
+        """True when the caller says who he is: what he gets is for nobody else (RFC 9111 §3.5)."""
+        return self.header(b"authorization") is not None or self.header(b"cookie") is not None
 
     @property
     def root(self) -> str:
@@ -108,6 +117,15 @@ class Request:
     def has_body(self) -> bool:
         """True when a body comes or may come."""
         return bool(self.length) or self.header(b"transfer-encoding") is not None
+
+
+def _joined(headers: Sequence[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    fields = dict(headers)
+    if len(fields) < len(headers):
+        fields = {}
+        for name, value in headers:
+            fields[name] = fields[name] + b", " + value if name in fields else value
+    return fields
 
 
 def decode(raw: bytes, *, what: str) -> str:

@@ -15,7 +15,6 @@ from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Instance
 from dicomgate.server import bulkdata, caching, parts
 from dicomgate.server.answers import Answer
-from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
 
@@ -83,15 +82,14 @@ def _several(
     pairs = list(zip(counted, chosen, strict=True))
     listed = "\n".join(f"{instance.facts.version} {variant(offer)}" for instance, offer in pairs)
     is_whole = len(counted) < _MOST_COUNTED
-    tag = caching.format_tag(listed, "multipart", is_exact=False) if is_whole else None
-    headers = [caching.CHANGING, *([field("etag", tag)] if tag else [])]
-    if tag and caching.is_known(request, tag):
-        return caching.not_modified(headers)
     media_type = chosen[0].media_type
     if is_whole:
-        return parts.answer(media_type, [_part(request, *pair) for pair in pairs], headers)
+        is_exact = all(instance.facts.digest for instance in counted)
+        tag = caching.format_tag(listed, "multipart", is_exact=is_exact)
+        made = [_part(request, *pair) for pair in pairs]
+        return parts.answer_tagged(request, media_type, made, tag, lifetime=caching.CHANGING)
     lazily = (_part(request, *pair) for pair in itertools.chain(pairs, rest))
-    return parts.answer_unmeasured(media_type, lazily, headers)
+    return parts.answer_unmeasured(media_type, lazily, [caching.CHANGING])
 
 
 def variant(offer: Offer) -> str:
@@ -105,6 +103,7 @@ def _part(request: Request, instance: Instance, offer: Offer) -> Part:
         location=resources.link(request.root, instance.facts.target),
         size=instance.facts.size if offer.is_stored else None,
         chunks=instance.file() if offer.is_stored else instance.explicit_file(),
+        read=instance.file if offer.is_stored else None,
     )
 
 
@@ -112,4 +111,4 @@ def single(request: Request, instance: Instance, offer: Offer) -> Answer:
     """One instance as the whole body; a range of it where it is sent as stored."""
     part = _part(request, instance, offer)
     tag = caching.format_tag(instance.facts.version, variant(offer))
-    return parts.answer_single(request, part, tag, instance.file, lifetime=caching.CHANGING)
+    return parts.answer_single(request, part, tag, lifetime=caching.CHANGING, modified=instance.facts.modified)

@@ -75,6 +75,10 @@ class Settings:
     store_memory: int = 128 * MIB
     """Memory for instances that wait to be judged and written, of all requests together; as much again holds what is
     not complete, beyond that it arrives on disk. A larger instance, or larger metadata, goes alone."""
+    cache_seconds: int = 0
+    """How long frames and values may be used without asking; 0 where they may be deleted or replaced."""
+    cache_shared: bool = False
+    """Caches that serve several people may keep answers to callers who did not say who they are."""
     reading_threads: int = 16
     """Threads that search and retrieve."""
     storing_threads: int = 32

@@ -64,8 +64,9 @@ def _file(request: Request, origin: Versions, resource: Resource) -> Answer:
         location=location,
         size=instance.facts.size if offer.is_stored else None,
         chunks=instance.file() if offer.is_stored else instance.explicit_file(),
+        read=instance.file if offer.is_stored else None,
     )
+    tag = caching.format_tag(instance.facts.version, f"version {retrieve.variant(offer)}")
     if offer.is_multipart:
-        return parts.answer(offer.media_type, [part], [caching.CHANGING])
-    tag = caching.format_tag(instance.facts.version, retrieve.variant(offer))
-    return parts.answer_single(request, part, tag, instance.file)
+        return parts.answer_tagged(request, offer.media_type, [part], tag, lifetime=caching.CHANGING)
+    return parts.answer_single(request, part, tag, modified=instance.facts.modified)
