@@ -13,7 +13,7 @@ from made_origin import INSTANCE, TARGET, Made
 
 from dicomgate import errors
 from dicomgate.origin import Origin
-from dicomgate.server import caching, cors, logs, requests, urls
+from dicomgate.server import caching, cors, logs, ranges, requests, urls
 from dicomgate.server.app import Application
 from dicomgate.server.errors import STATUSES, format_problem, status_of
 from dicomgate.server.exchange import field
@@ -58,7 +58,7 @@ def test_every_answer_is_readable_across_origins_and_inert_V15_T15(
     served = serve_made(Made(), cors_origins=("https://viewer.example",))
     reply = served.ask(method, path, {"Origin": "https://viewer.example", "Accept": "*/*"})
     assert reply.headers["access-control-allow-origin"] == "https://viewer.example"
-    assert ("vary", "Origin") in reply.all
+    assert "Origin" in reply.headers["vary"]
     assert "Warning" in reply.headers["access-control-expose-headers"]
     assert "access-control-allow-credentials" not in reply.headers
     assert reply.headers["x-content-type-options"] == "nosniff"
@@ -302,31 +302,32 @@ def test_proxies_must_be_addresses() -> None:
         ("bytes=-0", range(0)),
         ("bytes=7-5", None),
         ("bytes=-", None),
-        ("bytes=0-1,3-4", None),
+        ("bytes=0-1,3-4", range(5)),  # so near that they come as one
+        ("bytes= 0-1", range(2)),
+        ("bytes=0-1,7-5", None),
         ("items=0-1", None),
         ("bytes=a-b", None),
         ("bytes=" + "9" * 30 + "-", None),
-        ("bytes= 0-1", None),
     ],
 )
 def test_ranges_RFC_9110(asked: str, expected: range | None) -> None:
     request = requests.Request(None, scope([(b"range", asked.encode())]))
-    found = caching.wanted_range(request, 10, '"tag"')
+    found = ranges.wanted(request, 10, '"tag"')
     assert (found is None) == (expected is None)
-    assert list(found or ()) == list(expected or ())
+    assert list(found[0] if found else ()) == list(expected or ())
 
 
 def test_range_of_another_version_is_the_whole() -> None:
     for condition, is_followed in ((b'"tag"', True), (b'"other"', False), (b'W/"tag"', False), (b"yesterday", False)):
         request = requests.Request(None, scope([(b"range", b"bytes=0-1"), (b"if-range", condition)]))
-        assert (caching.wanted_range(request, 10, '"tag"') is not None) == is_followed
+        assert (ranges.wanted(request, 10, '"tag"') is not None) == is_followed
 
 
 @given(st.text(max_size=40))
 def test_any_range_header_is_survived(text: str) -> None:
     request = requests.Request(None, scope([(b"range", text.encode())]))
-    found = caching.wanted_range(request, 10, '"tag"')
-    assert found is None or set(found) <= set(range(10))
+    found = ranges.wanted(request, 10, '"tag"')
+    assert found is None or all(set(span) <= set(range(10)) for span in found)
 
 
 def test_known_tags_RFC_9110() -> None:

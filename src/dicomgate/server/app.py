@@ -86,7 +86,9 @@ class Application:
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
         self.maker = maker or Maker(workers=Workers(), limits=self._settings.limits)
         lifetimes = Lifetimes(seconds=self._settings.cache_seconds, shared=self._settings.cache_shared)
-        self._door = Door(origin=origin, settings=self._settings, addresses=addresses, maker=self.maker, lifetimes=lifetimes)
+        self._door = Door(
+            origin=origin, settings=self._settings, addresses=addresses, maker=self.maker, lifetimes=lifetimes
+        )
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()

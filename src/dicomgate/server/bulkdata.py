@@ -72,7 +72,9 @@ def _one_value(request: Request, instance: Instance, place: str) -> Answer:
     pieces = _pieces(instance, place)  # asked first: what does not exist is not found, whatever is acceptable
     offer = negotiation.choose(request.wishes(is_bulk=True), offered)
     made = [
-        _part(request, instance, place, offer.content_type, piece, _reader(instance, place, number if many else None))
+        _part(
+            request, instance, place, offer.content_type, piece, read=_reader(instance, place, number if many else None)
+        )
         for number, piece in enumerate(pieces, 1)
     ]
     if not offer.is_multipart:
@@ -97,7 +99,7 @@ def _reader(instance: Instance, place: str, frame: int | None) -> Read:
 
 
 def _part(
-    request: Request, instance: Instance, place: str, content_type: str, piece: Piece, read: Read | None = None
+    request: Request, instance: Instance, place: str, content_type: str, piece: Piece, *, read: Read | None = None
 ) -> Part:
     location = resources.bulk_link(request.root, instance.facts.target, place)
     return Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks, read=read)

@@ -55,7 +55,7 @@ def judge(request: Request, headers: list[Header], tag: str, modified: str | Non
     """
     wanted = request.header(b"if-match")
     if wanted is not None:
-        if tag.startswith("W/") or not _is_among(tag, wanted):
+        if wanted.strip() != "*" and tag not in [one.strip() for one in wanted.split(",")]:
             return refuse(request, 412, "this is not the version that the request expects")
     elif (unmodified := request.header(b"if-unmodified-since")) is not None and unmodified != modified:
         return refuse(request, 412, "what is stored was changed since, or its date is not known")

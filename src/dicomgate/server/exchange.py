@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
-from dicomgate.server.answers import Header
 from dicomgate.server import cors
+from dicomgate.server.answers import Header
 from dicomgate.server.cors import Policy
 from dicomgate.server.requests import Request
 

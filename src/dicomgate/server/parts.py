@@ -73,7 +73,7 @@ def answer_tagged(
     if size is None or not is_exact or any(part.read is None for part in parts):
         return Answer(headers=[*headers, caching.NO_RANGES], chunks=_write(boundary, parts), size=size)
     headers.append(ranges.BYTES)
-    found = ranges.answer(request, headers, size, tag, told, lambda span: _read(boundary, parts, span))
+    found = ranges.answer(request, headers, size, tag, modified=told, read=lambda span: _read(boundary, parts, span))
     return found or Answer(headers=headers, chunks=_write(boundary, parts), size=size)
 
 
@@ -107,7 +107,7 @@ def answer_single(
     if part.size is None or read is None:
         return Answer(headers=[*headers, caching.NO_RANGES], chunks=part.chunks, size=part.size)
     headers.append(ranges.BYTES)
-    found = ranges.answer(request, headers, part.size, tag, told, read)
+    found = ranges.answer(request, headers, part.size, tag, modified=told, read=read)
     return found or Answer(headers=headers, chunks=part.chunks, size=part.size)
 
 

@@ -27,7 +27,7 @@ _NEAR: Final = 200
 
 
 def answer(
-    request: Request, headers: list[Header], size: int, tag: str, modified: str | None, read: Read
+    request: Request, headers: list[Header], size: int, tag: str, *, modified: str | None, read: Read
 ) -> Answer | None:
     """The answer to a request for parts, 206 or 416; None when the whole is to be sent."""
     spans = wanted(request, size, tag, modified)
@@ -54,7 +54,7 @@ def wanted(request: Request, size: int, tag: str, modified: str | None = None) -
     if condition is not None and (condition.startswith("W/") or condition not in {tag, modified}):
         return None
     parsed = parse(asked, size)
-    return None if parsed is None else _merged(parsed)
+    return None if parsed is None else merged(parsed)
 
 
 def parse(text: str, size: int) -> list[range] | None:
@@ -88,8 +88,8 @@ def _parse_one(piece: str, size: int) -> range | None:
     return range(min(int(first), size), min(int(last) + 1, size) if last else size)
 
 
-def _merged(spans: list[range]) -> list[range]:
-    """The same as asked, unless some overlap or nearly touch: then as few as will do, from first to last (§15.3.7.2)."""
+def merged(spans: list[range]) -> list[range]:
+    """The same as asked, unless some overlap or nearly touch: then as few as will do, in order (§15.3.7.2)."""
     ordered = sorted(spans, key=lambda span: span.start)
     if all(before.stop + _NEAR < after.start for before, after in pairwise(ordered)):
         return spans
