@@ -83,6 +83,16 @@ def test_one_patient_is_one_and_two_are_two() -> None:
     assert first == again != other
 
 
+def test_the_patient_in_what_people_wrote_elsewhere() -> None:
+    given = ct(
+        SequenceName="SE for secretword", ManufacturerModelName="Model 5", PatientName={"Alphabetic": "Bo^SecretWord"}
+    )
+    given.update(element("PatientID", "A"))
+    made = deidentification.deidentify(given, OURS)
+    assert made["00180024"]["Value"] == ["REMOVED"]
+    assert made["00081090"]["Value"] == ["Model 5"], "a short identifier is no word"
+
+
 def test_private_unknown_and_drawn_are_removed_at_every_depth() -> None:
     inner = {"00091001": {"vr": "LO", "Value": [SECRET]}, **element("PatientComments", SECRET), **element("KVP", 1)}
     made = deidentification.deidentify(

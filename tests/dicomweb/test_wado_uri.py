@@ -29,7 +29,7 @@ def ask(raw: str, accept: str | None = None) -> wado_uri.Request:
 def chosen(raw: str, stored: str, accept: str | None = None, *, sop_class: str = CT, frames: int = 1) -> str:
     files = offers.instance_offers(stored, is_lossy=False, has_frames=True, many=False)
     files = tuple(offer for offer in files if offer.media_type == "application/dicom")
-    rendered = rendered_offers.instance_offers(sop_class, stored, frames, many=False, strict=False)
+    rendered = rendered_offers.query_offers(sop_class, stored, frames)
     kind = rendered_offers.category(sop_class, stored, frames)
     offer = wado_uri.choose(ask(raw, accept).wishes, kind, files, rendered)
     assert not offer.is_multipart
@@ -75,6 +75,8 @@ def test_transfer_syntax_row49_URI08() -> None:
         (f"{BASE}&contentType=image/png", "image/jpeg", CT, 1, "image/png"),
         (f"{BASE}&contentType=image/webp,image/jpeg;q=0.5,image/png;q=0.8", None, CT, 1, "image/png"),
         (f"{BASE}&contentType=image/jpeg", None, CT, 10, "image/jpeg"),
+        (BASE, "*/*", CT, 10, "image/jpeg"),
+        (f"{BASE}&contentType=image/gif", "*/*", CT, 10, "image/gif"),
         (BASE, None, REPORT, 0, "text/html"),
         (f"{BASE}&contentType=text/plain", None, REPORT, 0, "text/plain"),
         (BASE, None, PLAN, 0, f"application/dicom; transfer-syntax={syntaxes.EXPLICIT_LITTLE}"),

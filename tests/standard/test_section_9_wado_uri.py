@@ -62,11 +62,6 @@ def test_unknown_is_404_and_deleted_410_URI_02(service: Service) -> None:
     assert service.get(address(target, contentType="application/dicom")).status == 410
 
 
-def test_pictures_are_not_made_yet_and_that_is_406(service: Service, native) -> None:
-    assert service.get(address(native[0])).status == 406
-    assert service.get(address(native[0], contentType="image/jpeg")).status == 406
-
-
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 

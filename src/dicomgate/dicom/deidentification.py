@@ -7,6 +7,7 @@ they are refused, as PS3.18 §9.4.2.3 lets a server do. Times are gone with ever
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any, Final
 
 from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
@@ -58,6 +59,11 @@ _DUMMY_CODE: Final[JSONDataset] = {
     "00080102": {"vr": "SH", "Value": ["99DICOMGATE"]},
     "00080104": {"vr": "LO", "Value": ["Removed"]},
 }
+_TELLING: Final = ("00100010", "00100020", "00101000", "00101001", "00101005", "00080050")
+"""Names and identifiers of the patient, and the accession number."""
+_WRITTEN: Final = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+_SHORTEST: Final = 4
+_SEPARATORS: Final = re.compile(r"[\W_]+")
 _CODES: Final = (
     ("113100", "Basic Application Confidentiality Profile"),
     ("113101", "Clean Pixel Data Option"),
@@ -97,7 +103,7 @@ def deidentify(dataset: JSONDataset, pseudonyms: Pseudonyms) -> JSONDataset:
     `visible_identity`.
     """
     _check_class(dataset)
-    made = _cleaned(dataset, pseudonyms)
+    made = _Cleaner(pseudonyms, _telling_words(dataset)).clean(dataset)
     made.pop(_OF_ANSWERS, None)
     if dataset.get(_PATIENT_ID, {}).get("Value"):
         issuer = dataset.get("00100021", {}).get("Value", [""])[0]
@@ -118,27 +124,49 @@ def _check_class(dataset: JSONDataset) -> None:
             raise _refusal(reason)
 
 
-def _cleaned(dataset: JSONDataset, pseudonyms: Pseudonyms) -> JSONDataset:
-    made: JSONDataset = {}
-    for tag, element in dataset.items():
-        match confidentiality.action(tag):
-            case Action.REMOVE:
-                continue
-            case Action.EMPTY:
-                made[tag] = {"vr": element["vr"]}
-            case Action.RENAME:
-                made[tag] = _renamed(element, pseudonyms)
-            case Action.REPLACE:
-                made[tag] = _replaced(tag, element, pseudonyms)
-            case Action.KEEP:
-                made[tag] = _kept(element, pseudonyms)
-    return made
+def _telling_words(dataset: JSONDataset) -> frozenset[str]:
+    """What tells the patient wherever people wrote it: parts of the name, and identifiers; short ones mean nothing."""
+    texts: list[Any] = []
+    for tag in _TELLING:
+        for value in dataset.get(tag, {}).get("Value") or ():
+            texts += list(value.values()) if isinstance(value, dict) else [value]
+    return frozenset(word for text in texts for word in _words(text) if len(word) >= _SHORTEST)
 
 
-def _kept(element: Element, pseudonyms: Pseudonyms) -> Element:
-    if element.get("vr") != "SQ" or "Value" not in element:
-        return element
-    return {**element, "Value": [_cleaned(item or {}, pseudonyms) for item in element["Value"]]}
+def _words(value: Any) -> list[str]:
+    return _SEPARATORS.split(str(value or "").casefold())
+
+
+class _Cleaner:
+    """Takes the table through a data set, at every depth."""
+
+    def __init__(self, pseudonyms: Pseudonyms, telling: frozenset[str]) -> None:
+        self._pseudonyms = pseudonyms
+        self._telling = telling
+
+    def clean(self, dataset: JSONDataset) -> JSONDataset:
+        made: JSONDataset = {}
+        for tag, element in dataset.items():
+            match confidentiality.action(tag):
+                case Action.REMOVE:
+                    continue
+                case Action.EMPTY:
+                    made[tag] = {"vr": element["vr"]}
+                case Action.RENAME:
+                    made[tag] = _renamed(element, self._pseudonyms)
+                case Action.REPLACE:
+                    made[tag] = _replaced(tag, element, self._pseudonyms)
+                case Action.KEEP:
+                    made[tag] = self._keep(tag, element)
+        return made
+
+    def _keep(self, tag: str, element: Element) -> Element:
+        vr = element.get("vr")
+        if vr in _WRITTEN and not self._telling.isdisjoint(_words(element.get("Value"))):
+            return _replaced(tag, element, self._pseudonyms)
+        if vr != "SQ" or "Value" not in element:
+            return element
+        return {**element, "Value": [self.clean(item or {}) for item in element["Value"]]}
 
 
 def _renamed(element: Element, pseudonyms: Pseudonyms) -> Element:

@@ -65,8 +65,8 @@ def instance_offers(sop_class: str, transfer_syntax: str, frame_count: int, *, m
     match kind:
         case Category.IMAGE:
             return _offers(PICTURES, many=many)
-        case Category.STATE:
-            return _offers(PICTURES, many=True) + (() if many or strict else _single(PICTURES))
+        case Category.STATE if not many:  # of a study its images are there already
+            return _offers(PICTURES, many=True) + (() if strict else _single(PICTURES)) + _offers(TEXTS, many=False)
         case Category.MULTI_FRAME:
             single = ("image/gif",) if strict else ("image/gif", "image/jpeg", "image/png")
             return _offers(PICTURES, many=True) + (() if many else _single(single))
@@ -77,6 +77,13 @@ def instance_offers(sop_class: str, transfer_syntax: str, frame_count: int, *, m
     document = document_type(sop_class)
     types = TEXTS if document is None else tuple(dict.fromkeys((document, *TEXTS)))
     return _offers(types, many=many)
+
+
+def query_offers(sop_class: str, transfer_syntax: str, frame_count: int) -> Offers:
+    """One object of WADO-URI, always alone: of several frames first one of them as a picture (AMB-08)."""
+    offered = instance_offers(sop_class, transfer_syntax, frame_count, many=False, strict=False)
+    single = [offer for offer in offered if not offer.is_multipart]
+    return tuple(sorted(single, key=lambda offer: offer.media_type == "image/gif"))
 
 
 @functools.lru_cache(maxsize=8)

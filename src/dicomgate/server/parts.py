@@ -77,6 +77,15 @@ def answer_tagged(
     return found or Answer(headers=headers, chunks=_write(boundary, parts), size=size)
 
 
+def answer_made(request: Request, media_type: str, parts: Iterable[Part], tag: str, lifetime: Header) -> Answer:
+    """Parts that are made one after the other, always with the same bytes, unless the caller has them."""
+    tag = caching.format_tag(tag, f"{media_type} {request.root}")
+    boundary = multipart.stable_boundary(tag)
+    content_type = field("content-type", multipart.content_type(boundary, media_type))
+    headers = [content_type, field("etag", tag), lifetime, caching.VARY, caching.NO_RANGES]
+    return caching.judge(request, headers, tag) or Answer(headers=headers, chunks=_write(boundary, parts))
+
+
 def answer_unmeasured(media_type: str, parts: Iterable[Part], headers: Sequence[Header]) -> Answer:
     """Parts that are made one after the other."""
     return _related(media_type, multipart.new_boundary(), parts, [*headers, caching.NO_RANGES], None)

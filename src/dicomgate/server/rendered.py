@@ -14,7 +14,8 @@ from typing import Final
 import orjson
 
 from dicomgate import errors
-from dicomgate.dicom.presentation import Annotation, Profile
+from dicomgate.dicom import applied_state
+from dicomgate.dicom.presentation import Profile
 from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import (
     media_types,
@@ -33,14 +34,16 @@ from dicomgate.dicomweb.resources import Resource
 from dicomgate.dicomweb.text_charsets import TextCharset
 from dicomgate.origin import Instance
 from dicomgate.representations import encapsulated, texts
-from dicomgate.server import caching, parts
+from dicomgate.server import caching, parts, shots
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
+from dicomgate.server.shots import Shot
 
 _MOST_COUNTED: Final = 5000
 """Instances looked at before the answer begins; of more no entity tag is told."""
+_VARY_TEXT: Final[Header] = (b"vary", b"Accept, Accept-Charset")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,38 +68,67 @@ def retrieve(request: Request, resource: Resource) -> Answer:
         if resource.frames:
             answer = _frames(request, next(found), resource.frames, task)
         elif resource.level is Level.INSTANCE:
-            answer = _instance(request, next(found), task)
+            answer = _instance(request, held, next(found), task)
         else:
             answer = _collection(request, found, task)
         answer.resources.push(held.pop_all())
         return answer
 
 
-def single(request: Request, instance: Instance, offer: Offer, task: Task, frame: int | None = None) -> Answer:
-    """One instance, or one frame of it, as the whole body."""
-    part = next(_parts(request, instance, offer, task, () if frame is None else (frame,)))
-    tag = _tag(request, f"{instance.facts.version} {frame}", part.content_type, task)
-    answer = parts.answer_single(request, part, tag, _reader(instance, offer), lifetime=_lifetime(offer, task))
-    answer.headers += _warnings(request, task)
-    return answer
-
-
-def _instance(request: Request, instance: Instance, task: Task) -> Answer:
+def _instance(request: Request, held: contextlib.ExitStack, instance: Instance, task: Task) -> Answer:
     offer = negotiation.choose(request.wishes(), _offers(request, instance, many=False))
-    if not offer.is_multipart:
-        return single(request, instance, offer, task)
-    return _several(request, instance.facts.version, offer, _parts(request, instance, offer, task, ()), task)
+    if offer.media_type not in rendered_offers.PICTURES:
+        part = other_part(request, instance, offer, task)
+        if offer.is_multipart:
+            return _several(request, instance.facts.version, offer, [part], task)
+        return single_other(request, instance, offer, task)
+    if category(instance) is not Category.STATE:
+        return _pictures(request, shots.of_instance(instance, offer), offer, task)
+    rendering.check_state(task.wanted.presentation)
+    answer = _pictures(request, shots.of_state(request, held, instance, offer), offer, task)
+    missing = applied_state.left_out(orjson.loads(instance.metadata()))
+    if missing:
+        answer.headers.append(_warning(request, f"Of the presentation state are not drawn: {', '.join(missing)}"))
+    return answer
 
 
 def _frames(request: Request, instance: Instance, frames: tuple[int, ...], task: Task) -> Answer:
     count = instance.facts.frame_count
     if frames[-1] > count:
         raise errors.NotFound(f"frame {frames[-1]} does not exist; the instance has {count}")
+    if category(instance) is Category.VIDEO:
+        raise errors.NotAcceptable("frames of a video are not decoded here; ask for /rendered of the instance")
     offer = negotiation.choose(request.wishes(), rendered_offers.frame_offers(many=len(frames) > 1))
+    return _pictures(request, shots.of_instance(instance, offer, frames), offer, task)
+
+
+def _pictures(request: Request, chosen: list[Shot], offer: Offer, task: Task) -> Answer:
     if not offer.is_multipart:
-        return single(request, instance, offer, task, frames[0])
-    version = f"{instance.facts.version} {frames}"
-    return _several(request, version, offer, _parts(request, instance, offer, task, frames), task)
+        return single_picture(request, chosen[0], offer, task)
+    version = "\n".join(shot.key for shot in chosen)
+    return _several(request, version, offer, (picture_part(request, shot, offer, task) for shot in chosen), task)
+
+
+def single_picture(request: Request, shot: Shot, offer: Offer, task: Task) -> Answer:
+    """One picture as the whole body."""
+    part = picture_part(request, shot, offer, task)
+    tag = format_tag(request, shot.key, offer.content_type, task)
+    modified = shot.instance.facts.modified if shot.state is None else 0.0
+    answer = parts.answer_single(request, part, tag, lifetime=_lifetime(task), modified=modified)
+    answer.headers += _warnings(request, task)
+    return answer
+
+
+def single_other(request: Request, instance: Instance, offer: Offer, task: Task) -> Answer:
+    """A text, document or video as the whole body."""
+    part = other_part(request, instance, offer, task)
+    tag = format_tag(request, instance.facts.version, part.content_type, task)
+    modified = instance.facts.modified
+    answer = parts.answer_single(
+        request, part, tag, _reader(instance, offer), lifetime=caching.CHANGING, modified=modified
+    )
+    answer.headers = [*_with_charset(answer.headers, offer), *_warnings(request, task)]
+    return answer
 
 
 def _collection(request: Request, found: Iterator[Instance], task: Task) -> Answer:
@@ -110,9 +142,7 @@ def _collection(request: Request, found: Iterator[Instance], task: Task) -> Answ
         raise negotiation.not_acceptable([offer for each in offered for offer in each])
     more = _go_on(request, wanted, found) if len(counted) == _MOST_COUNTED else ()
     made = (
-        part
-        for instance, offer in itertools.chain(fitting, more)
-        for part in _parts(request, instance, offer, task, ())
+        part for instance, offer in itertools.chain(fitting, more) for part in _parts(request, instance, offer, task)
     )
     listed = "\n".join(f"{instance.facts.version} {offer.content_type}" for instance, offer in fitting)
     answer = _several(request, listed, fitting[0][1], made, task, is_whole=len(counted) < _MOST_COUNTED)
@@ -139,43 +169,60 @@ def _offers(request: Request, instance: Instance, *, many: bool) -> tuple[Offer,
 def _several(
     request: Request, version: str, offer: Offer, made: Iterable[Part], task: Task, *, is_whole: bool = True
 ) -> Answer:
-    headers: list[Header] = [caching.CHANGING, *_warnings(request, task)]
-    if is_whole:
-        tag = _tag(request, version, offer.content_type, task, is_exact=False)
-        headers.append(field("etag", tag))
-        if caching.is_known(request, tag):
-            return caching.not_modified(headers)
-    return parts.answer_unmeasured(offer.media_type, made, headers)
+    if not is_whole:
+        return parts.answer_unmeasured(offer.media_type, made, [caching.CHANGING, *_warnings(request, task)])
+    charsets = f"{task.charset} {request.header(b'accept-charset')} {request.accept}"
+    tag = format_tag(request, f"{version} {charsets}", offer.content_type, task)
+    answer = parts.answer_made(request, offer.media_type, made, tag, caching.CHANGING)
+    answer.headers = [*_with_charset(answer.headers, offer), *_warnings(request, task)]
+    return answer
 
 
-# One instance's parts.
+# Parts.
 
 
-def _parts(request: Request, instance: Instance, offer: Offer, task: Task, frames: tuple[int, ...]) -> Iterator[Part]:
+def category(instance: Instance) -> Category:
+    """What the instance becomes when it is rendered."""
     facts = instance.facts
-    kind = rendered_offers.category(facts.sop_class, facts.transfer_syntax, facts.frame_count)
-    if offer.media_type in rendered_offers.PICTURES:
-        _check_profile(offer, task)
-        yield from _pictures(frames)
-    elif kind is Category.VIDEO:
-        yield _video_part(request, instance, offer)
-    else:
-        yield _document_part(request, instance, offer, task)
+    return rendered_offers.category(facts.sop_class, facts.transfer_syntax, facts.frame_count)
 
 
-def _pictures(frames: tuple[int, ...]) -> Iterator[Part]:
-    where = "the frames" if frames else "/frames, or for the instance itself"
-    raise errors.NotAcceptable(f"pictures are not made here; ask for {where}")
+def _parts(request: Request, instance: Instance, offer: Offer, task: Task) -> Iterator[Part]:
+    if offer.media_type not in rendered_offers.PICTURES:
+        yield other_part(request, instance, offer, task)
+        return
+    for shot in shots.of_instance(instance, offer):
+        yield picture_part(request, shot, offer, task)
 
 
-def _check_profile(offer: Offer, task: Task) -> None:
+def picture_part(request: Request, shot: Shot, offer: Offer, task: Task) -> Part:
+    """A picture that is made when it is read. Malformed where the type has no room for what is wanted (REN-08)."""
     asked = task.wanted.presentation.profile
     if asked not in (None, Profile.NO) and not rendered_offers.can_hold_profile(offer.media_type):
         raise errors.Malformed(f"parameter iccprofile: expected no, for {offer.media_type} holds no profile")
+    return Part(
+        content_type=offer.content_type,
+        location=shot.location(request.root),
+        size=None,
+        chunks=draw(request, shot, offer, task),
+    )
 
 
-def _video_part(request: Request, instance: Instance, offer: Offer) -> Part:
-    """The stream as it is stored."""
+def draw(request: Request, shot: Shot, offer: Offer, task: Task) -> Iterator[bytes]:
+    """The picture. NotAcceptable when none can be made."""
+    shot.posed(task.wanted.presentation)
+    yield from _no_picture(request, offer.media_type)
+
+
+def _no_picture(request: Request, media_type: str) -> Iterator[bytes]:
+    what = "nothing else" if request.door.settings.strict else "/frames, or for the instance itself"
+    raise errors.NotAcceptable(f"{media_type} is not made here; ask for {what}")
+
+
+def other_part(request: Request, instance: Instance, offer: Offer, task: Task) -> Part:
+    """What is not a picture made of one: a stored stream or document, or a text."""
+    if category(instance) is not Category.VIDEO:
+        return _document_part(request, instance, offer, task)
     piece = instance.frame(1)
     location = resources.link(request.root, instance.facts.target)
     return Part(content_type=offer.media_type, location=location, size=piece.size, chunks=piece.chunks)
@@ -218,16 +265,22 @@ def _reader(instance: Instance, offer: Offer) -> Callable[[range], Iterator[byte
 # What the answer says of itself.
 
 
-def _tag(request: Request, version: str, content_type: str, task: Task, *, is_exact: bool = True) -> str:
+def format_tag(request: Request, version: str, content_type: str, task: Task) -> str:
+    """The entity tag of what is made of a version, as it is wanted, by these programs."""
     representation = f"rendered {content_type} {task.key} {request.door.maker.edition}"
-    return caching.format_tag(version, representation, is_exact=is_exact)
+    return caching.format_tag(version, representation)
 
 
-def _lifetime(offer: Offer, task: Task) -> Header:
-    """Who the patient is may be corrected, the pixels are not."""
-    tells_patient = Annotation.PATIENT in task.wanted.presentation.annotations
-    is_picture = offer.media_type in rendered_offers.PICTURES
-    return caching.IMMUTABLE if is_picture and not tells_patient else caching.CHANGING
+def _lifetime(task: Task) -> Header:
+    """What is written into pictures may be corrected, the pixels are not."""
+    return caching.CHANGING if task.wanted.presentation.annotations else caching.IMMUTABLE
+
+
+def _with_charset(headers: list[Header], offer: Offer) -> list[Header]:
+    """Texts differ by what the caller says of character sets."""
+    if offer.media_type not in rendered_offers.TEXTS:
+        return headers
+    return [_VARY_TEXT if header[0] == b"vary" else header for header in headers]
 
 
 def _warnings(request: Request, task: Task) -> list[Header]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
@@ -11,7 +12,7 @@ from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.rendered_offers import Category
 from dicomgate.origin import Instance
 from dicomgate.representations import deidentification
-from dicomgate.server import caching, rendered
+from dicomgate.server import caching, rendered, shots
 from dicomgate.server import retrieve as wado_rs
 from dicomgate.server.answers import Answer
 from dicomgate.server.exchange import field
@@ -25,22 +26,31 @@ def retrieve(request: Request) -> Answer:
     asked = wado_uri.parse(request.pairs, request.accept)
     with contextlib.ExitStack() as held:
         instance = next(held.enter_context(request.door.origin.retrieve.retrieve(asked.target)))
-        answer = _deidentified(request, instance, asked) if asked.is_anonymous else _answer(request, instance, asked)
+        answer = (
+            _deidentified(request, instance, asked) if asked.is_anonymous else _answer(request, held, instance, asked)
+        )
         answer.resources.push(held.pop_all())
         return answer
 
 
-def _answer(request: Request, instance: Instance, asked: wado_uri.Request) -> Answer:
+def _answer(request: Request, held: contextlib.ExitStack, instance: Instance, asked: wado_uri.Request) -> Answer:
     facts = instance.facts
     kind = rendered_offers.category(facts.sop_class, facts.transfer_syntax, facts.frame_count)
-    pictures = rendered_offers.instance_offers(
-        facts.sop_class, facts.transfer_syntax, facts.frame_count, many=False, strict=False
-    )
+    pictures = rendered_offers.query_offers(facts.sop_class, facts.transfer_syntax, facts.frame_count)
     offer = wado_uri.choose(asked.wishes, kind, wado_rs.file_offers(instance), pictures)
     if offer.media_type == media_types.DICOM:
         return wado_rs.single(request, instance, offer)
     task = rendered.Task(wanted=asked.wanted, charset=asked.charset)
-    return rendered.single(request, instance, offer, task, _frame(instance, asked.frame))
+    if offer.media_type not in rendered_offers.PICTURES:
+        return rendered.single_other(request, instance, offer, task)
+    if kind is Category.STATE:
+        (shot,) = shots.of_state(request, held, instance, offer)
+    else:
+        frame = _frame(instance, asked.frame)
+        (shot,) = shots.of_instance(instance, offer, () if frame is None else (frame,))
+        if asked.state is not None:
+            shot = replace(shot, frame=shot.frame or 1, state=shots.state_for(request, held, asked.state, instance))
+    return rendered.single_picture(request, shot, offer, task)
 
 
 def _frame(instance: Instance, asked: int | None) -> int | None:
@@ -58,7 +68,14 @@ def _deidentified(request: Request, instance: Instance, asked: wado_uri.Request)
     tag = caching.format_tag(
         instance.facts.version, f"de-identified {pseudonyms.fingerprint} {request.door.maker.edition}"
     )
-    headers = [field("content-type", offer.content_type), field("etag", tag), caching.CHANGING, caching.VARY]
-    if caching.is_known(request, tag):
-        return caching.not_modified(headers)
+    headers = [
+        field("content-type", offer.content_type),
+        field("etag", tag),
+        caching.CHANGING,
+        caching.VARY,
+        caching.NO_RANGES,
+    ]
+    early = caching.judge(request, headers, tag)
+    if early is not None:
+        return early
     return Answer(headers=headers, chunks=deidentification.make(instance, pseudonyms).chunks)

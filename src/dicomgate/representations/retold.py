@@ -1,0 +1,56 @@
+"""An instance whose data set is told otherwise than it is stored, its pixels as they are (the joint's Instance)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dicomgate.dicom import jsonmodel
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.origin import Facts, Instance, Piece
+
+
+@dataclass(frozen=True, slots=True)
+class RetoldInstance:
+    """`of_other`: paths of values that the data set took from another instance."""
+
+    whole: Instance
+    dataset: JSONDataset
+    other: Instance | None = None
+    of_other: frozenset[str] = frozenset()
+
+    @property
+    def facts(self) -> Facts:
+        """Those of the whole."""
+        return self.whole.facts
+
+    @property
+    def is_sound(self) -> bool:
+        """That of the whole."""
+        return self.whole.is_sound
+
+    def metadata(self) -> bytes:
+        """The data set as it is told."""
+        return jsonmodel.format_dataset(self.dataset)
+
+    def frame(self, number: int, *, span: range | None = None) -> Piece:
+        """A frame of the whole."""
+        return self.whole.frame(number, span=span)
+
+    def bulk(self, path: str, *, span: range | None = None) -> Piece:
+        """A value of the whole, or of the other."""
+        source = self.other if self.other is not None and path.partition("/")[0] in self.of_other else self.whole
+        return source.bulk(path, span=span)
+
+    def bulk_paths(self) -> Sequence[str]:
+        """Those that the data set still names."""
+        paths = [*self.whole.bulk_paths(), *(self.other.bulk_paths() if self.other is not None else ())]
+        return tuple(dict.fromkeys(path for path in paths if path.partition("/")[0] in self.dataset))
+
+    def file(self, span: range | None = None) -> Iterator[bytes]:
+        """The whole, as it is stored."""
+        return self.whole.file(span)
+
+    def explicit_file(self) -> Iterator[bytes]:
+        """The whole."""
+        return self.whole.explicit_file()
