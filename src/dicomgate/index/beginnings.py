@@ -80,13 +80,16 @@ class Beginning:
 def choose(connection: sqlite3.Connection, search: Search) -> Beginning:
     """The smallest beginning. What each condition names is counted, up to a bound, unless one alone can be it."""
     asked, few = search.open_ended, None
+    if not asked:
+        plan = compile.choose(search)
+        return Beginning(plan, compile.counting(search, plan, ()))
     if len(asked) == 1 and _is_dated(search, asked[0]):
         few = _find(connection, search, asked[0])
         sizes = [compile.FEW + 1 if few is None else len(few.rows)]
     else:
         sizes = [_count(connection, probe) for probe in compile.probes(search)]
-        smallest = asked[sizes.index(min(sizes))] if sizes else None
-        if smallest is not None and min(sizes) <= compile.FEW and _is_dated(search, smallest):
+        smallest = asked[sizes.index(min(sizes))]
+        if min(sizes) <= compile.FEW and _is_dated(search, smallest):
             few = _find(connection, search, smallest)
     plan = compile.choose(search, sizes)
     return Beginning(plan, compile.counting(search, plan, sizes), few)

@@ -11,6 +11,7 @@ JOIN), nothing is left to guessing.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -20,7 +21,7 @@ from dicomgate.index import filters, order
 from dicomgate.index.asked import Asked, Either, Moments, Never, Rows, Uids, Valued
 from dicomgate.index.filters import ALIAS, TABLE, VALUE_ID, VALUES
 from dicomgate.index.order import Key, Term
-from dicomgate.index.sql import NOTHING, SQL, every
+from dicomgate.index.sql import NOTHING, SQL, every, joined
 
 FEW = 2000
 """So many rows are sorted in less time than it takes to notice."""
@@ -58,11 +59,6 @@ class Search:
         """True when nothing can match."""
         return any(isinstance(asked, Never) for asked in self.asked)
 
-    @property
-    def is_newest_first(self) -> bool:
-        """True for the standing order, which every value's rows are kept in."""
-        return self.terms == order.standing(self.level)
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -79,16 +75,23 @@ class Stretch:
     is_open: bool = True
 
 
-def prepare(query: Query, asked: Sequence[Asked], terms: Sequence[Term]) -> Search:
+def prepare(query: Query, asked: tuple[Asked, ...], terms: tuple[Term, ...]) -> Search:
     """Sort out which conditions can be a beginning."""
-    search = Search(query.level, tuple(asked), tuple(terms), query.scope)
-    if any(isinstance(one, Uids) for one in asked):
-        return search
-    beginnings = tuple(one for one in asked if filters.level_of(one) is not None)
-    besides_dates = [one for one in beginnings if not isinstance(one, Moments)]
-    if search.is_newest_first and all(map(_is_ordered, beginnings)) and len(besides_dates) < 2:
-        return search  # a value's rows hold the date too: one walk fulfils both
-    return dataclasses.replace(search, open_ended=beginnings)
+    return Search(query.level, asked, terms, query.scope, _open_ended(query.level, asked, terms))
+
+
+def _open_ended(level: Level, asked: Sequence[Asked], terms: Sequence[Term]) -> tuple[Asked, ...]:
+    beginnings = []
+    for one in asked:
+        if isinstance(one, Uids):
+            return ()
+        if filters.level_of(one) is not None:
+            beginnings.append(one)
+    if terms == order.standing(level) and all(map(_is_ordered, beginnings)):
+        besides_dates = [one for one in beginnings if not isinstance(one, Moments)]
+        if len(besides_dates) < 2:
+            return ()  # a value's rows hold the date too: one walk fulfils both
+    return tuple(beginnings)
 
 
 def probes(search: Search) -> list[SQL]:
@@ -141,8 +144,9 @@ def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) 
 def page(search: Search, plan: Plan, stretch: Stretch, limit: int = ALL, offset: int = 0, *, columns: str = "") -> SQL:
     """The identities of rows in order, of study, series and instance as deep as the level goes; then these columns."""
     by = order.by(stretch.terms, _moment(plan, stretch))
-    tail = SQL(f" ORDER BY {by} LIMIT ? OFFSET ?", (limit, offset))
-    return SQL(f"SELECT {_selected(search.level, columns)} FROM ") + _body(search, plan, stretch) + tail
+    body = _body(search, plan, stretch)
+    text = f"SELECT {_selected(search.level, columns)} FROM {body.text} ORDER BY {by} LIMIT ? OFFSET ?"
+    return SQL(text, (*body.parameters, limit, offset))
 
 
 def rows(level: Level, ids: Iterable[int], columns: str) -> SQL:
@@ -233,7 +237,7 @@ def _body(search: Search, plan: Plan, stretch: Stretch, tables: tuple[SQL, SQL] 
         where.append(order.after(stretch.terms, stretch.place, moment, is_open=stretch.is_open))
     where += [stretch.where] if stretch.where.text else []
     where += [filters.holds(asked, moment) for asked in search.asked if not _is_fulfilled(asked, plan)]
-    return joins + (SQL(" WHERE ") + every(where) if where else NOTHING)
+    return joined((joins, every(where)), " WHERE ") if where else joins
 
 
 def _is_fulfilled(asked: Asked, plan: Plan) -> bool:
@@ -268,6 +272,7 @@ def _walk_of_values(search: Search, term: Term) -> tuple[SQL, SQL]:
     return first + _owned(term.level, "w", search.level), tie
 
 
+@functools.cache
 def _owned(level: Level, alias: str, wanted: Level) -> SQL:
     """The joins from a table of values to the rows wanted."""
     _, owner = VALUES[level]
@@ -288,10 +293,12 @@ def _moment(plan: Plan, stretch: Stretch | None = None) -> str:
     return "d.moment" if plan.in_order and isinstance(plan.begin, Valued) else "s.moment"
 
 
+@functools.cache
 def _chain(begun: Level, wanted: Level) -> str:
     return " CROSS JOIN ".join([f"{TABLE[begun]} {ALIAS[begun]}", *_rest(begun, wanted)])
 
 
+@functools.cache
 def _rest(begun: Level, wanted: Level) -> list[str]:
     """The other tables of the chain: first up to the study, then down to the level wanted."""
     up = [

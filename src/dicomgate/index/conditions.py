@@ -57,9 +57,10 @@ def conditions(query: Query, matched: Columns, spreads: Spreads = zones.alike) -
     reader = _Reader(query, matched, spreads)
     keys = [match for match in query.matches if _level(match.path) <= query.level and not _is_universal(match)]
     parts = [(reader.read(match), [match]) for match in keys if len(match.path) == 1]
-    for _, group in groupby(sorted((key for key in keys if len(key.path) > 1), key=_outermost), key=_outermost):
-        of_one = list(group)
-        parts.append((reader.read_sequence(of_one), of_one))
+    if len(parts) < len(keys):
+        for _, group in groupby(sorted((key for key in keys if len(key.path) > 1), key=_outermost), key=_outermost):
+            of_one = list(group)
+            parts.append((reader.read_sequence(of_one), of_one))
     asked = (*_scope(query), *(one for part, _ in parts for one in part.asked))
     return Asking(asked, tuple(match for part, of_one in parts if not part.is_exact for match in of_one))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from types import TracebackType
 from typing import Any, TypeVar
 
 from dicomgate import errors
@@ -118,6 +118,35 @@ def _do(connection: _Connection, deadline: float, deed: Callable[[], T]) -> T | 
         connection.work_until(deadline)
 
 
+class Lent:
+    """A connection in the hands of one thread, for a while. Faults of SQLite leave as the caller's or the world's.
+
+    A class, for every question is asked inside one: a generator takes three times as long.
+    """
+
+    __slots__ = ("_connection", "_is_snapshot", "_readers", "_seconds")
+
+    def __init__(self, readers: Readers, seconds: float, *, is_snapshot: bool) -> None:
+        self._readers = readers
+        self._seconds = seconds
+        self._is_snapshot = is_snapshot
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._connection = connection = self._readers.take()
+        connection.work_until(time.monotonic() + self._seconds)
+        if self._is_snapshot:
+            connection.execute("BEGIN")
+        return connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._readers.give_back(self._connection)
+        if not isinstance(error, sqlite3.Error):
+            return
+        if code(error) == sqlite3.SQLITE_INTERRUPT:
+            raise errors.TooLarge("the search takes too long: narrow it, by a date range for example") from error
+        raise fault(error) from error
+
+
 class Readers:
     """Connections that only read, lent to one thread at a time."""
 
@@ -128,28 +157,15 @@ class Readers:
         self._lock = threading.Lock()
         self._is_closed = False
 
-    @contextlib.contextmanager
-    def snapshot(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
+    def snapshot(self, seconds: float | None = None) -> Lent:
         """A connection on which everything is read from one moment of the index.
 
         Raises TooLarge when a statement runs past its time, Unavailable when the file cannot be read.
         """
-        with self._lent(seconds) as connection:
-            connection.execute("BEGIN")
-            yield connection
+        return Lent(self, seconds or self._seconds, is_snapshot=True)
 
-    @contextlib.contextmanager
-    def _lent(self, seconds: float | None = None) -> Iterator[sqlite3.Connection]:
-        connection = self._take()
-        connection.work_until(time.monotonic() + (seconds or self._seconds))
-        try:
-            yield connection
-        except sqlite3.Error as error:
-            if code(error) == sqlite3.SQLITE_INTERRUPT:
-                raise errors.TooLarge("the search takes too long: narrow it, by a date range for example") from error
-            raise fault(error) from error
-        finally:
-            self._give_back(connection)
+    def _lent(self) -> Lent:
+        return Lent(self, self._seconds, is_snapshot=False)
 
     def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
         """All rows of one statement, which is a moment by itself."""
@@ -164,7 +180,8 @@ class Readers:
         for connection in idle:
             connection.close()
 
-    def _take(self) -> _Connection:
+    def take(self) -> _Connection:
+        """A connection for one thread, until it is given back."""
         with self._lock:
             if self._is_closed:
                 raise errors.Unavailable("the index was closed")
@@ -180,7 +197,8 @@ class Readers:
             raise fault(error) from error
         return connection
 
-    def _give_back(self, connection: _Connection) -> None:
+    def give_back(self, connection: _Connection) -> None:
+        """Lets go of what it was reading."""
         try:
             connection.work_until(math.inf)
             if connection.in_transaction:

@@ -28,16 +28,14 @@ def is_walkable(asked: Asked) -> bool:
 
 def level_of(asked: Asked) -> Level | None:
     """The level whose rows a condition names; None where it can only test rows."""
-    match asked:
-        case Moments():
-            return Level.STUDY
-        case Uids(level) | Rows(level) | Numbers(level) | Valued(level):
-            return level
-        case Either(alternatives):
-            levels = {level_of(each[0]) for each in alternatives}
-            return levels.pop() if len(levels) == 1 else None
-        case _:
-            return None
+    if isinstance(asked, Valued | Uids | Rows | Numbers):
+        return asked.level
+    if isinstance(asked, Moments):
+        return Level.STUDY
+    if isinstance(asked, Either):
+        levels = {level_of(each[0]) for each in asked.alternatives}
+        return levels.pop() if len(levels) == 1 else None
+    return None
 
 
 # As a test of a row.

@@ -142,10 +142,9 @@ def _kept(column: Column, condition: Condition) -> tuple[str, ...]:
     """The values that something stored can equal."""
     if not isinstance(condition, OneOf):
         raise undefined(column)
+    longest = column.longest
     return tuple(
-        dict.fromkeys(
-            values.clean(text, column.longest) for text in condition.values if text and values.is_storable(text)
-        )
+        dict.fromkeys(values.clean(text, longest) for text in condition.values if text and values.is_storable(text))
     )
 
 

@@ -9,6 +9,7 @@ the same event; those that have none come last either way.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,7 @@ _STANDING = (
 )
 
 
+@functools.cache
 def standing(level: Level, above: int = 0) -> tuple[Term, ...]:
     """The order of what is found at a level; what is the same for all below a level `above` is left out."""
     return tuple(term for term in _STANDING if above < term.level <= level)
@@ -83,6 +85,8 @@ def terms(query: Query, matched: Columns) -> tuple[Term, ...]:
     if len(query.order) > MOST:
         raise errors.TooLarge(f"order by {len(query.order)} attributes: at most {MOST} are taken")
     above = query.scope.level if query.scope else 0
+    if not query.order:
+        return standing(query.level, above)
     found: dict[str, Term] = {}
     for term in (*(_term(order, query, matched) for order in query.order), *standing(query.level, above)):
         if term.level > above:
