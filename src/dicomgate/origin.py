@@ -27,8 +27,9 @@ cannot occur inside a JSON string (its quotes would be escaped), so a door makes
 class Found:
     """A page of answers; `remaining` counts the matches after it (None: not known).
 
-    `total` counts all matches, if that was asked for and could be done; `next` names the place where the page ended,
-    for the next one's `after` (None: nothing follows, or the origin has no such places).
+    Data sets whose text is ready are a `dicom.prepared.Prepared`: a door may send them on unread. `total` counts all
+    matches, if that was asked for and could be done; `next` names the place where the page ended, for the next one's
+    `after` (None: nothing follows, or the origin has no such places).
     """
 
     datasets: Iterable[JSONDataset]

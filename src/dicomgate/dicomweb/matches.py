@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-import orjson
-
-from dicomgate.dicom import xmlmodel
+from dicomgate.dicom import jsonmodel, xmlmodel
 from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.prepared import RETRIEVE_URL, Prepared
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import media_types, multipart, resources
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.resources import Resource
 
-_RETRIEVE_URL: Final = "00081190"
 _STUDY: Final = "0020000D"
 _SERIES: Final = "0020000E"
 _INSTANCE: Final = "00080018"
@@ -22,17 +20,19 @@ _INSTANCE: Final = "00080018"
 
 def write(page: Iterable[JSONDataset], resource: Resource, root: str, offer: Offer) -> tuple[str, Iterator[bytes]]:
     """The body's Content-Type, and the body in pieces, each match with the address to retrieve it."""
+    if isinstance(page, Prepared) and not offer.is_multipart:
+        return offer.content_type, _write_array(page.linked(lambda target: resources.link(root, target)))
     linked = (_linked(dataset, resource, root) for dataset in page)
     if not offer.is_multipart:
-        return offer.content_type, _write_array(linked)
+        return offer.content_type, _write_array(map(jsonmodel.format_dataset, linked))
     boundary = multipart.new_boundary()
     return multipart.content_type(boundary, offer.media_type), _write_parts(linked, boundary)
 
 
-def _write_array(datasets: Iterable[JSONDataset]) -> Iterator[bytes]:
+def _write_array(texts: Iterable[bytes]) -> Iterator[bytes]:
     start = b"["
-    for dataset in datasets:
-        yield start + orjson.dumps(dataset)
+    for text in texts:
+        yield start + text
         start = b","
     yield b"]"
 
@@ -50,7 +50,7 @@ def _linked(dataset: JSONDataset, resource: Resource, root: str) -> JSONDataset:
     if target is None:
         return dataset
     link = {"vr": "UR", "Value": [resources.link(root, target)]}
-    return dict(sorted((*dataset.items(), (_RETRIEVE_URL, link))))
+    return dict(sorted((*dataset.items(), (RETRIEVE_URL, link))))
 
 
 def _target(dataset: JSONDataset, resource: Resource) -> Target | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from dicomgate.dicom import attributes, syntaxes
+from dicomgate.dicom import attributes, prepared, syntaxes
 from dicomgate.dicom.matching import AttributePath
+from dicomgate.dicom.prepared import RETRIEVE_URL, Halves
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index import columns
 from dicomgate.index.base import JSONDataset
@@ -23,7 +24,7 @@ _COUNTED: dict[Level, tuple[str, ...]] = {
     Level.SERIES: (columns.SERIES_INSTANCES,),
     Level.INSTANCE: (),
 }
-_ELSEWHERE = frozenset({columns.RETRIEVE_URL, columns.AVAILABILITY, columns.TRANSFER_SYNTAX}).union(*_COUNTED.values())
+_ELSEWHERE = frozenset({RETRIEVE_URL, columns.AVAILABILITY, columns.TRANSFER_SYNTAX}).union(*_COUNTED.values())
 
 REQUIRED: dict[Level, tuple[str, ...]] = {
     Level.STUDY: (
@@ -46,6 +47,9 @@ REQUIRED: dict[Level, tuple[str, ...]] = {
 }
 """Present even without a value (type R of the tables)."""
 
+_PLACES = {level: sorted((*counted, RETRIEVE_URL)) for level, counted in _COUNTED.items()}
+_NULL = ":null"
+_NONE = "[]"
 _UID_TAGS = (columns.STUDY_UID, columns.SERIES_UID, columns.INSTANCE_UID)
 _ONLINE = {"vr": "CS", "Value": ["ONLINE"]}
 
@@ -59,20 +63,23 @@ class LevelTexts:
 
 
 def level_texts(target: Target, dataset: JSONDataset) -> LevelTexts:
-    """Take the attributes of a study or series out of an instance's; places are left for what is counted."""
+    """Take the attributes of a study or series out of an instance's.
+
+    Places are left for what is counted and for Retrieve URL: a null is nothing else.
+    """
     level = target.level
     own = {tag: element for tag, element in dataset.items() if _belongs(tag, level)}
     unasked: JSONDataset = {tag: own.pop(tag) for tag in attributes.RETURNED[level] if tag in own}
     unasked |= {tag: _empty(tag) for tag in REQUIRED[level] if tag not in unasked}
     unasked |= {**_uids(target), columns.AVAILABILITY: _ONLINE}
-    unasked |= dict.fromkeys(_COUNTED[level])
+    unasked |= dict.fromkeys(_PLACES[level])
     more = {tag: bare for tag, element in own.items() if (bare := without_bulk(element)) and _is_small(bare)}
     return LevelTexts(_text(unasked), _text(more))
 
 
 def study(answer: str, modalities: str, number_of_series: int, number_of_instances: int) -> JSONDataset:
     """A study's attributes, in tag order."""
-    dataset = _parsed(answer).copy()
+    dataset = _parsed(answer)
     _put_modalities(dataset, modalities)
     dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
     dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
@@ -81,16 +88,43 @@ def study(answer: str, modalities: str, number_of_series: int, number_of_instanc
 
 def series(answer: str, number_of_instances: int) -> JSONDataset:
     """A series' attributes, in tag order."""
-    dataset = _parsed(answer).copy()
+    dataset = _parsed(answer)
     dataset[columns.SERIES_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
     return dataset
+
+
+def study_text(answer: str, modalities: str, number_of_series: int, number_of_instances: int) -> Halves:
+    """The same as `study`, as text that is put together from what the row holds."""
+    parts = answer.split(_NULL)
+    if not _are_places(parts, Level.STUDY) or modalities == _NONE:
+        return prepared.halves(study(answer, modalities, number_of_series, number_of_instances))
+    first, second, third, fourth, last = parts
+    return (
+        f'{first}:{{"vr":"CS","Value":{modalities}}}{second}',
+        f'{third}:{{"vr":"IS","Value":[{number_of_series}]}}{fourth}:{{"vr":"IS","Value":[{number_of_instances}]}}{last}',
+    )
+
+
+def series_text(answer: str, number_of_instances: int) -> Halves:
+    """The same as `series`, as text."""
+    parts = answer.split(_NULL)
+    if not _are_places(parts, Level.SERIES):
+        return prepared.halves(series(answer, number_of_instances))
+    first, second, last = parts
+    return first, f'{second}:{{"vr":"IS","Value":[{number_of_instances}]}}{last}'
+
+
+def _are_places(parts: Sequence[str], level: Level) -> bool:
+    """False where a value reads like a place, and of rows of an earlier version, without room for the address."""
+    places = _PLACES[level]
+    return len(parts) == len(places) + 1 and parts[places.index(RETRIEVE_URL)].endswith(f'"{RETRIEVE_URL}"')
 
 
 def whole_study(
     answer: str, more: str, modalities: str, number_of_series: int, number_of_instances: int
 ) -> JSONDataset:
     """All that is known of a study."""
-    dataset: JSONDataset = orjson.loads(answer) | orjson.loads(more)
+    dataset: JSONDataset = _parsed(answer) | orjson.loads(more)
     _put_modalities(dataset, modalities)
     dataset[columns.STUDY_SERIES] = {"vr": "IS", "Value": [number_of_series]}
     dataset[columns.STUDY_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
@@ -99,15 +133,14 @@ def whole_study(
 
 def whole_series(answer: str, more: str, number_of_instances: int) -> JSONDataset:
     """All that is known of a series."""
-    dataset: JSONDataset = orjson.loads(answer) | orjson.loads(more)
+    dataset: JSONDataset = _parsed(answer) | orjson.loads(more)
     dataset[columns.SERIES_INSTANCES] = {"vr": "IS", "Value": [number_of_instances]}
     return dataset
 
 
-@functools.lru_cache(maxsize=1024)
 def _parsed(answer: str) -> JSONDataset:
-    """Whoever looks through a list looks again; a copy of the outermost dict costs a tenth of reading the text."""
     dataset: JSONDataset = orjson.loads(answer)
+    dataset.pop(RETRIEVE_URL, None)
     return dataset
 
 

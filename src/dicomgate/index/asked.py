@@ -50,7 +50,8 @@ class Classes:
 class Test:
     """A test of one column's value: SQL on `{v}.text` with its parameters.
 
-    `exact` is set when one text alone passes; `trigrams` is a full text query that finds all that may pass.
+    `exact` is set when one text alone passes; `trigrams` is a full text query that finds all that may pass. `ids` are
+    the values that pass, where somebody has looked. Not `is_searched`: every text of the column must be tested.
     """
 
     column: int
@@ -58,6 +59,8 @@ class Test:
     parameters: tuple[str, ...]
     exact: str | None = None
     trigrams: str = ""
+    ids: tuple[int, ...] | None = None
+    is_searched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

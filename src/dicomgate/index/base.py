@@ -163,11 +163,11 @@ class Found:
     """A page of answers.
 
     `remaining` counts the matches after it; of very many it may say fewer, never none. None: there may be more, but
-    nobody looked. Data sets share elements with
-    each other and with the index: new attributes may be set on them, elements are not to be changed.
+    nobody looked. Data sets may be read from their text (`dicom.prepared`) whenever they are looked at, and may share
+    elements: whoever wants to change one makes it his own.
     """
 
-    datasets: list[JSONDataset]
+    datasets: Sequence[JSONDataset]
     remaining: int | None
     total: int | None = None  # of all matches, when asked for and counted in time
     next: str | None = None  # where the page ended, when something follows

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from dicomgate.dicom.matching import AttributePath, Query
+from dicomgate.dicom.prepared import Prepared
 from dicomgate.dicom.uids import Level
 from dicomgate.index import answers
 from dicomgate.index.answers import Wanted
@@ -19,10 +20,11 @@ from dicomgate.index.filters import ALIAS
 from dicomgate.index.metadata import Packer
 from dicomgate.index.sql import json_list
 
+_UIDS = ("s.uid", "e.uid", "i.uid")
 _COLUMNS = {
     Level.STUDY: ("s.answer", "s.modalities", "s.number_of_series", "s.number_of_instances"),
     Level.SERIES: ("e.answer", "e.number_of_instances"),
-    Level.INSTANCE: ("i.answer", "i.sop_class", "i.transfer_syntax", "s.uid", "e.uid", "i.uid"),
+    Level.INSTANCE: ("i.answer", "i.sop_class", "i.transfer_syntax", *_UIDS),
 }
 _MAKE: dict[Level, Callable[..., JSONDataset]] = {
     Level.STUDY: answers.study,
@@ -66,16 +68,26 @@ class Form:
                 has_more = wanted.needs_more(level) and level is not Level.INSTANCE
                 columns += [f"{ALIAS[level]}.more"] if has_more else []
                 self._parts.append(_Part(level, level - 1, slice(begin, end), end if has_more else None))
-        self.columns = ", ".join(columns)
         self._is_plain = len(self._parts) == 1 and not wanted.needs_more(wanted.level)
+        self._uids = slice(wanted.level + len(columns), wanted.level + len(columns) + wanted.level)
+        if self._is_plain and wanted.level is not Level.INSTANCE:
+            columns += _UIDS[: wanted.level]
+        self.columns = ", ".join(columns)
 
-    def read(self, connection: sqlite3.Connection, rows: Sequence[Any]) -> list[JSONDataset]:
+    def read(self, connection: sqlite3.Connection, rows: Sequence[Any]) -> Sequence[JSONDataset]:
         """The data sets of rows, in their order."""
         if self._is_plain:
-            make, columns = _MAKE[self._parts[0].level], self._parts[0].columns
-            return [make(*row[columns]) for row in rows]
+            return self._plain(rows)
         levels = [(part.identity, self._of_level(connection, part, rows)) for part in self._parts]
         return [answers.merged(found[row[identity]] for identity, found in levels) for row in rows]
+
+    def _plain(self, rows: Sequence[Any]) -> Sequence[JSONDataset]:
+        """All that is returned unasked and nothing else: of studies and series the text is at hand."""
+        level, columns, uids = self._wanted.level, self._parts[0].columns, self._uids
+        if level is Level.INSTANCE:
+            return [answers.instance(*row[columns]) for row in rows]
+        text = answers.study_text if level is Level.STUDY else answers.series_text
+        return Prepared([text(*row[columns]) for row in rows], [row[uids] for row in rows])
 
     def _of_level(self, connection: sqlite3.Connection, part: _Part, rows: Sequence[Any]) -> Parts:
         """Each study (series, instance) of the rows, made once."""

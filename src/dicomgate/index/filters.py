@@ -80,8 +80,11 @@ def _has_exactly(asked: Valued) -> SQL:
 def _has_value(asked: Valued) -> SQL:
     """Look at the row's few values."""
     table, owner = VALUES[asked.level]
-    pieces = [f"{table} f0 CROSS JOIN value v0 ON v0.id = f0.value", *_of_one_item(asked, table, owner)]
-    where = [SQL(f"f0.{owner} = {ALIAS[asked.level]}.id"), *_tests(asked.tests)]
+    first = f"f0.{owner} = {ALIAS[asked.level]}.id" + (
+        " AND f0.moment = s.moment" if asked.tests[0].ids is not None else ""
+    )
+    pieces = [f"{table} f0{_text_of(asked, 0)}", *_of_one_item(asked, table, owner)]
+    where = [SQL(first), *_tests(asked.tests)]
     return SQL(f"EXISTS (SELECT 1 FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where) + SQL(")")
 
 
@@ -127,23 +130,38 @@ def dated(asked: Asked) -> SQL:
 
 def _named_by_value(asked: Valued, beside: str = "") -> SQL:
     table, owner = VALUES[asked.level]
-    trigrams = asked.tests[0].trigrams
-    first = ["value_trigram t", "value v0 ON v0.id = t.rowid"] if trigrams else ["value v0"]
-    pieces = [*first, f"{table} f0 ON f0.value = v0.id", *_of_one_item(asked, table, owner)]
-    where = [*([SQL("t.value_trigram MATCH ?", (trigrams,))] if trigrams else ()), *_tests(asked.tests)]
+    only = asked.tests[0]
+    if only.ids is not None:
+        first = [f"{table} f0"]
+    elif only.trigrams:
+        first = ["value_trigram t", "value v0 ON v0.id = t.rowid", f"{table} f0 ON f0.value = v0.id"]
+    else:
+        first = ["value v0", f"{table} f0 ON f0.value = v0.id"]
+    pieces = [*first, *_of_one_item(asked, table, owner)]
+    matched = [SQL("t.value_trigram MATCH ?", (only.trigrams,))] if only.trigrams and only.ids is None else []
+    where = [*matched, *_tests(asked.tests)]
     return SQL(f"SELECT {beside}f0.{owner} FROM {' CROSS JOIN '.join(pieces)} WHERE ") + every(where)
 
 
 def _of_one_item(asked: Valued, table: str, owner: str) -> list[str]:
+    """The other values beside the first; of those that are known the whole key is."""
     return [
         f"{table} f{n} ON f{n}.{owner} = f0.{owner} AND f{n}.item = f0.item"
-        f" CROSS JOIN value v{n} ON v{n}.id = f{n}.value"
+        + (f" AND f{n}.moment = f0.moment" if asked.tests[n].ids is not None else "")
+        + _text_of(asked, n)
         for n in range(1, len(asked.tests))
     ]
 
 
+def _text_of(asked: Valued, n: int) -> str:
+    return "" if asked.tests[n].ids is not None else f" CROSS JOIN value v{n} ON v{n}.id = f{n}.value"
+
+
 def _tests(tests: Sequence[Test]) -> list[SQL]:
-    return [
-        SQL(f"v{n}.tag = ? AND {test.sql.format(v=f'v{n}')}", (test.column, *test.parameters))
-        for n, test in enumerate(tests)
-    ]
+    return [_test(test, n) for n, test in enumerate(tests)]
+
+
+def _test(test: Test, n: int) -> SQL:
+    if test.ids is not None:
+        return is_one_of(f"f{n}.value", test.ids)
+    return SQL(f"v{n}.tag = ? AND {test.sql.format(v=f'v{n}')}", (test.column, *test.parameters))

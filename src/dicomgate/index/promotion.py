@@ -9,6 +9,7 @@ from pydicom.datadict import private_dictionary_VR
 from dicomgate import errors
 from dicomgate.dicom import attributes
 from dicomgate.dicom.matching import AttributePath
+from dicomgate.dicom.prepared import RETRIEVE_URL
 from dicomgate.dicom.uids import Level
 from dicomgate.index import columns
 from dicomgate.index.columns import Column, Kind
@@ -22,7 +23,7 @@ _KINDS: dict[str, tuple[Kind, ...]] = {
 }
 _COMPUTED = frozenset(
     {
-        columns.RETRIEVE_URL,
+        RETRIEVE_URL,
         columns.AVAILABILITY,
         columns.TRANSFER_SYNTAX,
         columns.STUDY_SERIES,

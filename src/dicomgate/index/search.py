@@ -15,6 +15,7 @@ from dicomgate.index import (
     conditions,
     connections,
     datasets,
+    narrowing,
     order,
     places,
     registered,
@@ -61,23 +62,24 @@ def find(connection: sqlite3.Connection, query: Query, bounds: Bounds) -> Found:
     """
     matched = registered.read(connection)
     asking = conditions.conditions(query, matched, zones.spreads(connection, query.timezone, matched))
-    search = compile.prepare(query, asking.asked, order.terms(query, matched))
+    asked = narrowing.narrowed(connection, asking.asked)
+    search = compile.prepare(query, asked, order.terms(query, matched))
     place = places.unseal(_secret(connection), query, query.after) if query.after is not None else None
     limit = bounds.most if query.limit is None else min(query.limit, bounds.most)
     if search.is_empty:
         return Found(datasets=[], remaining=0, total=0 if query.is_counted else None)
     beginning = beginnings.choose(connection, search)
-    asked = _Asked(connection, query, search, beginning, place, limit, min(query.offset, _FURTHEST))
+    question = _Question(connection, query, search, beginning, place, limit, min(query.offset, _FURTHEST))
     if asking.rest:
-        return asked.scanned(lambda: scan.Scan(connection, query, asking.rest, matched, bounds.scan))
-    total = asked.total() if query.is_counted else None
+        return question.scanned(lambda: scan.Scan(connection, query, asking.rest, matched, bounds.scan))
+    total = question.total() if query.is_counted else None
     if not limit:
         return Found(datasets=[], remaining=0, total=total)
-    return asked.page(total)
+    return question.page(total)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _Question:
     """A question with its plans, to find and to count, in one moment of the index."""
 
     connection: sqlite3.Connection
@@ -217,7 +219,7 @@ class _Asked:
         skipped = sum(1 for _ in itertools.islice(matching, self.offset))
         return skipped, list(itertools.islice(matching, self.limit))
 
-    def _datasets(self, rows: Sequence[Ids]) -> list[JSONDataset]:
+    def _datasets(self, rows: Sequence[Ids]) -> Sequence[JSONDataset]:
         form, level = datasets.form(self.query), self.search.level
         sql = compile.rows(level, (row[level - 1] for row in rows), form.columns)
         known = {row[level - 1]: row for row in _rows(self.connection, sql)}

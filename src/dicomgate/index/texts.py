@@ -33,7 +33,8 @@ def any_of(tests: list[Test]) -> Test:
     if len(tests) == 1:
         return tests[0]
     sql = " OR ".join(f"({test.sql})" for test in tests)
-    return Test(tests[0].column, f"({sql})", tuple(text for test in tests for text in test.parameters))
+    parameters = tuple(text for test in tests for text in test.parameters)
+    return Test(tests[0].column, f"({sql})", parameters, is_searched=all(test.is_searched for test in tests))
 
 
 def glob(column: int, pattern: str) -> Test:
@@ -42,7 +43,7 @@ def glob(column: int, pattern: str) -> Test:
     prefix = pattern[: min(pattern.find(sign) % (len(pattern) + 1) for sign in "*?")]
     if prefix:  # the range finds them by the index; GLOB alone would read every text of the column
         return Test(column, f"{{v}}.text >= ? AND {{v}}.text < ? AND {sql}", (prefix, _after(prefix), *parameters))
-    return Test(column, sql, parameters, trigrams=_trigrams(pattern))
+    return Test(column, sql, parameters, trigrams=_trigrams(pattern), is_searched=False)
 
 
 def beginning(column: int, words: Iterable[str]) -> tuple[Test, ...]:

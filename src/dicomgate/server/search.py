@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from dicomgate.dicom.matching import Query
 from dicomgate.dicomweb import cursors, matches, negotiation, offers, query, resources, warning
 from dicomgate.dicomweb.resources import Resource
-from dicomgate.origin import Found
+from dicomgate.origin import Found, JSONDataset
 from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
@@ -31,8 +31,7 @@ def search(request: Request, resource: Resource) -> Answer:
     asked = query.parse(
         resource, request.pairs, strict=settings.strict, default_limit=settings.most, most=settings.most
     )
-    found = _find(request, asked.query)
-    page = list(found.datasets)
+    found, page = _find(request, asked.query)
     headers = [caching.CHANGING, caching.VARY]
     headers += (_warning(request, text) for text in (*asked.warnings, *_shortfalls(asked.query, found)))
     headers += _counted(found)
@@ -43,22 +42,22 @@ def search(request: Request, resource: Resource) -> Answer:
     return Answer(headers=[field("content-type", content_type), *headers], chunks=chunks)
 
 
-def _find(request: Request, asked: Query) -> Found:
-    """The page, from where the caller's page before it ended if that is known (see `walks`)."""
+def _find(request: Request, asked: Query) -> tuple[Found, Sequence[JSONDataset]]:
+    """The answer and its page, from where the caller's page before it ended if that is known (see `walks`)."""
     walks, walker = request.door.walks, _walker(request, asked)
     place = walks.find(walker, asked.offset) if asked.offset and asked.limit else None
     if place == END:
         total = request.door.origin.search.search(replace(asked, offset=0, limit=0)).total if asked.is_counted else None
-        return Found(datasets=[], remaining=0, total=total)
+        return Found(datasets=(), remaining=0, total=total), ()
     actual = replace(asked, offset=0, after=place) if place else asked
     found = request.door.origin.search.search(actual)
-    page = list(found.datasets)
+    page = found.datasets if isinstance(found.datasets, Sequence) else list(found.datasets)
     end = asked.offset + len(page)
     if page and (found.next or found.remaining == 0):
         walks.note(walker, end, found.next or END)
     elif page:
         walks.forget(walker, end)
-    return replace(found, datasets=page)
+    return found, page
 
 
 def _walker(request: Request, asked: Query) -> Walker:

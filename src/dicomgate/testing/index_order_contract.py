@@ -165,6 +165,28 @@ class OrderContract(OpenedIndex):
                 index.add(self._any_entry(dice.randrange(1, 60, 2), dice), refuse_nothing)
             assert sorted((one for one in seen if one in stays), key=int) == stays
 
+    def test_what_remains_is_what_follows_whatever_was_stored_meanwhile(self, index: Index) -> None:
+        """Newer studies come before the place, and do not remain; older ones do, and what is deleted does not."""
+        add(index, *(entry(target(n, 1, 1), StudyDate=f"202001{10 + n}", PatientName="A") for n in range(10)))
+        questions: tuple[tuple[Match, ...], ...] = (
+            (),
+            (match("PatientName", "A"),),
+            (match("PatientName", Wildcard("*a*")),),
+        )
+        for keys in questions:
+            query = Query(level=STUDY, matches=keys, limit=3)
+            first = index.find(query)
+            for number, date in ((100, "20200131"), (101, "20200102"), (102, "20200103")):
+                index.add(entry(target(number, 1, 1), StudyDate=date, PatientName="A"), refuse_nothing)
+            index.remove(Target("1.2.102"))
+            second = index.find(dataclasses.replace(query, after=first.next))
+            third = index.find(dataclasses.replace(query, after=second.next))
+            left = index.find(dataclasses.replace(query, after=third.next, limit=100))
+            assert (first.remaining, second.remaining, third.remaining) == (7, 5, 2)
+            assert (len(left.datasets), left.remaining) == (2, 0)
+            for number in (100, 101):
+                index.remove(Target(f"1.2.{number}"))
+
     def _any_entry(self, number: int, dice: random.Random) -> Entry:
         fixed = random.Random(number) if number % 2 == 0 else dice
         date, name = fixed.choice(["20200101", "20200102", None]), fixed.choice(["A", "B", "山田", None])
