@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 from typing import Any
 
 import imagecodecs
 import numpy as np
+import pydicom
 import pytest
 from standard_service import Service, bulk_links, parts_of, path_of
 
@@ -452,6 +454,43 @@ def test_location_of_what_was_made_STOW_01_STOW_16(service: Service) -> None:
     for study in ("", target.study):
         reply = offer(service, [describe(instances.new_target(target.study))], picture, study=study)
         assert reply.headers["location"] == f"{service.root}/studies/{target.study}"
+
+
+LATIN = {"x00080005": {"vr": "CS", "Value": ["ISO_IR 100"]}}
+NAMED = {"x00100010": {"vr": "PN", "Value": [{"Alphabetic": "Ünal"}]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "charset"),
+    [
+        (b"plain", {}, None),
+        ("Grüße".encode(), {}, "ISO_IR 192"),
+        ("Grüße".encode(), NAMED, "ISO_IR 192"),
+        ("Grüße".encode(), LATIN, "ISO_IR 192"),
+        (("Grüße" * 300_000).encode(), {}, "ISO_IR 192"),
+        ("Grüße".encode("latin-1"), LATIN, "ISO_IR 100"),
+        ("Grüße".encode("latin-1"), {}, ""),
+        ("Grüße".encode("latin-1"), {**LATIN, **NAMED}, ""),
+        ("Grüße".encode()[:-2], {}, ""),
+    ],
+)
+def test_text_as_bulk_data_is_in_the_character_set_of_its_file_STOW_08(
+    service: Service, text: bytes, said: Dataset, charset: str | None
+) -> None:
+    """Empty: it is neither UTF-8 nor what the metadata names, and refused."""
+    target = instances.new_target()
+    dataset = describe(
+        target, "1.2.840.10008.5.1.4.1.1.66", None, x0040A160={"vr": "UT", "BulkDataURI": "text"}, **said
+    )
+    reply = offer(service, [dataset], part(text, "application/octet-stream", "text"))
+    if charset == "":
+        assert failures(reply) == [Reason.CANNOT_UNDERSTAND]
+        return
+    assert reply.status == 200
+    (file,) = parts_of(service.studies(path_of(target)))
+    seen = pydicom.dcmread(io.BytesIO(file.body))
+    assert seen.get("SpecificCharacterSet") == charset
+    assert seen.TextValue == text.decode("latin-1" if charset == "ISO_IR 100" else "utf-8")
 
 
 def test_texts_of_every_script_are_kept(service: Service) -> None:

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.composition import classes, description, documents, metadata, originals, pictures, references, writing
+from dicomgate.composition import (
+    classes,
+    description,
+    documents,
+    metadata,
+    originals,
+    pictures,
+    references,
+    texts,
+    writing,
+)
 from dicomgate.composition.collection import Collection, Part
 from dicomgate.composition.content import Octets, PixelData, Unfit, Workshop
 from dicomgate.composition.metadata import Unreadable
@@ -21,6 +31,7 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored, most_apt
 from dicomgate.dicom.source import Source
 from dicomgate.dicom.uids import Target
+from dicomgate.dicom.values import TEXTS
 from dicomgate.dicomweb import media_types
 from dicomgate.spool import Arrival
 
@@ -170,13 +181,17 @@ class Draft:
         """The pixel data, and every other value that the metadata leaves to parts, by its path."""
         pixels: PixelData | None = None
         values: dict[str, Octets | Nested] = {}
+        written: list[Octets] = []
         for reference in list(references.find(self._attributes)):
             parts = self._collection.find(reference.uri)
             if reference.path == writing.PIXEL_DATA:
                 pixels = pictures.read(parts, self._collection, self._attributes, self._workshop, held)
             else:
-                values[reference.path] = self._value(reference, parts)
+                values[reference.path] = value = self._value(reference, parts)
+                if reference.element["vr"] in TEXTS and isinstance(value, Octets):
+                    written.append(value)
             reference.element["BulkDataURI"] = ""  # its path says enough from here on
+        texts.settle(self._attributes, written)
         return pixels, values
 
     def _value(self, reference: Reference, parts: Sequence[Part]) -> Octets | Nested:
