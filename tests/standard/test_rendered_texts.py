@@ -118,7 +118,7 @@ def test_charsets_GEN_13_URI_16(service: Service, stored: dict[str, Target]) -> 
     assert "山田 太郎" in asked.body.decode("gb18030")
     own = service.studies(f"{path}?charset=UTF-8", "text/plain;charset=iso-2022-jp", accept_charset="utf-8")
     assert own.headers["content-type"] == "text/plain; charset=iso-2022-jp"
-    assert own.headers["vary"] == "Accept, Accept-Charset"
+    assert own.headers["vary"].startswith("Accept, Accept-Charset")
     assert service.studies(f"{path}?charset=klingon", "text/html").headers["content-type"].endswith("utf-8")
     assert service.studies(path, "text/plain", accept_charset="ISO-8859-1").status == 406
 
