@@ -246,6 +246,7 @@ def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
         metadata_bytes=settings.store.metadata_bytes,
         expansion=settings.store.expansion,
         cache_seconds=settings.cache.seconds if is_archive and not can_change else 0,
+        cache_memory=settings.cache.memory_bytes,
         cache_shared=settings.cache.shared,
         limits=limits(settings),
     )

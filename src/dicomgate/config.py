@@ -174,6 +174,7 @@ class Cache:
         least=0,
         most=31_536_000,
     )
+    memory_bytes: int = _setting(64 * MIB, "metadata of each process that is kept ready to be sent again", least=0)
     shared: bool = _setting(
         False, "caches that serve several people may keep answers (`public`), but for callers who say who they are"
     )

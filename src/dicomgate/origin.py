@@ -165,6 +165,10 @@ class Retrieve(Protocol):
         """A version that changes with the answer, and the DICOM JSON text of each instance (links relative)."""
         ...
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        """The number of the last change of all, and whether one of the study may be among those after `since`."""
+        ...
+
 
 class Store(Protocol):
     """Keeps what it is given."""

@@ -106,6 +106,9 @@ class Made:
         text = b'{"00080018":{"vr":"UI"}}'
         return text if target is None else ("1", iter([text] * 3))
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        return 0, study != "" and since != 0
+
     def search(self, query: Query) -> Found:
         if query.level == 3:
             raise ZeroDivisionError("DOE^JOHN is no number")
@@ -143,6 +146,9 @@ class Switch:
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
         return self.current.metadata(target)
+
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        return self.current.changed(study, since)
 
     def search(self, query: Query) -> Found:
         return self.current.search(query)

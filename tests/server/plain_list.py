@@ -62,6 +62,9 @@ class PlainList:
     def metadata(self, target: Target) -> NoReturn:
         raise _nothing()
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        return 0, study != "" and since != 0
+
 
 def _nothing() -> errors.NotFound:
     return errors.NotFound("nothing can be retrieved from a list")

@@ -41,6 +41,9 @@ class Switch:
     def metadata(self, target: Any) -> Any:
         return self.current.metadata(target)
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        return self.current.changed(study, since)
+
 
 SWITCH = Switch()
 

@@ -260,6 +260,10 @@ class Retriever:
             self._miss(target)
         return version, itertools.chain([first], texts)
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        """The number of the last change, and whether the study may have changed after another."""
+        return self.index.changed(study, since)
+
     def versions(self, target: Target) -> Sequence[Version]:
         """Every file of one instance, the oldest first; the last is the one that is served."""
         row = self._row(target)

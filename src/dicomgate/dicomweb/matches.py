@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -25,8 +26,9 @@ def write(page: Iterable[JSONDataset], resource: Resource, root: str, offer: Off
     linked = (_linked(dataset, resource, root) for dataset in page)
     if not offer.is_multipart:
         return offer.content_type, _write_array(map(jsonmodel.format_dataset, linked))
-    boundary = multipart.new_boundary()
-    return multipart.content_type(boundary, offer.media_type), _write_parts(linked, boundary)
+    documents = [xmlmodel.format_dataset(dataset) for dataset in linked]
+    boundary = multipart.stable_boundary(hashlib.sha256(b"".join(documents)).hexdigest())
+    return multipart.content_type(boundary, offer.media_type), _write_parts(documents, boundary)
 
 
 def _write_array(texts: Iterable[bytes]) -> Iterator[bytes]:
@@ -37,10 +39,10 @@ def _write_array(texts: Iterable[bytes]) -> Iterator[bytes]:
     yield b"]"
 
 
-def _write_parts(datasets: Iterable[JSONDataset], boundary: str) -> Iterator[bytes]:
-    for number, dataset in enumerate(datasets):
+def _write_parts(documents: Iterable[bytes], boundary: str) -> Iterator[bytes]:
+    for number, document in enumerate(documents):
         yield multipart.part_head(boundary, [("Content-Type", media_types.DICOM_XML)], first=number == 0)
-        yield xmlmodel.format_dataset(dataset)
+        yield document
     yield multipart.closing(boundary)
 
 

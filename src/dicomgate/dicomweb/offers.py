@@ -16,8 +16,14 @@ from dicomgate.dicomweb.negotiation import Offer
 
 Offers = tuple[Offer, ...]
 
-METADATA: Offers = (Offer(media_type=media_types.DICOM_JSON, is_multipart=False),)
-"""Metadata, at every level."""
+METADATA: Offers = (
+    Offer(media_type=media_types.DICOM_JSON, is_multipart=False),
+    Offer(media_type=media_types.DICOM_XML, is_multipart=True),
+)
+"""Metadata of a study or series (MT-18)."""
+
+METADATA_OF_INSTANCE: Offers = (*METADATA, Offer(media_type=media_types.DICOM_XML, is_multipart=False))
+"""Of one instance: one document may also come alone (V5)."""
 
 SEARCH: Offers = (
     Offer(media_type=media_types.DICOM_JSON, is_multipart=False),

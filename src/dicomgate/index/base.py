@@ -328,6 +328,10 @@ class Reading(Protocol):
         """How much is stored."""
         ...
 
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        """The number of the journal's last line (0: none), and whether one after line `since` may be of the study."""
+        ...
+
     def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
         """The journal's next lines after a number."""
         ...

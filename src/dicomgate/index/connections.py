@@ -167,7 +167,7 @@ class Readers:
     def _lent(self) -> Lent:
         return Lent(self, self._seconds, is_snapshot=False)
 
-    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+    def rows(self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> list[Any]:
         """All rows of one statement, which is a moment by itself."""
         with self._lent() as connection:
             return connection.execute(sql, parameters).fetchall()

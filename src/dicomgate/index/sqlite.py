@@ -37,6 +37,13 @@ from dicomgate.index.rows import Rows
 from dicomgate.index.writer import Writer
 
 _CHANGES = "SELECT number, time, kind, study, series, instance FROM journal WHERE number > ? ORDER BY number LIMIT ?"
+_CHANGED = """
+SELECT last, CASE WHEN last = :since THEN 0 WHEN last < :since OR last > :since + :most THEN 1
+ELSE EXISTS (SELECT 1 FROM journal WHERE number > :since AND study = :study) END
+FROM (SELECT coalesce(max(number), 0) AS last FROM journal)
+"""
+_MOST_LOOKED_AT = 5000
+"""Lines of the journal; after more the study counts as changed."""
 _GROUP = 256
 _PAUSE = 0.005
 """Between two steps of filling, so that other processes get their turn."""
@@ -140,6 +147,11 @@ class SqliteIndex:
     def counts(self) -> Counts:
         """How much is stored."""
         return self._rows.counts()
+
+    def changed(self, study: str, since: int) -> tuple[int, bool]:
+        """The journal's last number, and whether the study may have changed after another."""
+        last, is_changed = self._readers.rows(_CHANGED, {"study": study, "since": since, "most": _MOST_LOOKED_AT})[0]
+        return last, bool(is_changed)
 
     def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
         """The journal's next lines."""

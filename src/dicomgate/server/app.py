@@ -38,6 +38,7 @@ from dicomgate.server.exchange import Exchange
 from dicomgate.server.lifetimes import Lifetimes
 from dicomgate.server.logs import Log
 from dicomgate.server.page import SECURITY, Page
+from dicomgate.server.ready import Ready
 from dicomgate.server.requests import Door, Request
 from dicomgate.server.settings import Settings
 from dicomgate.server.store import StoreService
@@ -87,7 +88,12 @@ class Application:
         self.maker = maker or Maker(workers=Workers(), limits=self._settings.limits)
         lifetimes = Lifetimes(seconds=self._settings.cache_seconds, shared=self._settings.cache_shared)
         self._door = Door(
-            origin=origin, settings=self._settings, addresses=addresses, maker=self.maker, lifetimes=lifetimes
+            origin=origin,
+            settings=self._settings,
+            addresses=addresses,
+            maker=self.maker,
+            lifetimes=lifetimes,
+            ready=Ready(self._settings.cache_memory),
         )
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)

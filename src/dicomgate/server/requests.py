@@ -12,6 +12,7 @@ from dicomgate.dicomweb import negotiation, parameters
 from dicomgate.origin import Origin
 from dicomgate.representations.maker import Maker
 from dicomgate.server.lifetimes import Lifetimes
+from dicomgate.server.ready import Ready
 from dicomgate.server.settings import Settings
 from dicomgate.server.urls import Addresses
 from dicomgate.server.walks import Walks
@@ -28,6 +29,7 @@ class Door:
     addresses: Addresses
     maker: Maker
     lifetimes: Lifetimes
+    ready: Ready
     walks: Walks = field(default_factory=Walks)
 
 

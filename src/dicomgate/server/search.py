@@ -12,7 +12,7 @@ from dicomgate.dicom.matching import Query
 from dicomgate.dicomweb import cursors, matches, negotiation, offers, query, resources, warning
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Found, JSONDataset
-from dicomgate.server import caching
+from dicomgate.server import caching, whole
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.requests import Request
@@ -32,14 +32,14 @@ def search(request: Request, resource: Resource) -> Answer:
         resource, request.pairs, strict=settings.strict, default_limit=settings.most, most=settings.most
     )
     found, page = _find(request, asked.query)
-    headers = [caching.CHANGING, caching.VARY]
+    headers = [caching.CHANGING]
     headers += (_warning(request, text) for text in (*asked.warnings, *_shortfalls(asked.query, found)))
     headers += _counted(found)
     if not page:
-        return Answer(status=204, headers=headers, size=0)
+        return Answer(status=204, headers=[*headers, caching.VARY_CODED], size=0)
     headers += _next(request, resource, asked.query, found)
     content_type, chunks = matches.write(page, resource, request.root, offer)
-    return Answer(headers=[field("content-type", content_type), *headers], chunks=chunks)
+    return whole.answer(request, [field("content-type", content_type), *headers], chunks)
 
 
 def _find(request: Request, asked: Query) -> tuple[Found, Sequence[JSONDataset]]:

@@ -79,6 +79,8 @@ class Settings:
     """How long frames and values may be used without asking; 0 where they may be deleted or replaced."""
     cache_shared: bool = False
     """Caches that serve several people may keep answers to callers who did not say who they are."""
+    cache_memory: int = 64 * MIB
+    """Metadata that is ready to be sent again, per process."""
     reading_threads: int = 16
     """Threads that search and retrieve."""
     storing_threads: int = 32

@@ -15,7 +15,7 @@ from dicomgate import errors
 from dicomgate.dicomweb import negotiation, resources
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Version, Versions
-from dicomgate.server import caching, parts, retrieve
+from dicomgate.server import caching, parts, retrieve, whole
 from dicomgate.server.answers import Answer
 from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
@@ -37,8 +37,7 @@ def _list(request: Request, origin: Versions, resource: Resource) -> Answer:
     link = resources.link(request.root, resource.target)
     found = origin.versions(resource.target)
     body = orjson.dumps([_describe(version, f"{link}/versions/{version.number}") for version in found])
-    headers = [field("content-type", _JSON), caching.CHANGING, caching.VARY]
-    return Answer(headers=headers, chunks=[body], size=len(body))
+    return whole.answer(request, [field("content-type", _JSON), caching.CHANGING], [body])
 
 
 def _describe(version: Version, link: str) -> dict[str, Any]:
