@@ -12,7 +12,6 @@ import functools
 from typing import Final
 
 from dicomgate.dicom import documents, syntaxes
-from dicomgate.dicomweb import media_types
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.offers import Offers
 
@@ -39,7 +38,7 @@ class Category(enum.Enum):
 
 
 def category(sop_class: str, transfer_syntax: str, frame_count: int) -> Category:
-    """The category of an object (MT-01)."""
+    """The category of an object (MT-01); pictures that cannot be decoded here are as good as none."""
     if sop_class.startswith((_REPORTS, _DOCUMENTS)):
         return Category.TEXT
     if sop_class.startswith(_STATES):
@@ -49,6 +48,8 @@ def category(sop_class: str, transfer_syntax: str, frame_count: int) -> Category
     syntax = syntaxes.find(transfer_syntax)
     if syntax is not None and syntax.is_video:
         return Category.VIDEO
+    if syntax is None or not syntax.can_decode:
+        return Category.OTHER
     return Category.IMAGE if frame_count == 1 else Category.MULTI_FRAME
 
 
@@ -109,7 +110,3 @@ def _offers(types: tuple[str, ...], *, many: bool) -> Offers:
 
 def _single(types: tuple[str, ...]) -> Offers:
     return tuple(Offer(media_type=type_, is_multipart=False) for type_ in types)
-
-
-RENDERED: Final = frozenset(PICTURES) | frozenset(TEXTS) | media_types.RENDERED_ONLY | media_types.BULK_OR_RENDERED
-"""Every type that is a rendered one on these resources."""
