@@ -104,9 +104,10 @@ def _far_back(_study: Study, dice: random.Random, every: Sequence[Study]) -> Ask
     return Asked(f"/studies?limit=25&offset={offset}", sql, (25, offset))
 
 
-def _walk(_study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
+def _walk(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:
+    """The SQL begins anywhere, as the walk is everywhere once: the same rows again and again would be the warmest."""
     sql = f"SELECT {_STUDY} FROM study s WHERE s.moment <= ? {_NEWEST}"
-    return Asked("/studies?limit=100", sql, (values.moment("20180101", ""), 100))
+    return Asked("/studies?limit=100", sql, (values.moment(population.text(study, "00080020"), ""), 100))
 
 
 def _series(study: Study, _dice: random.Random, _all: Sequence[Study]) -> Asked:

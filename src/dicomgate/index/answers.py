@@ -51,6 +51,7 @@ _PLACES = {level: sorted((*counted, RETRIEVE_URL)) for level, counted in _COUNTE
 _NULL = ":null"
 _NONE = "[]"
 _UID_TAGS = (columns.STUDY_UID, columns.SERIES_UID, columns.INSTANCE_UID)
+_NUMBERLESS = {"vr": "IS"}
 _ONLINE = {"vr": "CS", "Value": ["ONLINE"]}
 
 
@@ -167,15 +168,14 @@ def instance(packed: str, sop_class: str, transfer_syntax: str, *uids: str) -> J
     """An instance's attributes in tag order, with the UIDs that name it, of study, series and instance."""
     values = orjson.loads(packed)[:_KEPT]
     values += [None] * (_KEPT - len(values))
+    if values[_NUMBER] is None:
+        values[_NUMBER] = _NUMBERLESS
     values += (sop_class, syntaxes.available(transfer_syntax), _ONLINE, *uids)
-    dataset: JSONDataset = {}
-    for tag, vr, place in _OF_INSTANCE:
-        value = values[place]
-        if value is not None:
-            dataset[tag] = value if isinstance(value, dict) else {"vr": vr, "Value": [value]}
-        elif place == _NUMBER:
-            dataset[tag] = {"vr": vr}
-    return dataset
+    return {
+        tag: value if isinstance(value, dict) else {"vr": vr, "Value": [value]}
+        for tag, vr, place in _OF_INSTANCE
+        if (value := values[place]) is not None
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,12 +201,14 @@ def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most
     is_bare = place is None and is_counted_quickly(search, plan) and isinstance(begin, Valued)
     tables = _begun(begin) if is_bare and isinstance(begin, Valued) else None
     body = _body(search, plan, Stretch(search.terms, place), tables)
+    if most == ALL:
+        return SQL("SELECT count(*) FROM ") + body
     return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + body + SQL(" LIMIT ?)", (most,))
 
 
 def count_stretch(search: Search, plan: Plan, stretch: Stretch) -> SQL:
     """How many rows match in one part of the answer."""
-    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + _body(search, plan, stretch) + SQL(")")
+    return SQL("SELECT count(*) FROM ") + _body(search, plan, stretch)
 
 
 def kept_count(search: Search) -> SQL | None:
