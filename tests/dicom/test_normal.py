@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -302,3 +303,10 @@ def test_depth_of_xml_is_bounded_T6() -> None:
 def test_utf_16_is_read_too() -> None:
     text = '<?xml version="1.0" encoding="UTF-16"?><NativeDicomModel><DicomAttribute tag="00100020" vr="LO"/></NativeDicomModel>'
     assert normal.normalise(xmlreader.parse(text.encode("utf-16"))).attributes == {"00100020": {"vr": "LO"}}
+
+
+@pytest.mark.parametrize("vr", ["DS", "IS", "FL", "FD", "US", "SV", "UV"])
+@pytest.mark.parametrize("number", [10**400, -(10**400), math.inf, -math.inf])
+def test_a_number_beyond_a_double_is_malformed_and_no_bug_T6(vr: str, number: float) -> None:
+    with pytest.raises(errors.Malformed):
+        normal.normalise({"00101030": {"vr": vr, "Value": [number]}})

@@ -236,6 +236,8 @@ def _decimal(vr: str, value: Any) -> Any:
         if not parsed.is_integer():
             raise _Refused("expected a whole number for VR IS")
         parsed = int(parsed)
+    if parsed is not None and not abs(parsed) <= sys.float_info.max:
+        raise _Refused(f"a number beyond what VR {vr} holds")
     if parsed is not None and abs(parsed) > values.EXACT:
         return encode.format_number(parsed if vr == "IS" else float(parsed))
     return parsed
