@@ -21,9 +21,10 @@ _UNKNOWN_FIELD: Final = "not an attribute that is known"
 _BELOW: Final = "of a lower level than the answers"
 _HANDLED_ELSEWHERE: Final = frozenset({"accept", "charset"})
 _MANNERS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
-_CONTROLS: Final = frozenset(
+PARAMETERS: Final = frozenset(
     {*_HANDLED_ELSEWHERE, *_MANNERS, "limit", "offset", "includefield", "orderby", "cursor", "totalcount"}
 )
+"""What is no matching key."""
 _NOT_ORDERED: Final = frozenset({"SQ", "OB", "OD", "OF", "OL", "OV", "OW"})
 
 
@@ -53,7 +54,7 @@ def parse(
     reader = _Reader(resource, strict=strict, left_out=LeftOut(strict=strict))
     keys = Keys(resource, Manner(*(_is_true(pairs, name) for name in _MANNERS)), reader.left_out)
     for number, (name, value) in enumerate(pairs, 1):
-        if name not in _CONTROLS:
+        if name not in PARAMETERS:
             reader.read_key(keys, name, value, number)
     for value in parameters.values(pairs, "includefield"):
         reader.read_fields(value)

@@ -18,6 +18,11 @@ from dicomgate.dicomweb.parameters import Pairs
 LARGEST_SIDE: Final = 8192
 """Pixels of a side of a viewport; beyond it nothing is shown that was not there before."""
 
+PARAMETERS: Final = ("charset", "annotation", "quality", "viewport", "window", "iccprofile")
+"""Of rendered resources (§8.3.5.1)."""
+THUMBNAIL_PARAMETERS: Final = ("viewport",)
+"""Of thumbnails (§8.3.5.2)."""
+
 _KEYWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,31}")
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]{1,16}(?:\.[0-9]{0,16})?|\.[0-9]{1,16})(?:[eE][+-]?[0-9]{1,3})?")
 _MOST_ANNOTATIONS: Final = 16

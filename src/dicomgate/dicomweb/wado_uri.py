@@ -17,6 +17,28 @@ from dicomgate.dicomweb.rendered_offers import Category
 from dicomgate.dicomweb.rendering import Wanted
 from dicomgate.dicomweb.resources import LARGEST_FRAME
 
+PARAMETERS: Final = (
+    "requestType",
+    "studyUID",
+    "seriesUID",
+    "objectUID",
+    "contentType",
+    "charset",
+    "anonymize",
+    "transferSyntax",
+    "frameNumber",
+    "annotation",
+    "imageQuality",
+    "rows",
+    "columns",
+    "region",
+    "windowCenter",
+    "windowWidth",
+    "presentationUID",
+    "presentationSeriesUID",
+)
+"""Of the URI service (§9.4.1, §9.5.1)."""
+
 _NAMES: Final = (("studyUID", "study"), ("seriesUID", "series"), ("objectUID", "instance"))
 _ANNOTATIONS: Final = ("annotation", "imageAnnotation")  # the table of §9.5 has the one, its text the other
 _NOT_WITH_DICOM: Final = ("windowCenter", "windowWidth", "presentationUID", "presentationSeriesUID")

@@ -18,6 +18,7 @@ from dicomgate.pixels.processes import Workers
 from dicomgate.representations.maker import Maker
 from dicomgate.server import (
     bulkdata,
+    capabilities,
     cors,
     delete,
     frames,
@@ -98,6 +99,7 @@ class Application:
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
+        self._capabilities = capabilities.Capabilities(self._methods)
         self._check_ready = check_ready
         self._on_close = on_close
         self._reading = Threads(self._settings.reading_threads, "reading")
@@ -161,12 +163,19 @@ class Application:
             await self._serve_resource(exchange, path[len(root) :])
         elif path == self._settings.wado_uri:
             exchange.kind = "wado-uri"
-            if await self._may_go_on(exchange, _READING):
+            if request.method == "OPTIONS":
+                await self._read(exchange, lambda asked: self._capabilities.uri(asked, path, _READING))
+            elif await self._may_go_on(exchange, _READING):
                 await self._read(exchange, wado_uri.retrieve)
         else:
             await self._serve_page(exchange)
 
     async def _serve_resource(self, exchange: Exchange, path: str) -> None:
+        if exchange.request.method == "OPTIONS":
+            exchange.kind = "capabilities"
+            about = [] if path in {"", "/"} else [resources.parse(path)]
+            await self._read(exchange, self._capabilities.studies, *about)
+            return
         resource = resources.parse(path)
         exchange.kind = f"{resource.kind.value} {resource.level.name.lower()}"
         if not await self._may_go_on(exchange, self._methods(resource), _why_not(exchange.request.method, resource)):
