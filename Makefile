@@ -17,7 +17,7 @@ SYSTEM_PROGRAMS := storescu nginx chromium strace node npm
 SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace nodejs npm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-index lock system clean
+.PHONY: help demo test check fix bench bench-index conformance lock system clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,10 @@ bench: $(VENV)/development.stamp ## measure against the raw limits of this machi
 
 bench-index: $(VENV)/development.stamp ## an index of a million instances: questions and stores as it grows (about a quarter of an hour)
 	$(BIN)/python -m bench.large_index
+
+conformance: $(VENV)/development.stamp ## the tables of docs/conformance.md anew, from the code
+	@$(BIN)/python -c 'from pathlib import Path; from dicomgate.dicomweb import conformance; page = Path("docs/conformance.md"); \
+	page.write_text(page.read_text("utf-8").partition("## Transactions")[0] + conformance.format_markdown(), "utf-8")'
 
 clean: ## remove the environment and the demonstration's data
 	rm -rf $(VENV) demo-data

@@ -148,6 +148,11 @@ def describe_wado_uri(base: str, path: str) -> Element:
     return Element("application", (), (Element("resources", (("base", base),), (resource,)),))
 
 
+def is_negotiated(transfer_syntax: str) -> bool:
+    """False for the transfer syntaxes that no request may name (GEN-09)."""
+    return Offer(media_type=media_types.DICOM, is_multipart=False, transfer_syntax=transfer_syntax).can_be_named
+
+
 def template_of(resource: Resource) -> str:
     """The template that leads to resources like this one."""
     return next(path for path in PATHS if _alike(resource_of(path), resource))

@@ -24,6 +24,7 @@ _CODECS: Final[dict[str, str]] = {
     "GBK": "gbk",
 }
 """Names of Table D-1 (IANA's preferred ones) and the codecs that write them; ISO-2022-CN has none and is let be."""
+NAMES: Final = tuple(_CODECS)
 _BY_NAME: Final = {name.lower(): name for name in _CODECS} | {"utf8": "UTF-8", "latin1": "ISO-8859-1"}
 
 
