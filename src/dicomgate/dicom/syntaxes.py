@@ -155,3 +155,9 @@ def available(uid: str) -> str:
 def find(uid: str) -> Syntax | None:
     """The syntax, if it is one we know."""
     return TABLE.get(uid)
+
+
+def name(uid: str) -> str:
+    """What to call it in a sentence."""
+    syntax = TABLE.get(uid)
+    return "an unknown transfer syntax" if syntax is None else syntax.name
