@@ -27,12 +27,13 @@ def values(words: Pixels, precision: int, description: PixelDescription) -> Pixe
     if description.is_signed:
         return _signed(words, stored, shift)
     if shift:
-        words = words >> words.dtype.type(shift)
+        words = np.right_shift(words, words.dtype.type(shift))
     if stored + shift >= precision:
         return words
     syntax = syntaxes.find(description.transfer_syntax)
     if syntax is not None and syntax.loss is not syntaxes.Loss.NEVER:
-        return np.minimum(words, words.dtype.type((1 << stored) - 1))  # what overshot is white, not black
+        clipped: Pixels = np.minimum(words, words.dtype.type((1 << stored) - 1))  # what overshot is white, not black
+        return clipped
     return _unsigned(words, stored)
 
 
@@ -47,7 +48,10 @@ def _place(precision: int, description: PixelDescription) -> tuple[int, int]:
 def _unsigned(words: Pixels, bits: int) -> Pixels:
     unsigned: Pixels = words.view(f"u{words.dtype.itemsize}")
     width = words.dtype.itemsize * 8
-    return unsigned if bits >= width else unsigned & unsigned.dtype.type((1 << bits) - 1)
+    if bits >= width:
+        return unsigned
+    masked: Pixels = unsigned & unsigned.dtype.type((1 << bits) - 1)
+    return masked
 
 
 def _signed(words: Pixels, bits: int, shift: int) -> Pixels:
@@ -57,7 +61,8 @@ def _signed(words: Pixels, bits: int, shift: int) -> Pixels:
     if bits == width:
         return signed
     raised: Pixels = signed << kind.type(width - bits - shift)
-    return raised >> kind.type(width - bits)
+    lowered: Pixels = raised >> kind.type(width - bits)
+    return lowered
 
 
 def containers(words: Pixels, precision: int, description: PixelDescription) -> Pixels:
