@@ -13,12 +13,12 @@ from dicomgate import errors
 from dicomgate.dicom import pixel_formats, syntaxes
 from dicomgate.dicom.picture import RGB
 from dicomgate.dicom.pixel_description import PixelDescription
-from dicomgate.dicom.syntaxes import Loss
 from dicomgate.pixels import colours, decoding, high_throughput, quality, rle
 from dicomgate.pixels.samples import Pixels
 
 _UID = "1.2.840.10008.1.2."
 _LUMINANCE = "YBR_FULL"
+_Bytes = bytes | bytearray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +55,12 @@ def encode_frame(
     pixel_formats.require_hold(description, transfer_syntax)
     kind = _ENCODED_COLOURS.get(transfer_syntax, _as_given)(description.photometric_interpretation)
     is_whole = pixel_formats.TABLE[transfer_syntax].containers
-    is_lossy = syntaxes.TABLE[transfer_syntax].loss is not Loss.NEVER
+    is_lossy = transfer_syntax in _LOSSY
     try:
-        codestream = _ENCODERS[transfer_syntax](pixels, description, measure)
+        if is_lossy:
+            codestream = _LOSSY[transfer_syntax](pixels, description, measure)
+        else:
+            codestream = _LOSSLESS[transfer_syntax](pixels, description)
     except (RuntimeError, ValueError) as error:
         raise errors.NotAcceptable(f"{syntaxes.name(transfer_syntax)} cannot hold these pixels") from error
     return Encoded(
@@ -79,9 +82,7 @@ def _as_given(kind: str) -> str:
 
 _ENCODED_COLOURS: dict[str, Callable[[str], str]] = {
     # What colours are called once encoded (PS3.5 §8.2.1, §8.2.4, §8.2.15).
-    **{
-        f"{_UID}4.{number}": lambda kind: "YBR_FULL_422" if kind in (RGB, _LUMINANCE) else kind for number in (50, 51)
-    },
+    **{f"{_UID}4.{number}": lambda kind: "YBR_FULL_422" if kind in (RGB, _LUMINANCE) else kind for number in (50, 51)},
     **{f"{_UID}4.{number}": lambda kind: "YBR_RCT" if kind == RGB else kind for number in (90, 201, 202)},
     **{f"{_UID}4.{number}": lambda kind: "YBR_ICT" if kind == RGB else kind for number in (91, 203)},
     f"{_UID}4.112": lambda kind: "XYB" if kind in (RGB, _LUMINANCE) else kind,
@@ -90,19 +91,19 @@ _ENCODED_COLOURS: dict[str, Callable[[str], str]] = {
 # Whole words
 
 
-def _native(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _native(pixels: Pixels, description: PixelDescription) -> _Bytes:
     if description.bits_allocated == 1:
         return np.packbits(pixels, axis=None, bitorder="little").tobytes()
     kind = "f" if description.is_float else pixels.dtype.kind
     return pixels.astype(f"<{kind}{description.bits_allocated // 8}", copy=False).tobytes()
 
 
-def _deflate(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _deflate(pixels: Pixels, description: PixelDescription) -> _Bytes:
     packer = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return packer.compress(_native(pixels, description, measure)) + packer.flush()
+    return packer.compress(_native(pixels, description)) + packer.flush()
 
 
-def _rle(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _rle(pixels: Pixels, description: PixelDescription) -> _Bytes:
     return rle.encode(pixels.astype(f"<{pixels.dtype.kind}{description.bits_allocated // 8}", copy=False))
 
 
@@ -119,7 +120,7 @@ def _unsigned(pixels: Pixels, bits: int) -> Pixels:
     return masked
 
 
-def _jpeg(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _jpeg(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
     """Chrominance at half the columns, as YBR_FULL_422 says."""
     bits = description.bits_stored
     words = pixels.astype(np.uint8 if bits <= 8 else np.uint16, copy=False)
@@ -129,7 +130,7 @@ def _jpeg(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
     return imagecodecs.jpeg8_encode(words, measure, colorspace=given, outcolorspace="YCBCR", subsampling="422")
 
 
-def _lossless_jpeg(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _lossless_jpeg(pixels: Pixels, description: PixelDescription) -> _Bytes:
     """Selection value 1, its components as they are."""
     bits = description.bits_stored
     words = _unsigned(pixels, bits).astype(np.uint8 if bits <= 8 else np.uint16, copy=False)
@@ -140,25 +141,32 @@ def _lossless_jpeg(pixels: Pixels, description: PixelDescription, measure: int) 
     )
 
 
-def _jpeg_ls(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _jpeg_ls(pixels: Pixels) -> _Bytes:
     """Signed values with their signs repeated: the codestream has 8 or 16 bits, whatever is stored in them."""
     return imagecodecs.jpegls_encode(pixels.view(f"u{pixels.dtype.itemsize}"))
 
 
-def _near_jpeg_ls(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
-    near = quality.nearness(measure, description.bits_stored)
+def _near_jpeg_ls(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
+    """Signed values keep away from the ends of their range: an error there would turn the sign."""
+    bits = description.bits_stored
+    near = quality.nearness(measure, bits)
+    if pixels.dtype.kind == "i":
+        most = 1 << (bits - 1)
+        pixels = np.clip(pixels, near - most, most - 1 - near)
     return imagecodecs.jpegls_encode(pixels.view(f"u{pixels.dtype.itemsize}"), near)
 
 
-def _jpeg_2000(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _jpeg_2000(pixels: Pixels, description: PixelDescription) -> _Bytes:
     return _openjpeg(pixels, description, level=0, reversible=True)
 
 
-def _lossy_jpeg_2000(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
-    return _openjpeg(pixels, description, level=quality.decibels(measure, description.bits_stored), reversible=False)
+def _lossy_jpeg_2000(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
+    return _openjpeg(
+        pixels, description, level=round(quality.decibels(measure, description.bits_stored)), reversible=False
+    )
 
 
-def _openjpeg(pixels: Pixels, description: PixelDescription, *, level: float, reversible: bool) -> bytes:
+def _openjpeg(pixels: Pixels, description: PixelDescription, *, level: int, reversible: bool) -> _Bytes:
     return imagecodecs.jpeg2k_encode(
         pixels,
         level=level,
@@ -170,24 +178,24 @@ def _openjpeg(pixels: Pixels, description: PixelDescription, *, level: float, re
     )
 
 
-def _high_throughput(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _high_throughput(pixels: Pixels, description: PixelDescription) -> _Bytes:
     return high_throughput.encode(
         pixels, description.bits_stored, has_rgb=description.photometric_interpretation == RGB
     )
 
 
-def _lossy_high_throughput(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _lossy_high_throughput(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
     step = quality.step(measure, description.bits_stored, pixels.dtype.itemsize * 8)
     return high_throughput.encode_lossy(pixels, step, has_rgb=description.photometric_interpretation == RGB)
 
 
-def _jpeg_xl(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _jpeg_xl(pixels: Pixels, description: PixelDescription) -> _Bytes:
     return imagecodecs.jpegxl_encode(
         pixels, lossless=True, effort=1, bitspersample=description.bits_stored, usecontainer=False, numthreads=1
     )
 
 
-def _lossy_jpeg_xl(pixels: Pixels, description: PixelDescription, measure: int) -> bytes:
+def _lossy_jpeg_xl(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
     bits = description.bits_stored
     return imagecodecs.jpegxl_encode(
         colours.to_rgb(pixels, description.photometric_interpretation, bits),
@@ -199,22 +207,24 @@ def _lossy_jpeg_xl(pixels: Pixels, description: PixelDescription, measure: int) 
     )
 
 
-_ENCODERS: dict[str, Callable[[Pixels, PixelDescription, int], bytes]] = {
+_LOSSLESS: dict[str, Callable[[Pixels, PixelDescription], _Bytes]] = {
     syntaxes.EXPLICIT_LITTLE: _native,
     syntaxes.ENCAPSULATED_LITTLE: _native,
     f"{_UID}8.1": _deflate,
     f"{_UID}5": _rle,
-    f"{_UID}4.50": _jpeg,
-    f"{_UID}4.51": _jpeg,
     f"{_UID}4.57": _lossless_jpeg,
     f"{_UID}4.70": _lossless_jpeg,
-    f"{_UID}4.80": _jpeg_ls,
-    f"{_UID}4.81": _near_jpeg_ls,
+    f"{_UID}4.80": lambda pixels, _: _jpeg_ls(pixels),
     f"{_UID}4.90": _jpeg_2000,
-    f"{_UID}4.91": _lossy_jpeg_2000,
     f"{_UID}4.201": _high_throughput,
     f"{_UID}4.202": _high_throughput,
-    f"{_UID}4.203": _lossy_high_throughput,
     f"{_UID}4.110": _jpeg_xl,
+}
+_LOSSY: dict[str, Callable[[Pixels, PixelDescription, int], _Bytes]] = {
+    f"{_UID}4.50": _jpeg,
+    f"{_UID}4.51": _jpeg,
+    f"{_UID}4.81": _near_jpeg_ls,
+    f"{_UID}4.91": _lossy_jpeg_2000,
+    f"{_UID}4.203": _lossy_high_throughput,
     f"{_UID}4.112": _lossy_jpeg_xl,
 }

@@ -1,7 +1,7 @@
 """Codestreams of HTJ2K as their transfer syntaxes want them (PS3.5 §8.2.14, §10.18; ISO/IEC 15444-15, 15444-1 Annex A).
 
-They are all written by resolution, with the lengths of tile-parts and a lowest resolution of at most 64 pixels, so that a
-viewer may read the beginning alone.
+They are all written by resolution, with the lengths of tile-parts and a lowest resolution of at most 64 pixels, so that
+a viewer may read the beginning alone.
 """
 
 from __future__ import annotations

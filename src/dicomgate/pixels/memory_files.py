@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -37,8 +36,9 @@ def read(file: int, offset: int, length: int) -> bytes:
 
 
 def _new() -> int:
-    if sys.platform == "linux":
-        return os.memfd_create("frames", os.MFD_CLOEXEC)
+    create = getattr(os, "memfd_create", None)
+    if create is not None:
+        return int(create("frames"))
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 

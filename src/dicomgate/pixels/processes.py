@@ -16,10 +16,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from dicomgate import errors
-from dicomgate.pixels.limits import DEFAULT, Limits
+from dicomgate.pixels.limits import DEFAULT, Bounds, Limits
 
 LONGEST_ANSWER = 8 << 20
-_FAULTS = {name: getattr(errors, name) for name in ("Malformed", "TooLarge", "UnsupportedMedia", "OutOfSpace")}
+_FAULTS = {
+    name: getattr(errors, name) for name in ("Malformed", "TooLarge", "UnsupportedMedia", "NotAcceptable", "OutOfSpace")
+}
 _BROKEN = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP})
 """Ends that the content of a task brings about; any other signal came from outside."""
 
@@ -34,16 +36,17 @@ class Workers:
         self._idle: list[_Worker] = []
         self._is_closed = False
 
-    def run(self, task: str, arguments: dict[str, Any], files: Sequence[int] = ()) -> Any:
+    def run(self, task: str, arguments: dict[str, Any], files: Sequence[int] = (), bounds: Bounds | None = None) -> Any:
         """What a task of `worker.TASKS` answers; it gets the open files first, then the arguments by name.
 
+        `bounds`: tighter ones than those of all tasks, as they follow from what the task is about.
         The task's own faults; Malformed when its content breaks the process, TooLarge when it takes too long or too
         much memory, Unavailable when no process is free in time, none can be started or one was killed.
         """
         if not self._places.acquire(timeout=self.limits.waiting):
             raise errors.Unavailable("all processes for pictures are at work")
         try:
-            return self._run(task, arguments, files)
+            return self._run(task, arguments, files, self.limits.within(bounds))
         finally:
             self._places.release()
 
@@ -61,11 +64,11 @@ class Workers:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _run(self, task: str, arguments: dict[str, Any], files: Sequence[int]) -> Any:
+    def _run(self, task: str, arguments: dict[str, Any], files: Sequence[int], bounds: Bounds) -> Any:
         worker = self._take()
         is_sound = False
         try:
-            answer = worker.ask(task, arguments, files, self.limits.seconds)
+            answer = worker.ask(task, arguments, files, bounds)
             is_sound = "bug" not in answer
         finally:
             self._put_back(worker, is_sound=is_sound)
@@ -81,7 +84,7 @@ class Workers:
             self._idle = idle
         for worker in ended:
             worker.end()
-        return taken or _Worker(self.limits)
+        return taken or _Worker()
 
     def _put_back(self, worker: _Worker, *, is_sound: bool) -> None:
         with self._lock:
@@ -94,10 +97,10 @@ class Workers:
 class _Worker:
     """One process, its line, and the pipe whose closing ends it."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self) -> None:
         self._line, theirs = socket.socketpair()
         life, self._life = os.pipe()
-        numbers = (theirs.fileno(), life, limits.memory, limits.output, math.ceil(limits.seconds))
+        numbers = (theirs.fileno(), life)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module, numbers as arguments
                 [sys.executable, "-P", "-m", "dicomgate.pixels.worker", *map(str, numbers)],
@@ -120,9 +123,11 @@ class _Worker:
         """Whether it can take a task."""
         return self._process.poll() is None
 
-    def ask(self, task: str, arguments: dict[str, Any], files: Sequence[int], seconds: float) -> dict[str, Any]:
-        """One task and its answer, within so many seconds."""
-        question = json.dumps({"task": task, "arguments": arguments}).encode() + b"\n"
+    def ask(self, task: str, arguments: dict[str, Any], files: Sequence[int], bounds: Bounds) -> dict[str, Any]:
+        """One task and its answer, within its bounds."""
+        seconds = bounds.seconds
+        numbers = (bounds.memory, bounds.output, math.ceil(seconds))
+        question = json.dumps({"task": task, "arguments": arguments, "bounds": numbers}).encode() + b"\n"
         deadline = time.monotonic() + seconds
         try:
             self._line.settimeout(seconds)

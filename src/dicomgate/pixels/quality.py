@@ -13,8 +13,8 @@ _NARROWING = 0.75
 
 
 def decibels(quality: int, bits: int) -> float:
-    """Peak signal-to-noise ratio: what JPEG of this quality has at eight bits, more with more bits."""
-    return 25 + quality / 5 + 20 * math.log10(2) * _NARROWING * max(bits - 8, 0)
+    """Peak signal-to-noise ratio: about what JPEG of this quality has at eight bits, more with more bits."""
+    return 30 + quality / 5 + 20 * math.log10(2) * _NARROWING * max(bits - 8, 0)
 
 
 def step(quality: int, bits: int, coded_bits: int) -> float:

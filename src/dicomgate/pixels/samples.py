@@ -22,7 +22,9 @@ def values(words: Pixels, precision: int, description: PixelDescription) -> Pixe
     if description.is_float or description.bits_allocated == 1:
         return words
     if words.dtype.kind == "i":
-        return words if description.is_signed else _unsigned(words, min(precision, description.bits_stored))
+        if description.is_signed:
+            return _clipped(words, precision, description)
+        return _unsigned(words, min(precision, description.bits_stored))
     stored, shift = _place(precision, description)
     if description.is_signed:
         return _signed(words, stored, shift)
@@ -30,11 +32,24 @@ def values(words: Pixels, precision: int, description: PixelDescription) -> Pixe
         words = np.right_shift(words, words.dtype.type(shift))
     if stored + shift >= precision:
         return words
-    syntax = syntaxes.find(description.transfer_syntax)
-    if syntax is not None and syntax.loss is not syntaxes.Loss.NEVER:
-        clipped: Pixels = np.minimum(words, words.dtype.type((1 << stored) - 1))  # what overshot is white, not black
+    if _may_overshoot(description):
+        clipped: Pixels = np.minimum(words, words.dtype.type((1 << stored) - 1))  # white, not black
         return clipped
     return _unsigned(words, stored)
+
+
+def _may_overshoot(description: PixelDescription) -> bool:
+    """Codecs that lose something go past the range of the values where they have more bits than these."""
+    syntax = syntaxes.find(description.transfer_syntax)
+    return syntax is not None and syntax.loss is not syntaxes.Loss.NEVER
+
+
+def _clipped(words: Pixels, precision: int, description: PixelDescription) -> Pixels:
+    if precision <= description.bits_stored or not _may_overshoot(description):
+        return words
+    most = 1 << (description.bits_stored - 1)
+    clipped: Pixels = np.clip(words, -most, most - 1)
+    return clipped
 
 
 def _place(precision: int, description: PixelDescription) -> tuple[int, int]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import Any
 
 from dicomgate import errors
 from dicomgate.dicom.pixel_description import PixelDescription
 from dicomgate.pixels import encoding
 
+CHANGED = ("photometric_interpretation", "planar_configuration", "high_bit", "is_lossy")
+"""What of a description another transfer syntax changes, beside itself."""
+
 
 def transcode(
     source: int, into: int, *, lengths: list[int], description: dict[str, Any], transfer_syntax: str, quality: int
 ) -> dict[str, Any]:
-    """Transcode frames that lie one after the other in one file into another file; their lengths, and what they are.
+    """Transcode frames that lie one after the other in one file into another file; their lengths, and what changed.
 
     The faults of `encoding.transcode_frame`, OutOfSpace when the file takes no more.
     """
@@ -28,7 +30,7 @@ def transcode(
         found = encoded.description
         made.append(len(encoded.codestream))
         _write(into, encoded.codestream)
-    return {"lengths": made, "description": asdict(found)}
+    return {"lengths": made, "changes": {name: getattr(found, name) for name in CHANGED}}
 
 
 def _write(into: int, content: bytes) -> None:

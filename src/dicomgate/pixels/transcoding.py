@@ -1,9 +1,9 @@
-"""Frames in another transfer syntax, seen from the server: made in worker processes, some at a time (PS3.18 §8.7.3.5)."""
+"""Frames in another transfer syntax, seen from the server: made in worker processes, a few at a time (§8.7.3.5)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from dicomgate import errors
@@ -108,10 +108,9 @@ def _read(
 ) -> Iterator[Transcoded]:
     """The frames that a task made; a worker is believed only as far as its answer is one."""
     lengths = answer["lengths"]
-    description = PixelDescription(**answer["description"])
-    assert len(lengths) == count, "a frame for each"
-    assert description.transfer_syntax == transfer_syntax, "in the syntax that was asked for"
-    assert (description.rows, description.columns) == (given.rows, given.columns), "of the same size"
+    description = replace(given, transfer_syntax=transfer_syntax, **answer["changes"])
+    if len(lengths) != count:
+        raise errors.Malformed(f"{len(lengths)} frames were encoded, not {count}")
     at = 0
     for length in lengths:
         codestream = memory_files.read(made, at, length)

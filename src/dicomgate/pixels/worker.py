@@ -24,6 +24,7 @@ from dicomgate import errors
 TASKS: dict[str, tuple[str, str]] = {
     # What can be asked for, and where it is done: imported when it is first asked for.
     "decode": ("dicomgate.pixels.decode", "decode"),
+    "transcode": ("dicomgate.pixels.transcode", "transcode"),
 }
 LONGEST_TASK = 1 << 20
 MOST_FILES = 4
@@ -35,14 +36,15 @@ _GRACE = 5
 
 def main(arguments: list[str]) -> int:
     """Work until the parent goes away. 0 when it closed the line."""
-    link, life, memory, output, seconds = (int(argument) for argument in arguments)
+    link, life = (int(argument) for argument in arguments)
     _end_with(life)
     _bound(resource.RLIMIT_CORE, 0)
-    _bound(resource.RLIMIT_FSIZE, output)
-    _bound(resource.RLIMIT_AS, memory + _PROGRAM)
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the bound then fails as one on a full disk does
     with socket.socket(fileno=link) as line:
         while task := _receive(line):
+            memory, output, seconds = task[0]["bounds"]
+            _bound(resource.RLIMIT_FSIZE, output)
+            _bound(resource.RLIMIT_AS, memory + _PROGRAM)
             _bound_time(seconds)
             line.sendall(_answer(*task))
     return 0
