@@ -14,6 +14,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from dicomgate import config, errors
 from dicomgate.archive import layout
@@ -40,7 +41,7 @@ from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
 from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
-from dicomgate.server import run, supervisor
+from dicomgate.server import run, supervisor, urls
 from dicomgate.server.app import Application
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
@@ -180,6 +181,7 @@ def serve(
                 trusted_proxies=section.trusted_proxies,
             ),
             stop_seconds=section.stop_seconds,
+            cors_origins=section.cors_origins,
         ),
         on_ready=announce,
     )
@@ -227,6 +229,14 @@ def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
     return PseudonymSecret(None if home is None else home / _PSEUDONYMS)
 
 
+def _hosts(server: config.Server) -> tuple[str, ...] | None:
+    """The names to answer to. Any, where access is open to others than this machine, unless some are set."""
+    if not server.allowed_hosts and (server.no_auth or not urls.is_loopback(server.host)):
+        return None
+    own = urlsplit(server.public_url).hostname if server.public_url else None
+    return (*server.allowed_hosts, *([own] if own else []))
+
+
 def _worker_limits() -> pixels.Limits:
     """As many processes for pictures as there are processors for them."""
     return replace(pixels.DEFAULT, processes=max(pixels.DEFAULT.processes, len(os.sched_getaffinity(0))))
@@ -237,6 +247,7 @@ def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
     return DoorSettings(
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,
+        hosts=_hosts(settings.server),
         cors_origins=settings.server.cors_origins,
         strict=settings.search.strict,
         most=settings.search.most,

@@ -55,6 +55,10 @@ def _is_origin(text: str) -> bool:
     return text in {"*", "loopback"} or (_is_address(text) and urlsplit(text).path in {"", "/"})
 
 
+def _is_host(text: str) -> bool:
+    return text.isascii() and len(text) <= 253 and all(character.isalnum() or character in "-._:" for character in text)
+
+
 def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text, strict=False)
@@ -75,6 +79,7 @@ def _is_rule(text: str) -> bool:
 
 _ADDRESS = Form("an address as https://pacs.example.org", _is_address)
 _ORIGIN = Form("an origin as https://viewer.example.org, loopback or *", _is_origin)
+_HOST = Form("a host name as pacs.example.org, without a port", _is_host)
 _NETWORK = Form("an IP address or network as 10.0.0.0/8", _is_network)
 
 
@@ -100,6 +105,12 @@ class Server:
     )
     trusted_proxies: tuple[str, ...] = _setting(
         (), "addresses or networks whose `Forwarded` headers are believed", form=_NETWORK
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "further names to answer to (`Host`); on a loopback address others than this machine's and `public_url`'s "
+        "are refused, so that no foreign page gets in by a name that points here",
+        form=_HOST,
     )
     cors_origins: tuple[str, ...] = _setting(
         ("loopback",),

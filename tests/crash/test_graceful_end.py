@@ -27,7 +27,7 @@ LATE = {"DICOMGATE__SERVER__STOP_SECONDS": "9999", "DICOMGATE__SERVER__STALL_SEC
 
 def upload(specimen: Specimen) -> bytes:
     """A whole request."""
-    head = f"POST /dicomweb/studies HTTP/1.1\r\nHost: x\r\nContent-Type: application/dicom\r\nContent-Length: {len(specimen.content)}\r\n\r\n"
+    head = f"POST /dicomweb/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/dicom\r\nContent-Length: {len(specimen.content)}\r\n\r\n"
     return head.encode() + specimen.content
 
 
@@ -55,7 +55,7 @@ def is_refused(port: int) -> bool:
     while time.monotonic() < deadline:
         try:
             with connect(port) as connection:
-                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 if not connection.recv(1):
                     return True
         except OSError:
@@ -81,7 +81,7 @@ def test_what_is_in_flight_is_finished(here: Path, chance: Random, number: int, 
         with connect(server.port) as sending, connect(server.port) as reading:
             sending.sendall(request[:-50_000])
             reading.sendall(
-                f"GET /dicomweb/{path(kept.target)} HTTP/1.1\r\nHost: x\r\nAccept: application/dicom;transfer-syntax=*\r\n\r\n".encode()
+                f"GET /dicomweb/{path(kept.target)} HTTP/1.1\r\nHost: localhost\r\nAccept: application/dicom;transfer-syntax=*\r\n\r\n".encode()
             )
             first = reading.recv(1000)
             _wait_for_upload(server)

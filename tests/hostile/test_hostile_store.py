@@ -510,7 +510,7 @@ def test_lines_within_a_field_of_a_request_T13(victim: Victim, name: str, break_
     head = (
         b"POST "
         + STUDIES.encode()
-        + b" HTTP/1.1\r\nHost: x\r\n"
+        + b" HTTP/1.1\r\nHost: localhost\r\n"
         + kind
         + name.encode()
         + b": "

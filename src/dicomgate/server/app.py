@@ -85,7 +85,7 @@ class Application:
         stored, its own if none is given. `check_ready` raises Fault while it cannot serve.
         """
         self._settings = settings or Settings()
-        addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies)
+        addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies, self._settings.hosts)
         self.maker = maker or Maker(workers=Workers(), limits=self._settings.limits)
         lifetimes = Lifetimes(seconds=self._settings.cache_seconds, shared=self._settings.cache_shared)
         self._door = Door(
@@ -153,6 +153,8 @@ class Application:
 
     async def _serve(self, exchange: Exchange) -> None:
         request = exchange.request
+        if not request.is_for_us:
+            raise errors.Forbidden("the name in Host is none that is answered to here; see the setting allowed_hosts")
         if request.method == "OPTIONS" and request.header(b"access-control-request-method") is not None:
             exchange.kind = "preflight"  # whatever is there: what a browser may not ask for, its page cannot hear of
             await exchange.answer(204, cors.PREFLIGHT)

@@ -10,6 +10,7 @@ import enum
 from collections import deque
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import unquote
 
 import httptools
 import orjson
@@ -17,7 +18,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dicomgate.server.answers import Header
 from dicomgate.server.census import Census
+from dicomgate.server.cors import Policy
+from dicomgate.server.cycle import Cycle
+from dicomgate.server.exchange import API_HEADERS
 from dicomgate.server.logs import Log
 from dicomgate.server.sending import Sending
 from dicomgate.server.settings import ConnectionLimits
@@ -54,11 +59,13 @@ class Connection(HttpToolsProtocol):
         limits: ConnectionLimits,
         census: Census,
         log: Log,
+        policy: Policy,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._limits = limits
         self._census = census
         self._log = log
+        self._policy = policy
         self._is_admitted = False
         self._is_deaf = False  # what still comes is thrown away
         self._is_retold = False  # the parser is told again what it knows
@@ -189,13 +196,44 @@ class Connection(HttpToolsProtocol):
         self._phase = _Phase.BODY
         self._overhead = 0
         self._stop_waiting()
-        super().on_headers_complete()
+        before: RequestResponseCycle | None = self.cycle
+        self.cycle = self._new_cycle()
         self._answering.append(self.cycle)
+        if before is None or before.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def _new_cycle(self) -> Cycle:
+        """The request as the application hears of it, and the end that answers."""
+        address = httptools.parse_url(self.url)
+        version = self.parser.get_http_version()
+        self.scope["http_version"] = version
+        self.scope["method"] = self.parser.get_method().decode("ascii")
+        self.scope["raw_path"] = address.path
+        self.scope["path"] = unquote(address.path.decode("ascii"))
+        self.scope["query_string"] = address.query or b""
+        return Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and self.parser.should_keep_alive(),
+            on_response=self.on_response_complete,
+        )
 
     def _check_header(self) -> None:
         encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
         if encodings and encodings != [b"chunked"]:
             raise _Refusal(400, "Transfer-Encoding: only chunked is understood")
+        if encodings and self.parser.get_http_version() == "1.0":
+            raise _Refusal(400, "Transfer-Encoding: HTTP/1.0 knows none")
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise _Refusal(400, "expected one Host field")
@@ -298,19 +336,32 @@ class Connection(HttpToolsProtocol):
             # Earlier requests: what is being answered goes out whole, and is the last.
             self.pipeline.clear()
             return
-        self.transport.write(_format_refusal(status, sentence))
+        self.transport.write(_format_refusal(status, sentence, self._policy.headers(self._origin)))
         self.transport.close()
+
+    @property
+    def _origin(self) -> str | None:
+        """The web origin of the request under way, as far as it was read."""
+        found = dict(self.headers or ()).get(b"origin")
+        return None if found is None else found.decode("latin-1")
 
     def _is_own_body_at_fault(self) -> bool:
         return self._phase is _Phase.BODY and len(self._answering) == 1
 
 
-def _format_refusal(status: int, sentence: str) -> bytes:
+def _format_refusal(status: int, sentence: str, cross_origin: tuple[Header, ...]) -> bytes:
+    """An answer that a page from elsewhere can read like any other (V15)."""
     phrase = HTTPStatus(status).phrase
     body = orjson.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": sentence})
-    fields = (
-        f"HTTP/1.1 {status} {phrase}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
-        "X-Content-Type-Options: nosniff\r\nConnection: close\r\n"
-    )
-    retry = "Retry-After: 5\r\n" if status in {429, 503} else ""
-    return f"{fields}{retry}\r\n".encode("ascii") + body
+    fields: list[Header] = [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+        *API_HEADERS,
+        *cross_origin,
+    ]
+    if status in {429, 503}:
+        fields.append((b"retry-after", b"5"))
+    head = b"".join(b"%b: %b\r\n" % field for field in fields)
+    return f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii") + head + b"\r\n" + body

@@ -63,6 +63,11 @@ class Request:
         return self.header(b"authorization") is not None or self.header(b"cookie") is not None
 
     @property
+    def is_for_us(self) -> bool:
+        """True when the caller means us by the name that he asks (T16)."""
+        return self.door.addresses.answers_to(self.header(b"host"), self._scope)
+
+    @property
     def root(self) -> str:
         """The address of the DICOMweb services, for links: absolute, without a slash at the end (V12)."""
         if self._root is None:

@@ -49,6 +49,8 @@ class Settings:
     """How callers reach this host, for links in answers: `https://images.example.org` (V12). Empty: see `urls`."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses or networks whose forwarding headers are believed (T16)."""
+    hosts: tuple[str, ...] | None = None
+    """Names in Host that are answered to, beside those of this machine itself; None: any (T16)."""
     cors_origins: tuple[str, ...] = ("loopback",)
     """Web origins whose pages may read answers: `https://viewer.example.org`, `loopback` (any page served from this
     machine), or `*` (any page at all)."""

@@ -20,20 +20,51 @@ Header = tuple[bytes, bytes]
 class Addresses:
     """Knows the address to start links with, from settings, a trusted proxy's word, or the socket."""
 
-    def __init__(self, public_url: str, trusted_proxies: tuple[str, ...]) -> None:
+    def __init__(self, public_url: str, trusted_proxies: tuple[str, ...], hosts: tuple[str, ...] | None = None) -> None:
         self._public_url = public_url.rstrip("/")
         self.is_trusted = trust(trusted_proxies)
         self._has_proxies = bool(trusted_proxies)
+        self._hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
+
+    def answers_to(self, host: str | None, scope: MutableMapping[str, Any]) -> bool:
+        """True when a request may name this host: a page elsewhere could make its own name point here (T16).
+
+        A proxy that is trusted says itself whom the caller asked.
+        """
+        if self._hosts is None or host is None or _is_ours(host, self._hosts):
+            return True
+        return self._forwarded(scope) is not None
 
     def base(self, scope: MutableMapping[str, Any]) -> str:
         """Scheme, host and port (and the public path before ours), without a slash at the end."""
         if self._public_url:
             return self._public_url
+        return self._forwarded(scope) or format_address(scope["scheme"], scope["server"])
+
+    def _forwarded(self, scope: MutableMapping[str, Any]) -> str | None:
+        """The address that a trusted proxy says the caller used."""
         if self._has_proxies and scope["client"] and self.is_trusted(scope["client"][0]):
-            forwarded = parse_forwarding(scope["headers"])
-            if forwarded:
-                return forwarded
-        return format_address(scope["scheme"], scope["server"])
+            return parse_forwarding(scope["headers"])
+        return None
+
+
+@lru_cache(maxsize=256)
+def _is_ours(host: str, hosts: frozenset[str]) -> bool:
+    if not _HOST.fullmatch(host):
+        return False
+    name = host.partition("]")[0][1:] if host.startswith("[") else host.partition(":")[0]
+    return name.lower().rstrip(".") in hosts or is_loopback(name)
+
+
+def is_loopback(name: str) -> bool:
+    """True for a name or an address that always means this machine (RFC 6761 §6.3)."""
+    lower = name.lower().rstrip(".")
+    if lower == "localhost" or lower.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(lower).is_loopback
+    except ValueError:
+        return False
 
 
 def trust(proxies: tuple[str, ...]) -> Callable[[str], bool]:

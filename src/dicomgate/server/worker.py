@@ -16,6 +16,7 @@ import uvicorn
 from dicomgate.server import logs, memory
 from dicomgate.server.census import Census
 from dicomgate.server.connection import Connection
+from dicomgate.server.cors import Policy
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
 
@@ -39,11 +40,19 @@ class Manner:
 
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     stop_seconds: float = 30.0
+    cors_origins: tuple[str, ...] = ("loopback",)
+    """Web origins whose pages may read what is refused before a request is understood."""
 
 
 def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvicorn.Config:
     """uvicorn, told to use our connections and to leave logs, addresses and signals to us."""
-    protocol = functools.partial(Connection, limits=manner.limits, census=Census(manner.limits), log=log)
+    protocol = functools.partial(
+        Connection,
+        limits=manner.limits,
+        census=Census(manner.limits),
+        log=log,
+        policy=Policy(manner.cors_origins),
+    )
     return uvicorn.Config(
         cast(Any, application),
         loop="uvloop" if _has_uvloop() else "asyncio",

@@ -108,7 +108,7 @@ def format_request(
     method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes | None = None
 ) -> bytes:
     """A request as bytes; Host and Content-Length are added where they are not given."""
-    fields = {"Host": "test", **(headers or {})}
+    fields = {"Host": "localhost", **(headers or {})}
     if body is not None and not {"content-length", "transfer-encoding"} & {name.lower() for name in fields}:
         fields["Content-Length"] = str(len(body))
     head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
