@@ -3,11 +3,13 @@
 # PYTHON      the interpreter that makes the virtual environment
 # DATA        the folder that `make demo` fills and serves
 # JOBS        how many processes the tests may use
+# SHEET       the folder whose files `make contact-sheet` shows
 
 PYTHON := $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 DATA ?= demo-data
 JOBS ?= auto
+SHEET ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -20,7 +22,7 @@ SYSTEM_PACKAGES := dcmtk nginx chromium fonts-dejavu-core strace nodejs npm
 .PHONY: help demo test check fix bench bench-index conformance lock system clean
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/runtime.stamp ## sample studies in a fresh data folder, served on 127.0.0.1:8104
 	@$(BIN)/dicomgate demo --data $(DATA)
@@ -53,6 +55,9 @@ bench-index: $(VENV)/development.stamp ## an index of a million instances: quest
 conformance: $(VENV)/development.stamp ## the tables of docs/conformance.md anew, from the code
 	@$(BIN)/python -c 'from pathlib import Path; from dicomgate.dicomweb import conformance; page = Path("docs/conformance.md"); \
 	page.write_text(page.read_text("utf-8").partition("## Transactions")[0] + conformance.format_markdown(), "utf-8")'
+
+contact-sheet: $(VENV)/development.stamp ## pictures of every file of SHEET on pages to look at, in contact-sheet/
+	$(BIN)/python -m bench.contact_sheet $(SHEET)
 
 clean: ## remove the environment and the demonstration's data
 	rm -rf $(VENV) demo-data

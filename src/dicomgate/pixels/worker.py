@@ -24,6 +24,8 @@ from dicomgate import errors
 TASKS: dict[str, tuple[str, str]] = {
     # What can be asked for, and where it is done: imported when it is first asked for.
     "decode": ("dicomgate.pixels.decode", "decode"),
+    "icon": ("dicomgate.pixels.icons", "draw"),
+    "render": ("dicomgate.pixels.rendering", "render"),
     "transcode": ("dicomgate.pixels.transcode", "transcode"),
 }
 LONGEST_TASK = 1 << 20

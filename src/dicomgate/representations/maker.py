@@ -15,7 +15,7 @@ from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.pixels.processes import Workers
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 
-_MAKERS: Final = ("dicomgate", "imagecodecs", "numpy")
+_MAKERS: Final = ("dicomgate", "imagecodecs", "numpy", "pillow")
 """Programs that another edition of may make other bytes."""
 
 
