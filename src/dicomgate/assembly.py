@@ -43,6 +43,7 @@ from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 from dicomgate.server import run, supervisor, urls
 from dicomgate.server.app import Application
+from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
 from dicomgate.server.settings import Settings as DoorSettings
@@ -182,9 +183,18 @@ def serve(
             ),
             stop_seconds=section.stop_seconds,
             cors_origins=section.cors_origins,
+            certificate=_certificate(section),
         ),
         on_ready=announce,
     )
+
+
+def _certificate(section: config.Server) -> Certificate | None:
+    if bool(section.tls_certificate) != bool(section.tls_key):
+        raise config.WrongSetting("server.tls_certificate and server.tls_key: one of them is missing; HTTPS needs both")
+    if not section.tls_certificate:
+        return None
+    return Certificate(chain=Path(section.tls_certificate), key=Path(section.tls_key))
 
 
 def application(settings: config.Settings, *, data: Path | None = None, folder: Path | None = None) -> Application:

@@ -20,6 +20,8 @@ _SERVING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--host", "server.host", {}),
     ("--port", "server.port", {"type": click.IntRange(0, 65535)}),
     ("--workers", "server.workers", {"type": click.IntRange(1), "metavar": "N"}),
+    ("--tls-cert", "server.tls_certificate", {"metavar": "FILE"}),
+    ("--tls-key", "server.tls_key", {"metavar": "FILE"}),
     ("--public-url", "server.public_url", {"metavar": "URL"}),
     ("--no-auth", "server.no_auth", {"is_flag": True}),
     ("--allow-delete", "store.allow_delete", {"is_flag": True}),

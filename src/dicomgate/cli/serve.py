@@ -80,7 +80,7 @@ def start(settings: Settings, *, folder: Path | None = None, data: Path | None =
     from dicomgate.cli.folder_report import FolderReport
 
     def announce(host: str, port: int) -> None:
-        address = settings.server.public_url.rstrip("/") or _format_address(host, port)
+        address = settings.server.public_url.rstrip("/") or _format_address(settings, host, port)
         click.echo(f"Web page   {address}/\nDICOMweb   {address}/dicomweb" + advice.format(address=address), err=True)
 
     with ExitStack() as stack:
@@ -90,7 +90,8 @@ def start(settings: Settings, *, folder: Path | None = None, data: Path | None =
         assembly.serve(settings, data=data, folder=folder, announce=announce)
 
 
-def _format_address(host: str, port: int) -> str:
+def _format_address(settings: Settings, host: str, port: int) -> str:
     """An address that works on this machine."""
+    scheme = "https" if settings.server.tls_certificate else "http"
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - compared, not listened on
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"

@@ -34,9 +34,11 @@ def serve(
 
     `make_application` is called once in every process that serves; with several workers it is sent to them, so it
     must be picklable. `on_ready` hears the real host and port when every worker accepts connections. A second SIGINT
-    cuts short. Raises CannotListen, WorkersFailed.
+    cuts short. Raises CannotListen, WrongCertificate, WorkersFailed.
     """
     manner = manner or Manner()
+    if manner.certificate is not None:
+        manner.certificate.context()  # what is wrong with it is said here, once and plainly
     _allow_many_files()
     listening = listen(host, port)
     address = listening.getsockname()

@@ -13,10 +13,11 @@ from typing import Any, Final, cast
 
 import uvicorn
 
-from dicomgate.server import logs, memory
+from dicomgate.server import encryption, logs, memory
 from dicomgate.server.census import Census
 from dicomgate.server.connection import Connection
 from dicomgate.server.cors import Policy
+from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
 
@@ -42,6 +43,7 @@ class Manner:
     stop_seconds: float = 30.0
     cors_origins: tuple[str, ...] = ("loopback",)
     """Web origins whose pages may read what is refused before a request is understood."""
+    certificate: Certificate | None = None  # None: plain HTTP
 
 
 def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvicorn.Config:
@@ -53,6 +55,7 @@ def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvi
         log=log,
         policy=Policy(manner.cors_origins),
     )
+    certificate = manner.certificate
     return uvicorn.Config(
         cast(Any, application),
         loop="uvloop" if _has_uvloop() else "asyncio",
@@ -67,6 +70,7 @@ def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvi
         timeout_keep_alive=cast(Any, manner.limits.idle_seconds),
         timeout_graceful_shutdown=cast(Any, manner.stop_seconds),
         backlog=BACKLOG,
+        ssl_context_factory=None if certificate is None else lambda *_: encryption.renewing_context(certificate),
     )
 
 

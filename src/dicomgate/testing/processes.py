@@ -18,7 +18,7 @@ from dicomgate.testing.serving import Line, Reply, format_request
 
 PATIENCE: Final = 100.0
 """Seconds for a server to start, to answer, or to stop, on a machine that has much else to do."""
-_ANNOUNCED: Final = re.compile(r"^DICOMweb +(http://\S+:(\d+))/dicomweb$", re.MULTILINE)
+_ANNOUNCED: Final = re.compile(r"^DICOMweb +(https?://\S+:(\d+))/dicomweb$", re.MULTILINE)
 
 
 class DidNotStart(Exception):  # noqa: N818 - reads as what happened
@@ -34,10 +34,12 @@ class Running:
     log: Path
     data: Path
 
+    scheme: str = "http"
+
     @property
     def url(self) -> str:
         """The address of its top."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def root(self) -> str:
@@ -128,7 +130,7 @@ def start(
             env={**surroundings, **(environment or {})},
         )
     port = _wait_for_port(process, log, begins)
-    return Running(process, port, log, data)
+    return Running(process, port, log, data, "https" if "--tls-cert" in arguments else "http")
 
 
 @contextmanager
