@@ -24,6 +24,8 @@ _AREAS: Final = "0070005A"
 _ACTIVATION: Final = "1001"
 _DATA: Final = "3000"
 _LARGEST: Final = 8192  # pixels of a side of a picture
+_TABLES: Final = frozenset({_SOFTCOPY_VOI, "00283000"})
+"""Where tables lie that only the state can have brought: the image's own are left out."""
 _NOT_DRAWN: Final = {"00700001": "graphic annotations", "00181600": "shutters", "20500010": "presentation tables"}
 
 
@@ -31,7 +33,7 @@ _NOT_DRAWN: Final = {"00700001": "graphic annotations", "00181600": "shutters", 
 class Shown:
     """The data set to be shown and, of the picture, which part, how large and flipped.
 
-    `of_state`: tags whose bulk data is the state's.
+    `of_state`: tags below which bulk data is the state's.
     """
 
     dataset: JSONDataset
@@ -69,7 +71,7 @@ def apply(image: JSONDataset, state: JSONDataset, frame: int, wanted: Viewport |
     return Shown(
         dataset=dict(sorted(made.items())),
         viewport=_viewport(image, state, frame, wanted),
-        of_state=frozenset(tag for tag in added if tag in state),
+        of_state=frozenset(tag for tag in added if tag in state) | _TABLES,
     )
 
 
