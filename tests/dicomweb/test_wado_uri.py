@@ -70,10 +70,11 @@ def test_transfer_syntax_row49_URI08() -> None:
     [
         (BASE, None, CT, 1, "image/jpeg"),
         (BASE, "*/*", CT, 1, "image/jpeg"),
-        (BASE, "text/html,image/webp,*/*;q=0.8", CT, 1, "image/jpeg"),
+        (BASE, "text/html,image/avif,*/*;q=0.8", CT, 1, "image/jpeg"),
+        (BASE, "text/html,image/webp,*/*;q=0.8", CT, 1, "image/webp"),
         (BASE, "image/png;q=0.5,image/gif;q=0.6", CT, 1, "image/gif"),
         (f"{BASE}&contentType=image/png", "image/jpeg", CT, 1, "image/png"),
-        (f"{BASE}&contentType=image/webp,image/jpeg;q=0.5,image/png;q=0.8", None, CT, 1, "image/png"),
+        (f"{BASE}&contentType=image/avif,image/jpeg;q=0.5,image/png;q=0.8", None, CT, 1, "image/png"),
         (f"{BASE}&contentType=image/jpeg", None, CT, 10, "image/jpeg"),
         (BASE, "*/*", CT, 10, "image/jpeg"),
         (f"{BASE}&contentType=image/gif", "*/*", CT, 10, "image/gif"),

@@ -7,8 +7,10 @@ import os
 import pytest
 
 from dicomgate import assembly, config, errors
-from dicomgate.pixels import limits
+from dicomgate.dicomweb import rendered_offers
+from dicomgate.pixels import limits, recipe
 from dicomgate.pixels.processes import Workers
+from dicomgate.representations import pictures
 from dicomgate.representations.maker import Maker
 
 
@@ -25,3 +27,10 @@ def test_it_ends_with_its_door(tmp_path) -> None:
     application.close()
     with pytest.raises(errors.Unavailable):
         maker.workers.run("decode", {})
+
+
+def test_every_picture_that_is_made_is_offered() -> None:
+    assert rendered_offers.PICTURES == pictures.MEDIA_TYPES
+    assert {type_ for type_ in pictures.MEDIA_TYPES if rendered_offers.can_hold_profile(type_)} == set(
+        recipe.WITH_PROFILE
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlencode
 
+import imagecodecs
 import pytest
 from pydicom import dcmread
 from pydicom.filebase import DicomBytesIO
@@ -12,6 +13,7 @@ from standard_service import EXPLICIT, J2K, Service, path_of
 
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
+from dicomgate.testing.serving import Reply
 
 
 def address(target: Target, **more: str) -> str:
@@ -121,3 +123,50 @@ def test_syntax_that_is_known_but_not_made_row_49_URI_08(service: Service, nativ
     assert reply.status == 406
     assert EXPLICIT in json.loads(reply.body)["detail"]
     assert service.get(asked.replace("1.2.840.10008.1.2.4.100", "nonsense")).status == 400
+
+
+def shape(reply: Reply) -> tuple[int, int]:
+    """Width and height."""
+    assert reply.status == 200, reply.body
+    return imagecodecs.imread(reply.body).shape[1::-1]
+
+
+@pytest.fixture(scope="module")
+def cine(service: Service) -> Target:
+    target = instances.new_target()
+    said = {"SOPClassUID": CT, "WindowCenter": 100, "WindowWidth": 200}
+    frames = [bytes([grey, 0]) * (40 * 80) for grey in (50, 100, 150)]
+    service.store(instances.make(target, rows=40, columns=80, frames=frames, attributes=said))
+    return target
+
+
+def test_pictures_by_query_URI_04_URI_09_URI_17_URI_18(service: Service, cine: Target, native) -> None:
+    default = service.get(address(cine), "*/*")
+    assert default.headers["content-type"] == "image/jpeg"
+    assert default.headers["content-location"] == f"{service.root}{path_of(cine)}/frames/1", "AMB-08"
+    second = service.get(address(cine, contentType="image/png", frameNumber="2"))
+    assert second.body == service.studies(f"{path_of(cine)}/frames/2/rendered", "image/png").body
+    assert service.get(address(cine, frameNumber="4")).status == 400
+    assert service.get(address(native[0], frameNumber="1")).status == 400, "there is one frame"
+    assert service.get(address(cine, contentType="image/webp,image/png;q=0.2,image/gif;q=0.3")).status == 200
+    file = service.get(address(cine, contentType="application/dicom"), "image/png")
+    assert file.headers["content-type"].startswith("application/dicom")
+
+
+def test_sizes_and_regions_URI_10_URI_11(service: Service, cine: Target) -> None:
+    png = {"contentType": "image/png"}
+    assert shape(service.get(address(cine, **png))) == (80, 40)
+    assert shape(service.get(address(cine, **png, rows="20"))) == (40, 20)
+    assert shape(service.get(address(cine, **png, columns="20"))) == (20, 10)
+    assert shape(service.get(address(cine, **png, rows="20", columns="20"))) == (20, 10)
+    assert shape(service.get(address(cine, **png, region="0.25,0,0.75,0.5"))) == (40, 20)
+    assert shape(service.get(address(cine, **png, region="0,0,0.5,1", rows="10"))) == (10, 10)
+
+
+def test_windows_quality_annotation_URI_12_to_14(service: Service, cine: Target) -> None:
+    plain = service.get(address(cine)).body
+    assert service.get(address(cine, windowCenter="50", windowWidth="10")).body != plain
+    assert service.get(address(cine, imageQuality="3")).body != plain
+    warned = service.get(address(cine, imageAnnotation="patient,foo"))
+    assert "not supported: foo" in warned.headers["warning"]
+    assert warned.body != plain

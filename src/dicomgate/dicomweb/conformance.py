@@ -61,7 +61,7 @@ def _parameters() -> Iterator[str]:
         "annotation": [each.value for each in Annotation],
         "iccprofile": [each.value for each in Profile],
         "window": [f"center,width,{each.value}" for each in WindowFunction],
-        "quality": ["1 to 100: that of the JPEG encoder; other types ignore it"],
+        "quality": ["1 to 100, 100 is best: of types that compress with loss, others ignore it"],
         "viewport": [f"at most {rendering.LARGEST_SIDE} a side"],
     }
     rows = (

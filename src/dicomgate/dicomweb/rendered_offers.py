@@ -20,8 +20,9 @@ _REPORTS: Final = f"{_ROOT}.88."
 _DOCUMENTS: Final = f"{_ROOT}.104."
 _STATES: Final = f"{_ROOT}.11."
 
-PICTURES: Final = ("image/jpeg", "image/png", "image/gif")
-"""What one picture can be sent as, the default first."""
+_MOVING: Final = "image/gif"
+PICTURES: Final = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/jp2", "image/jph", "image/jxl")
+"""What one picture can be sent as, the default first; the first three are required."""
 TEXTS: Final = ("text/html", "text/plain", "text/xml")
 """What reports, and objects that show nothing, can be sent as, the default first."""
 
@@ -69,7 +70,8 @@ def instance_offers(sop_class: str, transfer_syntax: str, frame_count: int, *, m
         case Category.STATE if not many:  # of a study its images are there already
             return _offers(PICTURES, many=True) + (() if strict else _single(PICTURES)) + _offers(TEXTS, many=False)
         case Category.MULTI_FRAME:
-            single = ("image/gif",) if strict else ("image/gif", "image/jpeg", "image/png")
+            others = () if strict else tuple(type_ for type_ in PICTURES if type_ != _MOVING)
+            single = (_MOVING, *others)
             return _offers(PICTURES, many=True) + (() if many else _single(single))
         case Category.VIDEO:
             syntax = syntaxes.find(transfer_syntax)
@@ -84,7 +86,7 @@ def query_offers(sop_class: str, transfer_syntax: str, frame_count: int) -> Offe
     """One object of WADO-URI, always alone: of several frames first one of them as a picture (AMB-08)."""
     offered = instance_offers(sop_class, transfer_syntax, frame_count, many=False, strict=False)
     single = [offer for offer in offered if not offer.is_multipart]
-    return tuple(sorted(single, key=lambda offer: offer.media_type == "image/gif"))
+    return tuple(sorted(single, key=lambda offer: offer.media_type == _MOVING))
 
 
 @functools.lru_cache(maxsize=8)

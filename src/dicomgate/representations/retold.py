@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicomgate.dicom import jsonmodel
 from dicomgate.dicom.jsonmodel import JSONDataset
@@ -12,17 +12,18 @@ from dicomgate.origin import Facts, Instance, Piece
 
 @dataclass(frozen=True, slots=True)
 class RetoldInstance:
-    """`of_other`: paths of values that the data set took from another instance."""
+    """`version`: changes with what is told. `of_other`: below which tags values come from another instance."""
 
     whole: Instance
     dataset: JSONDataset
+    version: str
     other: Instance | None = None
     of_other: frozenset[str] = frozenset()
 
     @property
     def facts(self) -> Facts:
-        """Those of the whole."""
-        return self.whole.facts
+        """Those of the whole, of a version of its own."""
+        return replace(self.whole.facts, version=self.version)
 
     @property
     def is_sound(self) -> bool:

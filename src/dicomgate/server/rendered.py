@@ -33,7 +33,7 @@ from dicomgate.dicomweb.rendering import Wanted
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.dicomweb.text_charsets import TextCharset
 from dicomgate.origin import Instance
-from dicomgate.representations import encapsulated, texts
+from dicomgate.representations import encapsulated, moving_pictures, pictures, texts
 from dicomgate.server import caching, parts, shots
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
@@ -43,6 +43,8 @@ from dicomgate.server.shots import Shot
 
 _MOST_COUNTED: Final = 5000
 """Instances looked at before the answer begins; of more no entity tag is told."""
+Limits = dict[str, tuple[float, float]]
+"""What is black and white in frames that do not say it: the same for all frames of a version."""
 _VARY_TEXT: Final[Header] = (b"vary", b"Accept, Accept-Charset")
 
 
@@ -105,13 +107,14 @@ def _frames(request: Request, instance: Instance, frames: tuple[int, ...], task:
 def _pictures(request: Request, chosen: list[Shot], offer: Offer, task: Task) -> Answer:
     if not offer.is_multipart:
         return single_picture(request, chosen[0], offer, task)
+    grey: Limits = {}
     version = "\n".join(shot.key for shot in chosen)
-    return _several(request, version, offer, (picture_part(request, shot, offer, task) for shot in chosen), task)
+    return _several(request, version, offer, (picture_part(request, shot, offer, task, grey) for shot in chosen), task)
 
 
 def single_picture(request: Request, shot: Shot, offer: Offer, task: Task) -> Answer:
     """One picture as the whole body."""
-    part = picture_part(request, shot, offer, task)
+    part = picture_part(request, shot, offer, task, {})
     tag = format_tag(request, shot.key, offer.content_type, task)
     modified = shot.instance.facts.modified if shot.state is None else 0.0
     answer = parts.answer_single(request, part, tag, lifetime=_lifetime(task), modified=modified)
@@ -191,11 +194,12 @@ def _parts(request: Request, instance: Instance, offer: Offer, task: Task) -> It
     if offer.media_type not in rendered_offers.PICTURES:
         yield other_part(request, instance, offer, task)
         return
+    grey: Limits = {}
     for shot in shots.of_instance(instance, offer):
-        yield picture_part(request, shot, offer, task)
+        yield picture_part(request, shot, offer, task, grey)
 
 
-def picture_part(request: Request, shot: Shot, offer: Offer, task: Task) -> Part:
+def picture_part(request: Request, shot: Shot, offer: Offer, task: Task, grey: Limits) -> Part:
     """A picture that is made when it is read. Malformed where the type has no room for what is wanted (REN-08)."""
     asked = task.wanted.presentation.profile
     if asked not in (None, Profile.NO) and not rendered_offers.can_hold_profile(offer.media_type):
@@ -204,19 +208,22 @@ def picture_part(request: Request, shot: Shot, offer: Offer, task: Task) -> Part
         content_type=offer.content_type,
         location=shot.location(request.root),
         size=None,
-        chunks=draw(request, shot, offer, task),
+        chunks=_draw(request, shot, offer, task, grey),
     )
 
 
-def draw(request: Request, shot: Shot, offer: Offer, task: Task) -> Iterator[bytes]:
-    """The picture. NotAcceptable when none can be made."""
-    shot.posed(task.wanted.presentation)
-    yield from _no_picture(request, offer.media_type)
-
-
-def _no_picture(request: Request, media_type: str) -> Iterator[bytes]:
-    what = "nothing else" if request.door.settings.strict else "/frames, or for the instance itself"
-    raise errors.NotAcceptable(f"{media_type} is not made here; ask for {what}")
+def _draw(request: Request, shot: Shot, offer: Offer, task: Task, grey: Limits) -> Iterator[bytes]:
+    """The picture. NotAcceptable when what is stored cannot be read: that is no fault of the caller's."""
+    maker, version = request.door.maker, shot.instance.facts.version
+    instance, wanted = shot.posed(task.wanted.presentation)
+    if shot.frame is None:
+        yield from moving_pictures.render(maker, instance, wanted)
+        return
+    limits = grey.get(version)
+    made = pictures.render(maker, instance, shot.frame, wanted, offer.media_type, limits=limits)
+    if made.limits is not None:
+        grey.setdefault(version, made.limits)
+    yield made.content
 
 
 def other_part(request: Request, instance: Instance, offer: Offer, task: Task) -> Part:

@@ -54,7 +54,7 @@ class Shot:
             return self.instance, wanted
         image: JSONDataset = orjson.loads(self.instance.metadata())
         shown = applied_state.apply(image, self.state.dataset, self.frame, wanted.viewport)
-        told = RetoldInstance(self.instance, shown.dataset, self.state.instance, shown.of_state)
+        told = RetoldInstance(self.instance, shown.dataset, self.key, self.state.instance, shown.of_state)
         profile = wanted.profile or (Profile.YES if shown.has_profile else None)
         return told, replace(wanted, viewport=shown.viewport, profile=profile)
 

@@ -3,35 +3,59 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+from collections.abc import Iterator
+from typing import Final
 
 from dicomgate import errors
-from dicomgate.dicom.presentation import Presentation, Viewport
+from dicomgate.dicom.presentation import Viewport
 from dicomgate.dicom.uids import Level
-from dicomgate.dicomweb import negotiation, rendered_offers, rendering
+from dicomgate.dicomweb import negotiation, rendered_offers, rendering, resources
 from dicomgate.dicomweb.negotiation import Offer
-from dicomgate.dicomweb.rendering import Wanted
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Instance
-from dicomgate.representations import representative
-from dicomgate.server import caching, parts, rendered
+from dicomgate.representations import thumbnails
+from dicomgate.representations.maker import Maker
+from dicomgate.server import caching, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
-from dicomgate.server.rendered import Task
 from dicomgate.server.requests import Request
-from dicomgate.server.shots import Shot
+
+_MOST_LOOKED_AT: Final = 5000
+"""Instances of a study or series of which one is chosen."""
 
 
 def retrieve(request: Request, resource: Resource) -> Answer:
     """A picture of the target, whatever it is, that tells nobody who the patient is (THM-02)."""
     assert resource.target is not None, "a thumbnail is one of something"
-    wanted = rendering.parse_thumbnail(request.pairs)
+    viewport = rendering.parse_thumbnail(request.pairs)
     offer = negotiation.choose(request.wishes(), rendered_offers.THUMBNAIL)
     with contextlib.ExitStack() as held:
-        found = held.enter_context(request.door.origin.retrieve.retrieve(resource.target))
-        instance = next(found) if resource.level is Level.INSTANCE else representative.choose(found)
-        answer = _answer(request, instance, resource, offer, wanted)
+        every = held.enter_context(request.door.origin.retrieve.retrieve(resource.target))
+        found = list(itertools.islice(every, _MOST_LOOKED_AT))
+        answer = _answer(request, resource, found, offer, viewport)
         answer.resources.push(held.pop_all())
         return answer
+
+
+def _answer(
+    request: Request, resource: Resource, found: list[Instance], offer: Offer, viewport: Viewport | None
+) -> Answer:
+    assert resource.target is not None, "a thumbnail is one of something"
+    frame = _middle(found[0], resource.frames)
+    link = resources.link(request.root, resource.target)
+    part = Part(
+        content_type=offer.content_type,
+        location=link if frame is None else resources.frame_link(request.root, resource.target, frame),
+        size=None,
+        chunks=_draw(request.door.maker, found, frame, viewport, offer.media_type),
+    )
+    version = "\n".join(instance.facts.version for instance in found)
+    wish = f"thumbnail {frame} {viewport} {offer.content_type} {request.door.maker.edition}"
+    tag = caching.format_tag(version, wish)
+    if resource.level is Level.INSTANCE:
+        return parts.answer_single(request, part, tag, modified=found[0].facts.modified)
+    return parts.answer_single(request, part, tag, lifetime=caching.CHANGING)
 
 
 def _middle(instance: Instance, frames: tuple[int, ...]) -> int | None:
@@ -42,19 +66,12 @@ def _middle(instance: Instance, frames: tuple[int, ...]) -> int | None:
     return frames[(len(frames) - 1) // 2] if frames else None
 
 
-def _answer(request: Request, instance: Instance, resource: Resource, offer: Offer, wanted: Viewport | None) -> Answer:
-    frame = _middle(instance, resource.frames)
-    sample = representative.sample(instance, wanted, frame)
-    shot = Shot(sample.instance, sample.frame)
-    task = Task(wanted=Wanted(Presentation(viewport=sample.viewport)))
-    source = Shot(instance, sample.frame if resource.frames else None)  # what stands for a whole names the whole
-    part = Part(
-        content_type=offer.content_type,
-        location=source.location(request.root),
-        size=None,
-        chunks=rendered.draw(request, shot, offer, task),
-    )
-    tag = rendered.format_tag(request, f"thumbnail {instance.facts.version} {shot.key}", offer.content_type, task)
-    if resource.level is not Level.INSTANCE:
-        return parts.answer_single(request, part, tag, lifetime=caching.CHANGING)
-    return parts.answer_single(request, part, tag, modified=instance.facts.modified)
+def _draw(
+    maker: Maker, found: list[Instance], frame: int | None, viewport: Viewport | None, media_type: str
+) -> Iterator[bytes]:
+    if frame is not None:
+        yield thumbnails.of_frame(maker, found[0], frame, viewport, media_type).content
+    elif len(found) == 1:
+        yield thumbnails.of_instance(maker, found[0], viewport, media_type).content
+    else:
+        yield thumbnails.of_several(maker, found, viewport, media_type).content
