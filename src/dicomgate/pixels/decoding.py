@@ -14,6 +14,7 @@ from dicomgate.dicom import codestream_headers, syntaxes
 from dicomgate.dicom.codestream_headers import CodestreamHeader
 from dicomgate.dicom.picture import RGB
 from dicomgate.dicom.pixel_description import HALF_COLOUR, PixelDescription
+from dicomgate.dicom.syntaxes import Loss, Syntax
 from dicomgate.pixels import colours, rle, samples
 from dicomgate.pixels.samples import Pixels
 
@@ -88,7 +89,7 @@ def _decode(codestream: bytes, description: PixelDescription) -> _Words:
         return _UNCOMPRESSED.get(syntax.uid, _native)(codestream, description)
     codestream_headers.check(header, description)
     try:
-        words = _decompress(codestream, header, description, syntax.media_type)
+        words = _decompress(codestream, header, description, syntax)
     except (RuntimeError, ValueError, IndexError) as error:
         raise errors.Malformed("the codestream of a frame cannot be decoded") from error
     shape = (description.rows, description.columns, description.samples_per_pixel)
@@ -183,13 +184,15 @@ _UNCOMPRESSED: dict[str, Callable[[bytes, PixelDescription], _Words]] = {
 # Compressed
 
 
-def _decompress(content: bytes, header: CodestreamHeader, description: PixelDescription, media_type: str) -> Pixels:
+def _decompress(content: bytes, header: CodestreamHeader, description: PixelDescription, syntax: Syntax) -> Pixels:
+    media_type = syntax.media_type
     codestream = content[header.start : header.stop]
     if media_type == "image/jpeg":
         return _decompress_jpeg(codestream, header, description)
     if media_type == "image/jls":
         return imagecodecs.jpegls_decode(codestream)
-    if media_type == "image/jphc":
+    if media_type == "image/jphc" and syntax.loss is Loss.NEVER:
+        # Of what lost something, this decoder turns white that is overshot to black; the one below does not.
         return imagecodecs.htj2k_decode(codestream, planar=False)
     if media_type == "image/jxl":
         return imagecodecs.jpegxl_decode(codestream, numthreads=1)

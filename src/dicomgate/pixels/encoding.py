@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -190,21 +191,19 @@ def _lossy_high_throughput(pixels: Pixels, description: PixelDescription, measur
 
 
 def _jpeg_xl(pixels: Pixels, description: PixelDescription) -> _Bytes:
-    return imagecodecs.jpegxl_encode(
-        pixels, lossless=True, effort=1, bitspersample=description.bits_stored, usecontainer=False, numthreads=1
-    )
+    return _libjxl(pixels, description.bits_stored, lossless=True, effort=1)
 
 
 def _lossy_jpeg_xl(pixels: Pixels, description: PixelDescription, measure: int) -> _Bytes:
     bits = description.bits_stored
-    return imagecodecs.jpegxl_encode(
-        colours.to_rgb(pixels, description.photometric_interpretation, bits),
-        distance=quality.distance(measure, bits),
-        lossless=False,
-        bitspersample=bits,
-        usecontainer=False,
-        numthreads=1,
-    )
+    rgb = colours.to_rgb(pixels, description.photometric_interpretation, bits)
+    return _libjxl(rgb, bits, lossless=False, distance=quality.distance(measure, bits))
+
+
+def _libjxl(pixels: Pixels, bits: int, **choices: Any) -> _Bytes:
+    """Words as narrow as the bits, which the encoder insists on."""
+    words = pixels.astype(np.uint8 if bits <= 8 else np.uint16, copy=False)
+    return imagecodecs.jpegxl_encode(words, bitspersample=bits, usecontainer=False, numthreads=1, **choices)
 
 
 _LOSSLESS: dict[str, Callable[[Pixels, PixelDescription], _Bytes]] = {

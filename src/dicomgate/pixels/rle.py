@@ -53,7 +53,7 @@ def encode(words: Pixels) -> bytes:
     segments = []
     for number in range(samples * size):
         sample, place = divmod(number, size)
-        packed = imagecodecs.packbits_encode(np.ascontiguousarray(planes[:, :, sample, size - 1 - place]))
+        packed = imagecodecs.packbits_encode(planes[:, :, sample, size - 1 - place].copy())
         segments.append(packed + b"\0" * (len(packed) % 2))
     offsets, at = [], _HEADER.size
     for segment in segments:
