@@ -84,10 +84,6 @@ class Instance(Protocol):
         """The PS3.10 file as stored, or a span of its bytes, in chunks."""
         ...
 
-    def explicit_file(self) -> Iterator[bytes]:
-        """The PS3.10 file in Explicit VR Little Endian; NotAcceptable when its pixel data is compressed."""
-        ...
-
     def frame(self, number: int, *, span: range | None = None) -> Piece:
         """A frame, from 1, in the stored encoding; little endian, its codestream alone. NotFound past the last."""
         ...

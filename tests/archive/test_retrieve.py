@@ -9,10 +9,8 @@ import orjson
 import pydicom
 import pytest
 
-from dicomgate import assembly, config, errors
-from dicomgate.dicom import header, syntaxes
-from dicomgate.dicom.outcomes import Stored
-from dicomgate.dicom.source import BytesSource
+from dicomgate import errors
+from dicomgate.dicom import syntaxes
 from dicomgate.testing import instances
 
 JPEG_LS = "1.2.840.10008.1.2.4.80"
@@ -117,49 +115,6 @@ def test_every_bulk_uri_gives_its_value_RET_07(archive, store) -> None:
     assert values["7FE00010"] == dataset.PixelData
     with pytest.raises(errors.NotFound):
         instance.bulk("00100010")
-
-
-@pytest.mark.parametrize("syntax", [syntaxes.IMPLICIT_LITTLE, syntaxes.EXPLICIT_BIG, syntaxes.DEFLATED_LITTLE])
-def test_other_encodings_leave_as_explicit_little_endian_GEN_09(archive, store, syntax) -> None:
-    target = instances.new_target()
-    content = instances.make(target, syntax=syntax)
-    store(content)
-    rewritten = b"".join(instance_of(archive, target).explicit_file())
-    dataset = pydicom.dcmread(io.BytesIO(rewritten))
-    assert dataset.file_meta.TransferSyntaxUID == syntaxes.EXPLICIT_LITTLE
-    assert dataset.PixelData == instances.counting(64)
-    assert attributes(rewritten) == attributes(content)
-
-
-def attributes(content: bytes) -> dict:
-    return header.read(BytesSource(content)).attributes
-
-
-def test_what_raised_limits_let_in_can_also_be_rewritten(tmp_path) -> None:
-    settings = config.Settings(limits=config.Limits(depth=100))
-    nested = pydicom.Dataset()
-    for _ in range(80):
-        outer = pydicom.Dataset()
-        outer.ConceptNameCodeSequence = [nested]
-        nested = outer
-    target = instances.new_target()
-    content = instances.make(
-        target,
-        syntax=syntaxes.IMPLICIT_LITTLE,
-        attributes={"ConceptNameCodeSequence": nested.ConceptNameCodeSequence},
-    )
-    with assembly.open_archive(tmp_path, settings) as opened:
-        arrival = opened.spool.arrival()
-        arrival.write(content)
-        assert isinstance(opened.origin.store.accept(arrival), Stored)
-        assert b"".join(instance_of(opened, target).explicit_file())[128:132] == b"DICM"
-
-
-def test_compressed_is_not_given_as_uncompressed(archive, store) -> None:
-    target = instances.new_target()
-    store(instances.make(target, syntax=JPEG_LS, frames=three()))
-    with pytest.raises(errors.NotAcceptable, match="JPEG-LS"):
-        instance_of(archive, target).explicit_file()
 
 
 def test_damaged_bytes_are_never_served_as_good_D6(archive, store) -> None:

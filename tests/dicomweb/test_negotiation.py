@@ -12,6 +12,7 @@ from dicomgate import errors
 from dicomgate.dicom import syntaxes
 from dicomgate.dicomweb import negotiation, offers
 from dicomgate.dicomweb.negotiation import Offer
+from dicomgate.dicomweb.offers import Stored
 
 EXPLICIT = syntaxes.EXPLICIT_LITTLE
 IMPLICIT = syntaxes.IMPLICIT_LITTLE
@@ -22,18 +23,30 @@ JPEG = "1.2.840.10008.1.2.4.50"
 J2K = "1.2.840.10008.1.2.4.91"
 RLE = "1.2.840.10008.1.2.5"
 MP4 = "1.2.840.10008.1.2.4.102"
+JPEG_LOSSLESS, JPEG_LOSSLESS_OTHER = "1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.57"
+HTJ2K = "1.2.840.10008.1.2.4.201"
+HIERARCHICAL = "1.2.840.10008.1.2.4.65"
+"""Stored without loss, and not decoded here."""
+ENCODINGS = offers.ENCODINGS
 
 
 def instance(
     accept: str | None, stored: str, *, query: str | None = None, is_lossy: bool = False, many: bool = False
 ) -> str:
-    offered = offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many)
+    offered = offers.instance_offers(described(stored, is_lossy=is_lossy), many=many)
     return said(negotiation.choose(negotiation.wishes(accept, query), offered))
 
 
 def frames(accept: str | None, stored: str, *, is_lossy: bool = False, many: bool = False) -> str:
-    offered = offers.frame_offers(stored, is_lossy=is_lossy, many=many)
+    offered = offers.frame_offers(described(stored, is_lossy=is_lossy), many=many)
     return said(negotiation.choose(negotiation.wishes(accept), offered))
+
+
+def described(stored: str, *, is_lossy: bool = False, **more: bool) -> Stored:
+    """Pixels that every encoder can take, where they can be decoded."""
+    syntax = syntaxes.find(stored)
+    can_decode = syntax is not None and syntax.can_decode
+    return Stored(transfer_syntax=stored, is_lossy=is_lossy, encodings=ENCODINGS if can_decode else (), **more)
 
 
 def said(offer: Offer) -> str:
@@ -69,6 +82,21 @@ OCTETS = "application/octet-stream; transfer-syntax="
         # Lossy alone is stored, and a video always: then that is the default (MT-07).
         ("multipart/related; type=application/dicom", JPEG, f"multipart {DICOM}{JPEG}"),
         ("application/dicom", MP4, f"{DICOM}{MP4}"),
+        (f"application/dicom; transfer-syntax={EXPLICIT}", JPEG, f"{DICOM}{EXPLICIT}"),
+        # What is compressed without loss is decompressed (MT-07), or compressed otherwise by name (MT-10).
+        ("*/*", RLE, f"multipart {DICOM}{EXPLICIT}"),
+        ("application/dicom", JLS, f"{DICOM}{EXPLICIT}"),
+        (f"application/dicom; transfer-syntax={HTJ2K}", JLS, f"{DICOM}{HTJ2K}"),
+        (f"application/dicom; transfer-syntax={HTJ2K}", IMPLICIT, f"{DICOM}{HTJ2K}"),
+        (f"application/dicom; transfer-syntax={JPEG}", EXPLICIT, f"{DICOM}{JPEG}"),
+        (f"application/dicom; transfer-syntax={RLE}; q=0.9, application/dicom", JLS, f"{DICOM}{EXPLICIT}"),
+        # What is stored wins over what would have to be made, for as good a wish.
+        (f"application/dicom; transfer-syntax={EXPLICIT}, application/dicom; transfer-syntax=*", JLS, f"{DICOM}{JLS}"),
+        (
+            "application/dicom, multipart/related; type=application/octet-stream; transfer-syntax=*",
+            JLS,
+            f"{DICOM}{EXPLICIT}",
+        ),
     ],
 )
 def test_instance(accept: str | None, stored: str, expected: str) -> None:
@@ -78,11 +106,13 @@ def test_instance(accept: str | None, stored: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "stored"),
     [
-        ("application/dicom", JLS),
-        ("*/*", RLE),
+        ("application/dicom", HIERARCHICAL),
+        ("*/*", HIERARCHICAL),
         (f"application/dicom; transfer-syntax={IMPLICIT}", IMPLICIT),
+        (f"application/dicom; transfer-syntax={IMPLICIT}", JLS),
+        (f"application/dicom; transfer-syntax={MP4}", JLS),
         (f"application/dicom; transfer-syntax={BIG}", BIG),
-        (f"application/dicom; transfer-syntax={JPEG}", JLS),
+        (f"application/dicom; transfer-syntax={JPEG}", HIERARCHICAL),
         ("image/png", EXPLICIT),
         ("application/octet-stream", EXPLICIT),
         ("application/dicom; q=0", EXPLICIT),
@@ -97,19 +127,55 @@ def test_what_cannot_be_had_is_refused_and_says_what_can_rows_12_16_GEN09(accept
     assert any("application/dicom" in wish for wish in caught.value.see)
 
 
-def test_a_compressed_instance_without_star_says_how_it_is_stored_row14() -> None:
-    with pytest.raises(errors.NotAcceptable, match=r"JPEG-LS Lossless .*ask for transfer-syntax=\*") as caught:
-        instance("application/dicom", JLS)
+def test_what_cannot_be_decoded_says_how_it_is_stored_row14() -> None:
+    with pytest.raises(errors.NotAcceptable, match=r"JPEG Lossless.*transfer-syntax=\* asks for") as caught:
+        instance("application/dicom", HIERARCHICAL)
     assert "application/dicom; transfer-syntax=*" in caught.value.see
     for wish in caught.value.see:
+        instance(wish, HIERARCHICAL)
+
+
+def test_a_refusal_names_what_could_be_made() -> None:
+    with pytest.raises(errors.NotAcceptable) as caught:
+        instance("image/png", JLS)
+    assert f"application/dicom; transfer-syntax={HTJ2K}" in caught.value.see
+    for wish in caught.value.see:
         instance(wish, JLS)
+
+
+def test_a_value_that_is_too_long_stays_compressed_MT_09() -> None:
+    offered = offers.instance_offers(described(JLS, fits=False), many=False)
+    assert said(negotiation.choose(negotiation.wishes("application/dicom"), offered)) == f"{DICOM}{JLS}"
+    with pytest.raises(errors.NotAcceptable):
+        negotiation.choose(negotiation.wishes(f"application/dicom; transfer-syntax={EXPLICIT}"), offered)
+    frame = offers.frame_offers(described(JLS, fits=False), many=False)
+    assert said(negotiation.choose(negotiation.wishes("application/octet-stream"), frame)) == f"{OCTETS}{EXPLICIT}"
+
+
+@pytest.mark.parametrize("stored", [JLS, MP4, EXPLICIT])
+def test_without_pixel_data_a_file_goes_into_every_syntax_that_is_made(stored: str) -> None:
+    nothing = Stored(transfer_syntax=stored, has_frames=False, encodings=ENCODINGS)
+    offered = offers.instance_offers(nothing, many=True)
+
+    def chosen(parameter: str) -> str | None:
+        wanted = negotiation.wishes(f"multipart/related; type=application/dicom{parameter}")
+        return negotiation.choose(wanted, offered).transfer_syntax
+
+    assert chosen("") == EXPLICIT
+    assert chosen("; transfer-syntax=*") == stored
+    assert chosen(f"; transfer-syntax={RLE}") == RLE
+
+
+def test_what_lies_elsewhere_is_only_sent_as_it_is() -> None:
+    referenced = Stored(transfer_syntax="1.2.840.10008.1.2.4.94", has_frames=False, encodings=ENCODINGS)
+    offered = offers.instance_offers(referenced, many=False)
+    assert {offer.transfer_syntax for offer in offered if "dicom" in offer.media_type} == {referenced.transfer_syntax}
 
 
 def test_lossy_by_attribute_counts_only_where_the_syntax_may_lose_MT07() -> None:
     assert instance("application/dicom", J2K, is_lossy=True) == f"{DICOM}{J2K}"
     for stored in (J2K, RLE):
-        with pytest.raises(errors.NotAcceptable):
-            instance("application/dicom", stored, is_lossy=stored == RLE)
+        assert instance("application/dicom", stored, is_lossy=stored == RLE) == f"{DICOM}{EXPLICIT}"
 
 
 def test_a_study_has_no_single_part_form_row18_MT17() -> None:
@@ -155,6 +221,24 @@ def test_a_study_has_no_single_part_form_row18_MT17() -> None:
             f"multipart image/jpeg; transfer-syntax={JPEG}",
         ),
         ("image/*", JPEG, f"image/jpeg; transfer-syntax={JPEG}"),
+        # Types without a syntax mean that of their table (MT-12), unless only a lossy picture is stored.
+        ("image/jpeg", EXPLICIT, f"image/jpeg; transfer-syntax={JPEG_LOSSLESS}"),
+        ("image/jpeg", JPEG_LOSSLESS_OTHER, f"image/jpeg; transfer-syntax={JPEG_LOSSLESS}"),
+        ("image/jpeg", JPEG, f"image/jpeg; transfer-syntax={JPEG}"),
+        ("image/jphc", JLS, f"image/jphc; transfer-syntax={HTJ2K}"),
+        ("image/jp2", EXPLICIT, "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.90"),
+        ("multipart/related; type=image/dicom-rle", IMPLICIT, f"multipart image/dicom-rle; transfer-syntax={RLE}"),
+        (f"image/jpeg; transfer-syntax={JPEG}", EXPLICIT, f"image/jpeg; transfer-syntax={JPEG}"),
+        ("image/jxl", JPEG, "image/jxl; transfer-syntax=1.2.840.10008.1.2.4.110"),
+        ("image/*", JPEG_LOSSLESS_OTHER, f"image/jpeg; transfer-syntax={JPEG_LOSSLESS_OTHER}"),
+        ("image/*", EXPLICIT, f"image/jpeg; transfer-syntax={JPEG_LOSSLESS}"),
+        # Octets are native, by name also of a lossy picture (MT-07, FRM-02).
+        ("application/octet-stream", JLS, f"{OCTETS}{EXPLICIT}"),
+        (f"application/octet-stream; transfer-syntax={EXPLICIT}", JPEG, f"{OCTETS}{EXPLICIT}"),
+        # For as good a wish what is stored goes, in whatever type.
+        (f"image/jpeg; transfer-syntax={JPEG}, image/jls", JLS, f"image/jls; transfer-syntax={JLS}"),
+        ("image/jls, application/octet-stream", EXPLICIT, f"{OCTETS}{EXPLICIT}"),
+        ("image/jls, application/octet-stream; q=0.9", EXPLICIT, f"image/jls; transfer-syntax={JLS}"),
         ("application/octet-stream", IMPLICIT, f"{OCTETS}{EXPLICIT}"),
         (f"application/octet-stream; transfer-syntax={EXPLICIT}", BIG, f"{OCTETS}{EXPLICIT}"),
         (f"multipart/related; type=application/octet-stream; transfer-syntax={JLS}", JLS, f"multipart {OCTETS}{JLS}"),
@@ -175,9 +259,11 @@ def test_frames(accept: str | None, stored: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("accept", "stored"),
     [
-        ("application/octet-stream", JLS),
+        ("application/octet-stream", HIERARCHICAL),
         ("multipart/related; type=application/octet-stream; transfer-syntax=1.2.840.10008.1.2", IMPLICIT),
-        ('multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201', JLS),
+        ('multipart/related; type="image/jphc"; transfer-syntax=1.2.840.10008.1.2.4.201', HIERARCHICAL),
+        ("image/jls; transfer-syntax=1.2.840.10008.1.2.4.90", JLS),
+        ("video/mp4", JLS),
         ("image/png", JLS),
         ("application/octet-stream", "1.2.3.4.5"),
     ],
@@ -187,6 +273,51 @@ def test_frames_that_cannot_be_had_row27(accept: str, stored: str) -> None:
         frames(accept, stored)
     for wish in caught.value.see:
         frames(wish, stored)
+
+
+def test_nobody_gets_jpeg_2000_who_did_not_name_it() -> None:
+    only_that = Stored(transfer_syntax=EXPLICIT, encodings=("1.2.840.10008.1.2.4.90",))
+    offered = offers.frame_offers(only_that, many=False)
+    assert negotiation.find(negotiation.wishes("image/*"), offered) is None
+    assert said(negotiation.choose(negotiation.wishes("image/jp2"), offered)).startswith("image/jp2")
+
+
+def test_native_pixel_data_is_one_value_and_compressed_one_part_a_frame_FRM_04() -> None:
+    stored = described(JLS)
+    offered = offers.pixel_data_offers(stored, has_many_frames=True)
+    assert said(negotiation.choose(negotiation.wishes("application/octet-stream"), offered)) == f"{OCTETS}{EXPLICIT}"
+    assert negotiation.find(negotiation.wishes("image/jls"), offered) is None
+    assert negotiation.find(negotiation.wishes("multipart/related; type=image/jls"), offered) is not None
+    video = offers.pixel_data_offers(described(MP4), has_many_frames=True)
+    assert said(negotiation.choose(negotiation.wishes("video/mp4"), video)).startswith("video/mp4")
+
+
+@pytest.mark.parametrize("syntax", [uid for uid in ENCODINGS if uid in offers.TYPE_DEFAULTS.values()])
+def test_a_type_that_is_offered_has_its_default_MT_12(syntax: str) -> None:
+    media_type = syntaxes.TABLE[syntax].media_type
+    assert (
+        frames(f"multipart/related; type={media_type}", EXPLICIT) == f"multipart {media_type}; transfer-syntax={syntax}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", False),
+        ("application/dicom", False),
+        ("application/dicom; transfer-syntax=*", False),
+        (f"application/dicom; transfer-syntax={JLS}", False),
+        (f"application/dicom; transfer-syntax={EXPLICIT}", False),
+        (f"application/dicom; transfer-syntax={RLE}", True),
+        (f"application/dicom; transfer-syntax={RLE}; q=0", False),
+        ("image/jls", True),
+        ("image/*", True),
+        ("rubbish", False),
+        ("application/dicom; transfer-syntax=1.2.3", False),
+    ],
+)
+def test_only_who_could_want_what_is_made_costs_a_closer_look(accept: str, expected: bool) -> None:
+    assert negotiation.may_want_made(negotiation.wishes(accept), JLS) is expected
 
 
 def test_many_frames_are_never_a_single_part_MT16() -> None:
@@ -287,8 +418,8 @@ def test_strict_refuses_dicom_mixed_with_rendered_row19_AMB02() -> None:
 
 def test_each_instance_of_a_study_gets_its_own_syntax_under_one_type_RET04_V4() -> None:
     each = [
-        offers.instance_offers(uid, is_lossy=False, has_frames=True, many=True)
-        for uid in (EXPLICIT, JLS, JPEG, IMPLICIT)
+        offers.instance_offers(described(uid, is_lossy=False), many=True)
+        for uid in (EXPLICIT, HIERARCHICAL, JPEG, IMPLICIT)
     ]
     chosen = negotiation.choose_each(negotiation.wishes('multipart/related; type="application/dicom"'), each)
     assert [offer and offer.content_type for offer in chosen] == [
@@ -300,12 +431,12 @@ def test_each_instance_of_a_study_gets_its_own_syntax_under_one_type_RET04_V4() 
     as_stored = negotiation.choose_each(
         negotiation.wishes('multipart/related; type="application/dicom"; transfer-syntax=*'), each
     )
-    assert [offer and offer.transfer_syntax for offer in as_stored] == [EXPLICIT, JLS, JPEG, IMPLICIT]
+    assert [offer and offer.transfer_syntax for offer in as_stored] == [EXPLICIT, HIERARCHICAL, JPEG, IMPLICIT]
     both = "multipart/related; type=application/dicom, multipart/related; type=application/octet-stream; transfer-syntax=*; q=0.9"
     assert {offer.media_type for offer in negotiation.choose_each(negotiation.wishes(both), each) if offer} == {
         "application/dicom"
     }
-    with pytest.raises(errors.NotAcceptable, match="JPEG-LS"):
+    with pytest.raises(errors.NotAcceptable, match="Hierarchical"):
         negotiation.choose_each(negotiation.wishes("multipart/related; type=application/dicom"), each[1:2])
 
 
@@ -318,16 +449,14 @@ DEFLATED_FRAMES = "1.2.840.10008.1.2.8.1"
 def test_bulk_data_without_a_type_of_its_own_is_sent_to_who_takes_anything_FRM07(accept: str | None) -> None:
     """A compressed syntax that no media type names: stored bytes for any type, but never as if they were native."""
     assert frames(accept, DEFLATED_FRAMES).endswith(OCTETS + DEFLATED_FRAMES)
-    with pytest.raises(errors.NotAcceptable):
-        frames("application/octet-stream", DEFLATED_FRAMES)
+    assert frames("application/octet-stream", DEFLATED_FRAMES) == OCTETS + EXPLICIT
 
 
 @pytest.mark.parametrize("stored", [JLS, J2K, DEFLATED_FRAMES])
 def test_collected_bulk_data_goes_to_who_takes_anything_and_files_do_not_FRM07(stored: str) -> None:
-    offered = offers.collected_bulk_offers(stored, is_lossy=False, has_frames=True)
+    offered = offers.collected_bulk_offers(described(stored))
     assert said(negotiation.choose(negotiation.wishes("*/*"), offered)) == f"multipart {OCTETS}{stored}"
-    with pytest.raises(errors.NotAcceptable):  # MT-07: the default is uncompressed
-        instance("*/*", stored)
+    assert instance("*/*", stored) == f"multipart {DICOM}{EXPLICIT}"  # MT-07: the default is uncompressed
 
 
 @pytest.mark.parametrize(
@@ -344,14 +473,14 @@ def test_collected_bulk_data_goes_to_who_takes_anything_and_files_do_not_FRM07(s
 def test_file_that_begins_unsoundly_is_sent_so_only_to_who_asks_for_it_as_stored_T2(
     accept: str, is_stored: bool
 ) -> None:
-    offered = offers.instance_offers(EXPLICIT, is_lossy=False, has_frames=True, many=False, is_sound=False)
+    offered = offers.instance_offers(described(EXPLICIT, is_sound=False), many=False)
     offer = negotiation.choose(negotiation.wishes(accept), offered)
     assert (offer.transfer_syntax, offer.is_stored) == (EXPLICIT, is_stored)
 
 
 def test_bulk_data_without_pixels_is_octets_FRM04() -> None:
     assert said(negotiation.choose(negotiation.wishes("*/*"), offers.bulk_offers())) == f"multipart {OCTETS}{EXPLICIT}"
-    collected = offers.collected_bulk_offers(JLS, is_lossy=False, has_frames=False)
+    collected = offers.collected_bulk_offers(described(JLS, has_frames=False))
     assert said(negotiation.choose(negotiation.wishes("*/*"), collected)) == f"multipart {OCTETS}{EXPLICIT}"
 
 
@@ -360,10 +489,10 @@ ALL_SYNTAXES = st.sampled_from([*syntaxes.TABLE, "1.2.3"])
 
 @given(ALL_SYNTAXES, st.booleans(), st.booleans())
 def test_everything_stored_can_be_had_as_stored_MT06_V2(stored: str, is_lossy: bool, many: bool) -> None:
-    for_instance = offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many)
+    for_instance = offers.instance_offers(described(stored, is_lossy=is_lossy), many=many)
     wanted = negotiation.wishes("multipart/related; type=application/dicom; transfer-syntax=*")
     assert negotiation.choose(wanted, for_instance).transfer_syntax == stored
-    for_frames = offers.frame_offers(stored, is_lossy=is_lossy, many=many)
+    for_frames = offers.frame_offers(described(stored, is_lossy=is_lossy), many=many)
     wanted = negotiation.wishes("multipart/related; type=application/octet-stream; transfer-syntax=*")
     offer = negotiation.choose(wanted, for_frames)
     assert offer.is_multipart
@@ -373,8 +502,8 @@ def test_everything_stored_can_be_had_as_stored_MT06_V2(stored: str, is_lossy: b
 @given(ALL_SYNTAXES, st.booleans(), st.booleans())
 def test_what_a_refusal_names_can_be_had(stored: str, is_lossy: bool, many: bool) -> None:
     for offered in (
-        offers.instance_offers(stored, is_lossy=is_lossy, has_frames=True, many=many),
-        offers.frame_offers(stored, is_lossy=is_lossy, many=many),
+        offers.instance_offers(described(stored, is_lossy=is_lossy), many=many),
+        offers.frame_offers(described(stored, is_lossy=is_lossy), many=many),
     ):
         for wish in negotiation.not_acceptable(offered).see:
             assert negotiation.find(negotiation.wishes(wish), offered) is not None

@@ -27,7 +27,7 @@ def ask(raw: str, accept: str | None = None) -> wado_uri.Request:
 
 
 def chosen(raw: str, stored: str, accept: str | None = None, *, sop_class: str = CT, frames: int = 1) -> str:
-    files = offers.instance_offers(stored, is_lossy=False, has_frames=True, many=False)
+    files = offers.instance_offers(offers.Stored(transfer_syntax=stored), many=False)
     files = tuple(offer for offer in files if offer.media_type == "application/dicom")
     rendered = rendered_offers.query_offers(sop_class, stored, frames)
     kind = rendered_offers.category(sop_class, stored, frames)
@@ -54,8 +54,8 @@ def test_an_instance_as_dicom_URI01() -> None:
 
 def test_transfer_syntax_row49_URI08() -> None:
     assert chosen(f"{DICOM}&transferSyntax={JLS}", JLS) == f"application/dicom; transfer-syntax={JLS}"
+    assert chosen(DICOM, JLS) == f"application/dicom; transfer-syntax={syntaxes.EXPLICIT_LITTLE}"
     for raw in (
-        DICOM,
         f"{DICOM}&transferSyntax=1.2.840.10008.1.2.4.50",
         f"{DICOM}&transferSyntax={syntaxes.IMPLICIT_LITTLE}",
     ):

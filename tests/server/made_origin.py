@@ -74,8 +74,6 @@ class Made:
         finally:
             self.stopped.set()
 
-    explicit_file = file
-
     def frame(self, number: int, *, span: range | None = None) -> Piece:
         if number != 1:
             raise errors.NotFound("there is one frame")

@@ -13,10 +13,10 @@ from typing import NoReturn, Protocol
 import xxhash
 
 from dicomgate import errors
-from dicomgate.archive import describe, layout, spans
+from dicomgate.archive import describe, layout
 from dicomgate.archive.layout import Layout
 from dicomgate.blobs.base import Blob, BlobStore
-from dicomgate.dicom import explicit, frames, header, inflate, syntaxes
+from dicomgate.dicom import frames, header, inflate, spans, syntaxes
 from dicomgate.dicom.frames import NativeFrames
 from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.uids import Target
@@ -82,17 +82,6 @@ class StoredInstance:
         if span is not None and span != whole:
             return self._read_file([span])
         return self._checked(self._read_file([whole]))
-
-    def explicit_file(self) -> Iterator[bytes]:
-        """The file in Explicit VR Little Endian, rewritten unless it is stored so."""
-        if self._syntax.is_encapsulated:
-            raise errors.NotAcceptable(
-                f"stored as {self._syntax.name} ({self._syntax.uid}), which cannot be decompressed here yet: "
-                "ask for transfer-syntax=*"
-            )
-        if self._syntax.uid == syntaxes.EXPLICIT_LITTLE and self.is_sound:
-            return self.file()
-        return self._rewritten()
 
     def frame(self, number: int, *, span: range | None = None) -> Piece:
         """A frame, from 1, in its stored encoding. NotAcceptable when fragments cannot be told apart."""
@@ -183,10 +172,6 @@ class StoredInstance:
         with self._open() as blob:
             for part in ranges:
                 yield from inflate.read_range(blob, self._layout.dataset_offset, part)
-
-    def _rewritten(self) -> Iterator[bytes]:
-        with self._open() as blob:
-            yield from explicit.rewrite(blob, header.read(blob, self.limits))
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         expected = self._layout.checksum

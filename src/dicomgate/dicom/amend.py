@@ -12,7 +12,7 @@ from typing import Any
 
 from dicomgate import errors
 from dicomgate.dicom import charsets, encode, forms, frames, part10, syntaxes, values
-from dicomgate.dicom.encode import BulkValue, Encapsulated
+from dicomgate.dicom.encode import BulkValue, Encapsulated, Frames
 from dicomgate.dicom.explicit import Level, Rewriter, find_dataset
 from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.header import Header
@@ -170,7 +170,7 @@ class Amendment:
             waiting = piece
         assert waiting == encode.SEQUENCE_END, "a sequence ends with its delimiter"
 
-    def _find_bulk(self, path: str, element: Element) -> BulkValue | Encapsulated:
+    def _find_bulk(self, path: str, element: Element) -> BulkValue | Frames | Encapsulated:
         """The bytes of a value of this file, which the record shows below its own sequence."""
         path = path.removeprefix(f"{MODIFIED}/1/")
         place = self._header.bulk.get(path)

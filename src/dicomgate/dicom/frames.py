@@ -172,6 +172,21 @@ def cut_bits(chunks: Iterable[bytes], first_bit: int, bit_count: int) -> Iterato
             return
 
 
+def join_bits(frames: Iterable[bytes], frame_bits: int) -> Iterator[bytes]:
+    """Frames of so many bits each, lowest first in a byte, without anything between them (PS3.5 §8.1.1)."""
+    waiting = bits = 0
+    mask = (1 << frame_bits) - 1
+    for frame in frames:
+        waiting |= (int.from_bytes(frame, "little") & mask) << bits
+        bits += frame_bits
+        whole = bits // 8
+        yield (waiting & ((1 << 8 * whole) - 1)).to_bytes(whole, "little")
+        waiting >>= 8 * whole
+        bits -= 8 * whole
+    if bits:
+        yield waiting.to_bytes(1, "little")
+
+
 def _skipped(chunks: Iterable[bytes], count: int) -> Iterator[bytes]:
     for chunk in chunks:
         if count < len(chunk):

@@ -15,7 +15,7 @@ from typing import Final
 from dicomgate import errors
 from dicomgate.dicom import encode, forms
 from dicomgate.dicom.amend import Amendment
-from dicomgate.dicom.encode import BulkValue, Encapsulated
+from dicomgate.dicom.encode import BulkValue, Encapsulated, Frames
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.original_attributes import Changes
 from dicomgate.dicom.source import Source
@@ -25,6 +25,10 @@ LONGEST: Final = 0xFFFFFFFE
 """Bytes of the longest value, and of the longest fragment, that a length of 32 bits can tell."""
 _ITEM: Final = b"\xfe\xff\x00\xe0"
 _BLANK: Final = bytes(1 << 20)
+
+
+Made = Mapping[str, BulkValue | Frames | Encapsulated]
+"""The bytes of values, by their paths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class Wanted:
 
     transfer_syntax: str
     changes: Changes
-    made: Mapping[str, BulkValue | Encapsulated]
+    made: Made
 
 
 def recode(source: Source, header: Header, wanted: Wanted) -> Iterator[bytes]:
@@ -51,9 +55,11 @@ def measure(source: Source, header: Header, wanted: Wanted) -> int | None:
 
     It reads all others, so it costs what those do.
     """
-    if any(isinstance(value, Encapsulated) for value in wanted.made.values()):
-        return None
-    blank = {path: BulkValue(value.size, _zeros(value.size)) for path, value in _measured(wanted.made)}
+    blank: dict[str, BulkValue | Frames] = {}
+    for path, value in wanted.made.items():
+        if isinstance(value, Encapsulated):
+            return None
+        blank[path] = _blank(value)
     return sum(map(len, _Recoding(source, header, replace(wanted, made=blank)).pieces()))
 
 
@@ -73,10 +79,11 @@ def encapsulate(frames: Iterable[bytes]) -> Iterator[bytes]:
             yield b"\0"
 
 
-def _measured(made: Mapping[str, BulkValue | Encapsulated]) -> Iterator[tuple[str, BulkValue]]:
-    for path, value in made.items():
-        assert isinstance(value, BulkValue), "the others have no size"
-        yield path, value
+def _blank(value: BulkValue | Frames) -> BulkValue | Frames:
+    """As much of nothing."""
+    if isinstance(value, Frames):
+        return Frames(value.sizes, (_zeros(size) for size in value.sizes))
+    return BulkValue(value.size, _zeros(value.size))
 
 
 def _zeros(size: int) -> Iterator[bytes]:
@@ -98,6 +105,6 @@ class _Recoding(Amendment):
     def _transfer_syntax(self) -> str:
         return self._wanted.transfer_syntax
 
-    def _find_bulk(self, path: str, element: Element) -> BulkValue | Encapsulated:
+    def _find_bulk(self, path: str, element: Element) -> BulkValue | Frames | Encapsulated:
         made = self._wanted.made.get(path)
         return made if made is not None else super()._find_bulk(path, element)

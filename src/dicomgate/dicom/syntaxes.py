@@ -35,6 +35,7 @@ class Syntax:
     is_deflated: bool = False
     is_encapsulated: bool = False
     is_video: bool = False
+    is_referenced: bool = False
     loss: Loss = Loss.NEVER
     media_type: str = "application/octet-stream"
 
@@ -55,7 +56,7 @@ def _compressed(uid: str, name: str, media_type: str, loss: Loss = Loss.NEVER, *
 
 def _referenced(uid: str, name: str, *, is_deflated: bool = False) -> Syntax:
     """The pixels are elsewhere, at an address in the data set (PS3.5 §A.6)."""
-    return Syntax(uid, name, is_encapsulated=True, is_deflated=is_deflated, loss=Loss.MAYBE)
+    return Syntax(uid, name, is_encapsulated=True, is_deflated=is_deflated, is_referenced=True, loss=Loss.MAYBE)
 
 
 _BASE = "1.2.840.10008.1.2"

@@ -16,6 +16,7 @@ from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import media_types, offers, query, rendered_offers, rendering, resources, wado_uri
 from dicomgate.dicomweb.media_types import MediaType
 from dicomgate.dicomweb.negotiation import Offer
+from dicomgate.dicomweb.offers import Stored
 from dicomgate.dicomweb.resources import Kind, Resource
 from dicomgate.dicomweb.wadl import Element
 
@@ -242,6 +243,14 @@ def _parameters(resource: Resource) -> tuple[str, ...]:
     return ("accept",)
 
 
+_ANYTHING: Final = tuple(
+    Stored(transfer_syntax=uid, is_lossy=is_lossy, encodings=offers.ENCODINGS if syntax.can_decode else ())
+    for uid, syntax in syntaxes.TABLE.items()
+    for is_lossy in (False, True)
+)
+"""Whatever may be stored, with pixels that every encoder takes."""
+
+
 @functools.lru_cache(maxsize=64)
 def given(resource: Resource) -> tuple[str, ...]:
     """Every media type in which a resource may be had, by what may be stored there; the default first."""
@@ -254,24 +263,17 @@ def given(resource: Resource) -> tuple[str, ...]:
         case Kind.VERSIONS if not resource.version:
             return (media_types.JSON,)
         case Kind.INSTANCES | Kind.VERSIONS:
-            return _texts(
-                offer
-                for uid in syntaxes.TABLE
-                for is_lossy in (False, True)
-                for offer in offers.instance_offers(uid, is_lossy=is_lossy, has_frames=True, many=many)
-            )
+            return _texts(offer for stored in _ANYTHING for offer in offers.instance_offers(stored, many=many))
         case Kind.FRAMES:
-            return _texts(
-                offer for uid in syntaxes.TABLE for offer in offers.frame_offers(uid, is_lossy=False, many=False)
-            )
-        case Kind.BULKDATA | Kind.PIXELDATA if not resource.bulk:
-            return _texts(
-                offer
-                for uid in syntaxes.TABLE
-                for offer in offers.collected_bulk_offers(uid, is_lossy=False, has_frames=True)
-            )
+            return _texts(offer for stored in _ANYTHING for offer in offers.frame_offers(stored, many=False))
+        case Kind.PIXELDATA:
+            found = (each for one in _ANYTHING for each in offers.pixel_data_offers(one, has_many_frames=True))
+            return _texts(offer for offer in found if offer.is_multipart)
+        case Kind.BULKDATA if not resource.bulk:
+            return _texts(offer for stored in _ANYTHING for offer in offers.collected_bulk_offers(stored))
         case Kind.BULKDATA:
-            return _texts(offers.bulk_offers())
+            pixels = (each for one in _ANYTHING for each in offers.pixel_data_offers(one, has_many_frames=False))
+            return _texts((*offers.bulk_offers(), *pixels))
         case Kind.THUMBNAIL:
             return rendered_offers.PICTURES
         case _:

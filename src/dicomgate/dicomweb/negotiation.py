@@ -13,6 +13,7 @@ from dicomgate.dicomweb import media_types
 from dicomgate.dicomweb.media_types import MediaType
 
 AS_STORED = "*"
+_EXACT = 2
 _NEVER_NEGOTIATED = frozenset({syntaxes.IMPLICIT_LITTLE, syntaxes.EXPLICIT_BIG})  # GEN-09
 
 
@@ -37,7 +38,8 @@ class Offer:
     """One representation that can be had.
 
     `is_default`: what a wish without a transfer syntax gets; `is_stored`: what `transfer-syntax=*` gets; `is_only`:
-    bulk data has no other form here, so a wish for anything at all gets it (FRM-07).
+    the codestream that is there, so a wish for anything at all gets it (FRM-07); `is_only_by_name`: no range of types
+    means it.
     """
 
     media_type: str
@@ -46,6 +48,7 @@ class Offer:
     is_default: bool = True
     is_stored: bool = True
     is_only: bool = False
+    is_only_by_name: bool = False
 
     @property
     def content_type(self) -> str:
@@ -60,7 +63,7 @@ class Offer:
     @property
     def wish(self) -> str:
         """What to write into Accept to get it."""
-        syntax = AS_STORED if self.is_stored and not self.is_default else None
+        syntax = None if self.is_default else AS_STORED if self.is_stored else self.transfer_syntax
         parameters = (("transfer-syntax", syntax),) if syntax else ()
         if self.is_multipart:
             return media_types.format_media_type(
@@ -95,19 +98,36 @@ def find(wanted: Sequence[Wish], offers: Sequence[Offer]) -> Offer | None:
     """The best offer, None when none is wanted.
 
     Of the wishes that fit an offer the most specific counts. The highest quality wins, then the earlier wish, then the
-    earlier offer (§8.7.8.1: ties are the server's choice).
+    earlier offer; but what is stored wins over what would have to be made for as good a wish (§8.7.8.1: ties are the
+    server's choice).
     """
-    best: tuple[tuple[int, float, int], Offer] | None = None
-    for offer in offers:
-        for tier in sorted({wish.tier for wish in wanted}):
-            wish = _most_specific([wish for wish in wanted if wish.tier == tier], offer)
-            if wish is None:
-                continue
-            rank = (wish.tier, -wish.quality, wish.position)
-            if wish.quality > 0 and (best is None or rank < best[0]):
-                best = (rank, offer)
-            break
-    return best[1] if best else None
+    ranked = [(rank, offer) for offer in offers if (rank := _rank(wanted, offer)) is not None]
+    if not ranked:
+        return None
+    best_rank, best = min(ranked, key=lambda pair: pair[0])
+    if best.is_stored:
+        return best
+    alike = (pair for pair in ranked if pair[1].is_stored and pair[0][:2] == best_rank[:2])
+    as_stored = [
+        pair
+        for pair in alike
+        if _kind(pair[1]) == _kind(best) and pair[1].transfer_syntax != best.transfer_syntax  # else it begins unsoundly
+    ]
+    return min(as_stored, key=lambda pair: pair[0])[1] if as_stored else best
+
+
+def _rank(wanted: Sequence[Wish], offer: Offer) -> tuple[int, float, int] | None:
+    """How much an offer is wanted, the lowest most; None when it is not."""
+    for tier in sorted({wish.tier for wish in wanted}):
+        wish = _most_specific([wish for wish in wanted if wish.tier == tier], offer)
+        if wish is not None:
+            return (wish.tier, -wish.quality, wish.position) if wish.quality > 0 else None
+    return None
+
+
+def _kind(offer: Offer) -> tuple[bool, bool]:
+    """Whether it is a file, and alone: one kind does not stand for another."""
+    return offer.is_multipart, offer.media_type == media_types.DICOM
 
 
 def choose(wanted: Sequence[Wish], offers: Sequence[Offer]) -> Offer:
@@ -133,6 +153,23 @@ def choose_each(wanted: Sequence[Wish], offers: Sequence[tuple[Offer, ...]]) -> 
     return [found[each] for each in offers]
 
 
+def may_want_made(wanted: Iterable[Wish], stored: str) -> bool:
+    """Whether some wish could mean pictures that are compressed anew: another syntax by name, or a type of images."""
+    return any(
+        wish.quality > 0
+        and wish.transfer_syntax not in (AS_STORED, stored, syntaxes.EXPLICIT_LITTLE)
+        and _could_be_made(wish)
+        for wish in wanted
+    )
+
+
+def _could_be_made(wish: Wish) -> bool:
+    if wish.transfer_syntax is None:
+        return wish.media_type.startswith("image/")
+    syntax = syntaxes.find(wish.transfer_syntax)
+    return syntax is not None and syntax.can_encode
+
+
 def not_acceptable(offers: Iterable[Offer]) -> errors.NotAcceptable:
     """The refusal that says what could be had."""
     unique = tuple(dict.fromkeys(offers))
@@ -140,7 +177,7 @@ def not_acceptable(offers: Iterable[Offer]) -> errors.NotAcceptable:
     kept = sorted({o.transfer_syntax for o in unique if o.transfer_syntax and not o.is_default and o.is_stored})
     names = [syntax.name if (syntax := syntaxes.find(uid)) else "an unknown syntax" for uid in kept]
     stored = ", ".join(f"{name} ({uid})" for name, uid in zip(names, kept, strict=True))
-    why = f" It is stored as {stored} and sent only so: ask for transfer-syntax=*." if stored else ""
+    why = f" It is stored as {stored}, which transfer-syntax=* asks for." if stored else ""
     return errors.NotAcceptable(f"nothing that was asked for can be sent.{why}", see=see)
 
 
@@ -166,7 +203,7 @@ def _wishes_of(member: MediaType, tier: int, position: int) -> list[Wish]:
         # "In this syntax, else as stored" cannot mean only what happens to have the first syntax's type.
         is_any = other == AS_STORED and type_.startswith(("image/", "video/"))
         kept.append(replace(kept[0], transfer_syntax=other, media_type=media_types.ANY if is_any else type_))
-    return [replace(wish, position=position + number) for number, wish in enumerate(kept)]
+    return [replace(wish, position=position) for wish in kept]
 
 
 def _parse_quality(text: str | None) -> float | None:
@@ -212,14 +249,14 @@ def _fit(wish: Wish, offer: Offer) -> tuple[int, int, int] | None:
     if wish.is_multipart not in (None, offer.is_multipart):
         return None
     type_, syntax = _fit_type(wish.media_type, offer.media_type.lower()), _fit_syntax(wish, offer)
-    if type_ is None or syntax is None:
+    if type_ is None or syntax is None or (offer.is_only_by_name and type_ < _EXACT):
         return None
     return (0 if wish.is_multipart is None else 1, type_, syntax)
 
 
 def _fit_type(wanted: str, offered: str) -> int | None:
     if wanted == offered:
-        return 2
+        return _EXACT
     if wanted == media_types.ANY:
         return 0
     return 1 if wanted.endswith("/*") and offered.startswith(wanted[:-1]) else None
@@ -229,7 +266,7 @@ def _fit_syntax(wish: Wish, offer: Offer) -> int | None:
     if offer.transfer_syntax is None:
         return 0
     if wish.transfer_syntax is None:
-        return 0 if offer.is_default or (offer.is_only and wish.media_type == media_types.ANY) else None
+        return 0 if offer.is_default or (offer.is_only and wish.media_type.endswith("/*")) else None
     if wish.transfer_syntax == AS_STORED:
         return 1 if offer.is_stored else None
     is_named = wish.transfer_syntax == offer.transfer_syntax and offer.can_be_named

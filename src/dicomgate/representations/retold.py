@@ -51,7 +51,3 @@ class RetoldInstance:
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The whole, as it is stored."""
         return self.whole.file(span)
-
-    def explicit_file(self) -> Iterator[bytes]:
-        """The whole."""
-        return self.whole.explicit_file()

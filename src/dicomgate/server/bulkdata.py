@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dicom import syntaxes
-from dicomgate.dicomweb import media_types, negotiation, offers, resources
+from dicomgate.dicom import spans, syntaxes
+from dicomgate.dicomweb import media_types, offers, resources
 from dicomgate.dicomweb.negotiation import Offer
+from dicomgate.dicomweb.offers import Offers, Stored
 from dicomgate.dicomweb.resources import Kind, Resource
-from dicomgate.origin import Facts, Instance, Piece
-from dicomgate.server import caching, parts
+from dicomgate.origin import Instance
+from dicomgate.representations import transcoding
+from dicomgate.server import caching, choosing, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
 from dicomgate.server.ranges import Read
@@ -21,6 +24,8 @@ from dicomgate.server.requests import Request
 
 PIXEL_DATA: Final = "7FE00010"
 _PIXELS: Final = frozenset({PIXEL_DATA, "7FE00008", "7FE00009"})
+
+_Offered = Callable[[Instance, Stored], Offers]
 
 
 def retrieve(request: Request, resource: Resource) -> Answer:
@@ -30,87 +35,129 @@ def retrieve(request: Request, resource: Resource) -> Answer:
         found = held.enter_context(request.door.origin.retrieve.retrieve(resource.target))
         if resource.bulk:
             answer = _one_value(request, next(found), resource.bulk)
+        elif resource.kind is Kind.PIXELDATA:
+            pictures = (instance for instance in found if instance.facts.frame_count)
+            answer = collect(request, _choose_alike(request, pictures, _offer_pixels), _PIXELS)
         else:
-            wanted = request.wishes(is_bulk=True)
-            only = _PIXELS if resource.kind is Kind.PIXELDATA else None
-            chosen = ((each, negotiation.choose(wanted, _collected_offers(each.facts))) for each in found)
-            answer = collect(request, chosen, only)
+            answer = collect(request, _choose_alike(request, found, _offer_collected))
         answer.resources.push(held.pop_all())
         return answer
 
 
 def collect(request: Request, chosen: Iterable[tuple[Instance, Offer]], only: frozenset[str] | None = None) -> Answer:
     """Every value of several instances, one part each; compressed frames one part each (FRM-04)."""
-    made = (part for instance, offer in chosen for part in _parts(request, instance, offer, only))
+    chosen = iter(chosen)
+    begun = next(chosen, None)
+    media_type = begun[1].media_type if begun else media_types.OCTET_STREAM
+    pairs = itertools.chain([begun] if begun else [], chosen)
+    made = (part for instance, offer in pairs for part in _parts(request, instance, offer, only))
     first = next(made, None)
     if first is None:
         raise errors.NotFound("there is no bulk data here")
-    return parts.answer_unmeasured(media_types.OCTET_STREAM, itertools.chain([first], made), [caching.CHANGING])
+    return parts.answer_unmeasured(media_type, itertools.chain([first], made), [caching.CHANGING])
 
 
-def _collected_offers(facts: Facts) -> tuple[Offer, ...]:
-    return offers.collected_bulk_offers(
-        facts.transfer_syntax, is_lossy=facts.is_lossy, has_frames=facts.frame_count > 0
+def _choose_alike(request: Request, found: Iterable[Instance], offered: _Offered) -> Iterator[tuple[Instance, Offer]]:
+    """An offer for each instance, all of the first one's media type (V4)."""
+    media_type: str | None = None
+    for instance in found:
+        offer = choosing.choose(request, instance, functools.partial(_alike, media_type, offered, instance))
+        media_type = offer.media_type
+        yield instance, offer
+
+
+def _alike(media_type: str | None, offered: _Offered, instance: Instance, stored: Stored) -> Offers:
+    parts_only = (offer for offer in offered(instance, stored) if offer.is_multipart)
+    return tuple(offer for offer in parts_only if media_type in (None, offer.media_type))
+
+
+def _offer_pixels(instance: Instance, stored: Stored) -> Offers:
+    return offers.pixel_data_offers(stored, has_many_frames=instance.facts.frame_count > 1)
+
+
+def _offer_collected(instance: Instance, stored: Stored) -> Offers:  # noqa: ARG001 (as the other)
+    return offers.collected_bulk_offers(stored)
+
+
+def _one_value(request: Request, instance: Instance, place: str) -> Answer:
+    """What does not exist is not found, whatever is acceptable."""
+    if place not in instance.bulk_paths():
+        raise errors.NotFound("no such bulk data in this instance")
+    facts = instance.facts
+    is_picture = place == PIXEL_DATA and facts.frame_count > 0
+    offered = functools.partial(_offer_pixels, instance) if is_picture else lambda _: offers.bulk_offers()
+    offer = choosing.choose(request, instance, offered)
+    said = f"{place} {offer.content_type}"
+    if not offer.is_stored:
+        return _made_value(request, instance, place, offer, f"{said} {request.door.maker.edition}")
+    made = list(_stored_parts(request, instance, place, offer.media_type))
+    if not offer.is_multipart:
+        return parts.answer_single(request, made[0], caching.format_tag(facts.version, said), modified=facts.modified)
+    tag = caching.format_tag(facts.version, f"{said} multipart", is_exact=bool(facts.digest))
+    return parts.answer_tagged(request, offer.media_type, made, tag, modified=facts.modified)
+
+
+def _made_value(request: Request, instance: Instance, place: str, offer: Offer, said: str) -> Answer:
+    made = _made_parts(request, instance, place, offer)
+    if offer.is_multipart:
+        tag = caching.format_tag(instance.facts.version, f"{said} multipart")
+        return parts.answer_made(request, offer.media_type, made, tag, caching.IMMUTABLE)
+    return parts.answer_made_single(
+        request,
+        lambda: next(made),
+        content_type=offer.content_type,
+        location=resources.bulk_link(request.root, instance.facts.target, place),
+        tag=caching.format_tag(instance.facts.version, said),
     )
 
 
 def _parts(request: Request, instance: Instance, offer: Offer, only: frozenset[str] | None) -> Iterator[Part]:
     for place in instance.bulk_paths():
-        if only is None or place in only:
-            for piece in _pieces(instance, place):
-                content_type = media_types.with_transfer_syntax(offer.media_type, piece.transfer_syntax)
-                yield _part(request, instance, place, content_type, piece)
+        if only is not None and place not in only:
+            continue
+        if place == PIXEL_DATA and instance.facts.frame_count and not offer.is_stored:
+            yield from _made_parts(request, instance, place, offer)
+        else:
+            yield from _stored_parts(request, instance, place, offer.media_type)
 
 
-def _one_value(request: Request, instance: Instance, place: str) -> Answer:
+def _stored_parts(request: Request, instance: Instance, place: str, media_type: str) -> Iterator[Part]:
+    """One value as it is stored: compressed pictures have a part a frame, a video is one stream (MT-12)."""
+    location = resources.bulk_link(request.root, instance.facts.target, place)
+    for frame in _frames_apart(instance) if place == PIXEL_DATA else (None,):
+        read = _reader(instance, place, frame)
+        piece = instance.bulk(place) if frame is None else instance.frame(frame)
+        content_type = media_types.with_transfer_syntax(media_type, piece.transfer_syntax)
+        yield Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks, read=read)
+
+
+def _made_parts(request: Request, instance: Instance, place: str, offer: Offer) -> Iterator[Part]:
+    """Pixel data: native it is one value, compressed it is a part a frame."""
+    location = resources.bulk_link(request.root, instance.facts.target, place)
+    making = choosing.frame_maker(request, instance, offer)
+    if not making.is_native:
+        for frame in making.frames(range(1, instance.facts.frame_count + 1)):
+            yield choosing.made_part(offer.content_type, location, frame.codestream)
+        return
+    value = transcoding.native_value(making)
+    yield Part(
+        content_type=offer.content_type,
+        location=location,
+        size=value.size,
+        chunks=value.chunks,
+        read=lambda span: spans.cut(transcoding.native_value(making).chunks, span),
+    )
+
+
+def _frames_apart(instance: Instance) -> Iterable[int | None]:
+    """The numbers of the frames that are parts of their own; None for the one value."""
     facts = instance.facts
-    many = place == PIXEL_DATA and _is_one_part_a_frame(facts)
-    if place == PIXEL_DATA and _is_compressed(facts):
-        offered = offers.frame_offers(facts.transfer_syntax, is_lossy=facts.is_lossy, many=many)
-    else:
-        offered = offers.bulk_offers()
-    pieces = _pieces(instance, place)  # asked first: what does not exist is not found, whatever is acceptable
-    offer = negotiation.choose(request.wishes(is_bulk=True), offered)
-    made = [
-        _part(
-            request, instance, place, offer.content_type, piece, read=_reader(instance, place, number if many else None)
-        )
-        for number, piece in enumerate(pieces, 1)
-    ]
-    if not offer.is_multipart:
-        tag = caching.format_tag(facts.version, f"{place} {offer.content_type}")
-        return parts.answer_single(request, made[0], tag, modified=facts.modified)
-    version = f"{place} {offer.content_type} multipart"
-    tag = caching.format_tag(facts.version, version, is_exact=bool(facts.digest))
-    return parts.answer_tagged(request, offer.media_type, made, tag, modified=facts.modified)
-
-
-def _pieces(instance: Instance, place: str) -> list[Piece]:
-    facts = instance.facts
-    if place == PIXEL_DATA and _is_one_part_a_frame(facts):
-        return [instance.frame(number) for number in range(1, facts.frame_count + 1)]
-    return [instance.bulk(place)]
+    syntax = syntaxes.find(facts.transfer_syntax)
+    is_apart = facts.frame_count > 1 and syntax is not None and syntax.is_encapsulated and not syntax.is_video
+    return range(1, facts.frame_count + 1) if is_apart else (None,)
 
 
 def _reader(instance: Instance, place: str, frame: int | None) -> Read:
     if frame is not None:
         return lambda span: instance.frame(frame, span=span).chunks
     return lambda span: instance.bulk(place, span=span).chunks
-
-
-def _part(
-    request: Request, instance: Instance, place: str, content_type: str, piece: Piece, *, read: Read | None = None
-) -> Part:
-    location = resources.bulk_link(request.root, instance.facts.target, place)
-    return Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks, read=read)
-
-
-def _is_compressed(facts: Facts) -> bool:
-    syntax = syntaxes.find(facts.transfer_syntax)
-    return syntax is None or (syntax.is_encapsulated and facts.frame_count > 0)
-
-
-def _is_one_part_a_frame(facts: Facts) -> bool:
-    """True for compressed pictures, but not for a video: that is one stream (MT-12)."""
-    syntax = syntaxes.find(facts.transfer_syntax)
-    return facts.frame_count > 1 and syntax is not None and syntax.is_encapsulated and not syntax.is_video

@@ -120,6 +120,21 @@ def answer_single(
     return found or Answer(headers=headers, chunks=part.chunks, size=part.size)
 
 
+def answer_made_single(
+    request: Request,
+    make: Callable[[], Part],
+    *,
+    content_type: str,
+    location: str,
+    tag: str,
+    lifetime: Header = caching.IMMUTABLE,
+) -> Answer:
+    """As `answer_single`, of what is made, and only if the caller has not got it."""
+    headers = [field("content-type", content_type), field("content-location", location), field("etag", tag)]
+    early = caching.judge(request, [*headers, lifetime, caching.VARY], tag)
+    return early or answer_single(request, make(), tag, lifetime=lifetime)
+
+
 def _validators(tag: str, modified: str | None) -> list[Header]:
     return [field("etag", tag), *([field("last-modified", modified)] if modified else [])]
 

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from dicomgate import errors
+from dicomgate.dicom import spans
 from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import media_types, negotiation, offers, resources
 from dicomgate.dicomweb.negotiation import Offer, Wish
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Instance
+from dicomgate.representations import possible, transcoding
+from dicomgate.representations.transcoding import MadeFile
 from dicomgate.server import bulkdata, caching, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
@@ -20,6 +23,8 @@ from dicomgate.server.requests import Request
 
 _MOST_COUNTED: Final = 5000
 """Instances looked at before the answer begins; of more the length is not told ahead."""
+_MOST_TOLD: Final = 20
+"""Instances that are looked at for a refusal."""
 
 
 def retrieve(request: Request, resource: Resource) -> Answer:
@@ -43,72 +48,98 @@ def retrieve(request: Request, resource: Resource) -> Answer:
 
 
 def _choose(wanted: tuple[Wish, ...], counted: list[Instance], *, many: bool) -> list[Offer]:
-    offered = [_offers(instance, many=many) for instance in counted]
-    chosen = negotiation.choose_each(wanted, offered)
+    offered = [_offers(instance, wanted, many=many) for instance in counted]
+    try:
+        chosen = negotiation.choose_each(wanted, offered)
+    except errors.NotAcceptable:
+        raise _refusal(counted, many=many) from None
     fitting = [offer for offer in chosen if offer is not None]
     if len(fitting) < len(chosen):
         # 206 would be allowed (RET-03), but few callers look: images would be missing unnoticed.
-        lacking = [one for each, offer in zip(offered, chosen, strict=True) if offer is None for one in each]
-        refusal = negotiation.not_acceptable(lacking)
-        count = len(chosen) - len(fitting)
-        raise errors.NotAcceptable(f"of {count} among {len(chosen)} instances, {refusal.message}", see=refusal.see)
+        lacking = [instance for instance, offer in zip(counted, chosen, strict=True) if offer is None]
+        refusal = _refusal(lacking, many=many)
+        text = f"of {len(lacking)} among {len(chosen)} instances, {refusal.message}"
+        raise errors.NotAcceptable(text, see=refusal.see)
     return fitting
 
 
-def _offers(instance: Instance, *, many: bool) -> tuple[Offer, ...]:
-    facts = instance.facts
-    return offers.instance_offers(
-        facts.transfer_syntax,
-        is_lossy=facts.is_lossy,
-        has_frames=facts.frame_count > 0,
-        many=many,
-        is_sound=instance.is_sound,
-    )
+def _offers(instance: Instance, wanted: tuple[Wish, ...], *, many: bool) -> tuple[Offer, ...]:
+    return offers.instance_offers(possible.look(instance, wanted), many=many)
 
 
-def file_offers(instance: Instance) -> tuple[Offer, ...]:
-    """How one file can be sent, whole."""
-    return tuple(offer for offer in _offers(instance, many=False) if offer.media_type == media_types.DICOM)
+def _refusal(lacking: list[Instance], *, many: bool) -> errors.NotAcceptable:
+    """Why, and what could be had."""
+    each = [offers.instance_offers(possible.look_closely(one), many=many) for one in lacking[:_MOST_TOLD]]
+    return negotiation.not_acceptable(offer for one in each for offer in one)
+
+
+def file_offers(instance: Instance, wanted: tuple[Wish, ...]) -> tuple[Offer, ...]:
+    """How one file can be sent, whole, to somebody who wants this."""
+    return tuple(offer for offer in _offers(instance, wanted, many=False) if offer.media_type == media_types.DICOM)
 
 
 def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance]) -> Iterator[tuple[Instance, Offer]]:
     for instance in found:
-        yield instance, negotiation.choose(wanted, _offers(instance, many=True))
+        yield instance, negotiation.choose(wanted, _offers(instance, wanted, many=True))
 
 
 def _several(
     request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]]
 ) -> Answer:
     pairs = list(zip(counted, chosen, strict=True))
-    listed = "\n".join(f"{instance.facts.version} {variant(offer)}" for instance, offer in pairs)
-    is_whole = len(counted) < _MOST_COUNTED
     media_type = chosen[0].media_type
-    if is_whole:
-        is_exact = all(instance.facts.digest for instance in counted)
-        tag = caching.format_tag(listed, "multipart", is_exact=is_exact)
-        made = [_part(request, *pair) for pair in pairs]
-        return parts.answer_tagged(request, media_type, made, tag, lifetime=caching.CHANGING)
-    lazily = (_part(request, *pair) for pair in itertools.chain(pairs, rest))
-    return parts.answer_unmeasured(media_type, lazily, [caching.CHANGING])
+    is_stored = all(offer.is_stored for offer in chosen)
+    is_exact = all(instance.facts.digest for instance in counted)
+    if len(counted) == _MOST_COUNTED or not (is_stored or is_exact):
+        lazily = (part(request, *pair) for pair in itertools.chain(pairs, rest))
+        return parts.answer_unmeasured(media_type, lazily, [caching.CHANGING])
+    listed = "\n".join(f"{instance.facts.version} {variant(request, offer)}" for instance, offer in pairs)
+    tag = caching.format_tag(listed, "multipart", is_exact=is_exact)
+    if is_stored:
+        sized = [part(request, *pair) for pair in pairs]
+        return parts.answer_tagged(request, media_type, sized, tag, lifetime=caching.CHANGING)
+    return parts.answer_made(request, media_type, (part(request, *pair) for pair in pairs), tag, caching.CHANGING)
 
 
-def variant(offer: Offer) -> str:
+def variant(request: Request, offer: Offer) -> str:
     """What tells two representations of the same instance apart."""
-    return f"{offer.content_type} {'stored' if offer.is_stored else 'rewritten'}"
+    return f"{offer.content_type} {'stored' if offer.is_stored else request.door.maker.edition}"
 
 
-def _part(request: Request, instance: Instance, offer: Offer) -> Part:
+def part(request: Request, instance: Instance, offer: Offer, location: str | None = None) -> Part:
+    """One instance as one part; what is not stored so is begun to be made."""
+    location = location or resources.link(request.root, instance.facts.target)
+    if offer.is_stored:
+        size = instance.facts.size
+        return Part(
+            content_type=offer.content_type, location=location, size=size, chunks=instance.file(), read=instance.file
+        )
+    made = _make(request, instance, offer)
     return Part(
         content_type=offer.content_type,
-        location=resources.link(request.root, instance.facts.target),
-        size=instance.facts.size if offer.is_stored else None,
-        chunks=instance.file() if offer.is_stored else instance.explicit_file(),
-        read=instance.file if offer.is_stored else None,
+        location=location,
+        size=made.size,
+        chunks=made.chunks,
+        read=lambda span: spans.cut(_make(request, instance, offer).chunks, span),
     )
 
 
-def single(request: Request, instance: Instance, offer: Offer) -> Answer:
-    """One instance as the whole body; a range of it where it is sent as stored."""
-    part = _part(request, instance, offer)
-    tag = caching.format_tag(instance.facts.version, variant(offer))
-    return parts.answer_single(request, part, tag, lifetime=caching.CHANGING, modified=instance.facts.modified)
+def _make(request: Request, instance: Instance, offer: Offer) -> MadeFile:
+    assert offer.transfer_syntax is not None, "a file has a transfer syntax"
+    return transcoding.make_file(request.door.maker, instance, offer.transfer_syntax)
+
+
+def single(request: Request, instance: Instance, offer: Offer, location: str | None = None) -> Answer:
+    """One instance as the whole body, or ranges of it."""
+    tag = caching.format_tag(instance.facts.version, variant(request, offer))
+    if offer.is_stored:
+        stored = part(request, instance, offer, location)
+        return parts.answer_single(request, stored, tag, lifetime=caching.CHANGING, modified=instance.facts.modified)
+    return parts.answer_made_single(
+        request,
+        lambda: part(request, instance, offer, location),
+        content_type=offer.content_type,
+        location=location or resources.link(request.root, instance.facts.target),
+        tag=tag,
+        lifetime=caching.CHANGING,
+    )

@@ -18,7 +18,6 @@ from dicomgate.origin import Version, Versions
 from dicomgate.server import caching, parts, retrieve, whole
 from dicomgate.server.answers import Answer
 from dicomgate.server.exchange import field
-from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
 
 _JSON: Final = "application/json"
@@ -56,16 +55,11 @@ def _describe(version: Version, link: str) -> dict[str, Any]:
 def _file(request: Request, origin: Versions, resource: Resource) -> Answer:
     assert resource.target is not None, "versions are of an instance"
     instance = origin.version(resource.target, resource.version)
-    offer = negotiation.choose(request.wishes(), retrieve.file_offers(instance))
+    wanted = request.wishes()
+    offer = negotiation.choose(wanted, retrieve.file_offers(instance, wanted))
     location = resources.format_resource(request.root, resource)
-    part = Part(
-        content_type=offer.content_type,
-        location=location,
-        size=instance.facts.size if offer.is_stored else None,
-        chunks=instance.file() if offer.is_stored else instance.explicit_file(),
-        read=instance.file if offer.is_stored else None,
-    )
-    tag = caching.format_tag(instance.facts.version, f"version {retrieve.variant(offer)}")
-    if offer.is_multipart:
-        return parts.answer_tagged(request, offer.media_type, [part], tag, lifetime=caching.CHANGING)
-    return parts.answer_single(request, part, tag, modified=instance.facts.modified)
+    if not offer.is_multipart:
+        return retrieve.single(request, instance, offer, location)
+    tag = caching.format_tag(instance.facts.version, f"version {retrieve.variant(request, offer)}")
+    part = retrieve.part(request, instance, offer, location)
+    return parts.answer_tagged(request, offer.media_type, [part], tag, lifetime=caching.CHANGING)

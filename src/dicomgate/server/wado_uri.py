@@ -37,7 +37,7 @@ def _answer(request: Request, held: contextlib.ExitStack, instance: Instance, as
     facts = instance.facts
     kind = rendered_offers.category(facts.sop_class, facts.transfer_syntax, facts.frame_count)
     pictures = rendered_offers.query_offers(facts.sop_class, facts.transfer_syntax, facts.frame_count)
-    offer = wado_uri.choose(asked.wishes, kind, wado_rs.file_offers(instance), pictures)
+    offer = wado_uri.choose(asked.wishes, kind, wado_rs.file_offers(instance, asked.wishes), pictures)
     if offer.media_type == media_types.DICOM:
         return wado_rs.single(request, instance, offer)
     task = rendered.Task(wanted=asked.wanted, charset=asked.charset)
