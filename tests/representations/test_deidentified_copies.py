@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
+import numpy as np
 import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -15,22 +17,23 @@ from pydicom.filebase import DicomBytesIO
 
 from dicomgate import assembly, config, errors
 from dicomgate.dicom import syntaxes
-from dicomgate.dicom.deidentification import Pseudonyms
 from dicomgate.dicom.outcomes import Stored
 from dicomgate.dicom.uids import Target
+from dicomgate.pixels.processes import Workers
 from dicomgate.representations import deidentification
+from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 from dicomgate.testing import instances
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
-OURS = Pseudonyms(b"one secret")
 
 
 @pytest.fixture
 def copied(tmp_path: Path):
     """Stores a file and gives its de-identified copy."""
 
-    with assembly.open_archive(tmp_path / "data", config.Settings()) as archive:
+    with Workers() as workers, assembly.open_archive(tmp_path / "data", config.Settings()) as archive:
+        maker = Maker(workers=workers, secret=PseudonymSecret(tmp_path / "pseudonyms"))
 
         def copy(content: bytes, target: Target) -> bytes:
             arrival = archive.spool.arrival()
@@ -38,7 +41,7 @@ def copied(tmp_path: Path):
             assert archive.origin.store is not None
             assert isinstance(archive.origin.store.accept(arrival), Stored)
             with archive.origin.retrieve.retrieve(target) as found:
-                return b"".join(deidentification.make(next(found), OURS).chunks)
+                return b"".join(deidentification.make(maker, next(found)).chunks)
 
         yield copy
 
@@ -48,6 +51,7 @@ def scanned(target: Target, syntax: str = syntaxes.EXPLICIT_LITTLE, **attributes
     return instances.make(target, syntax=syntax, attributes={**said, **attributes})
 
 
+J2K = "1.2.840.10008.1.2.4.90"
 Copied = Callable[[bytes, Target], bytes]
 
 
@@ -62,7 +66,7 @@ def test_the_picture_stays_and_the_patient_is_gone(copied: Copied, syntax: str) 
         assert uid.encode() not in made
     seen = dcmread(DicomBytesIO(made))
     assert seen.file_meta.TransferSyntaxUID == syntaxes.EXPLICIT_LITTLE
-    assert seen.file_meta.MediaStorageSOPInstanceUID == seen.SOPInstanceUID == OURS.uid(target.instance)
+    assert seen.file_meta.MediaStorageSOPInstanceUID == seen.SOPInstanceUID
     assert seen.PixelData == instances.counting(64)
     assert (seen.PatientIdentityRemoved, seen.BurnedInAnnotation) == ("YES", "NO")
     assert made[:128] == bytes(128)
@@ -84,13 +88,34 @@ def test_pixels_that_may_show_the_patient_are_refused(copied: Copied, attributes
         copied(scanned(target, **attributes), target)
 
 
-def test_what_hides_in_compressed_pictures_is_not_passed_on(copied: Copied) -> None:
+def test_compressed_pictures_leave_decoded_without_what_hides_in_them(copied: Copied) -> None:
     target = instances.new_target()
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8)
+    codestream = imagecodecs.jpeg2k_encode(values, codecformat="j2k", reversible=True, level=0)
+    size = b"\xff\x64" + (2 + 2 + 5).to_bytes(2) + b"\x00\x01NAMED"  # a comment, before the first tile
+    at = codestream.index(b"\xff\x90")
     content = instances.make(
-        target, syntax="1.2.840.10008.1.2.4.50", frames=[b"\xff\xd8\xff\xfe\x00\x07NAMED\xff\xd9"], attributes={"SOPClassUID": CT}
+        target, syntax=J2K, frames=[codestream[:at] + size + codestream[at:]], attributes={"SOPClassUID": CT, "BitsStored": 16, "HighBit": 15}
+    )  # fmt: skip
+    assert b"NAMED" in content
+    made = copied(content, target)
+    assert b"NAMED" not in made
+    seen = dcmread(DicomBytesIO(made))
+    assert seen.file_meta.TransferSyntaxUID == syntaxes.EXPLICIT_LITTLE
+    assert seen.PixelData == values.tobytes()
+    assert seen.PatientIdentityRemoved == "YES"
+
+
+def test_what_cannot_be_decoded_is_not_passed_on(copied: Copied) -> None:
+    target = instances.new_target()
+    broken = instances.make(target, syntax=J2K, frames=[b"\xff\x4f\xff\x51nonsense"], attributes={"SOPClassUID": CT})
+    with pytest.raises(errors.NotAcceptable):
+        copied(broken, target)
+    video = instances.make(
+        target := instances.new_target(), syntax="1.2.840.10008.1.2.4.102", frames=[b"\0\0\0\1"], attributes={"SOPClassUID": CT}
     )  # fmt: skip
     with pytest.raises(errors.Forbidden):
-        copied(content, target)
+        copied(video, target)
 
 
 def test_the_secret_is_made_once_and_kept(tmp_path: Path) -> None:

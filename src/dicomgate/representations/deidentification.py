@@ -13,14 +13,18 @@ from typing import Final
 import orjson
 
 from dicomgate import errors
-from dicomgate.dicom import deidentification, encode, part10, syntaxes, visible_identity
+from dicomgate.dicom import deidentification, encode, part10, pixel_description, recode, syntaxes, visible_identity
 from dicomgate.dicom.deidentification import Pseudonyms
 from dicomgate.dicom.encode import BulkValue
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Target
 from dicomgate.dicom.values import Element
 from dicomgate.dicom.visible_identity import Sight
-from dicomgate.origin import Instance
+from dicomgate.origin import Instance, Piece
+from dicomgate.representations import changed_attributes, transcoding
+from dicomgate.representations.changed_attributes import Encoded
+from dicomgate.representations.frame_making import FrameMaker
+from dicomgate.representations.maker import Maker
 
 _REASONS: Final = {
     Sight.IDENTITY: "it says that its pixels show who the patient is",
@@ -37,23 +41,44 @@ class Copy:
     chunks: Iterator[bytes]
 
 
-def make(instance: Instance, pseudonyms: Pseudonyms) -> Copy:
-    """A de-identified copy in Explicit VR Little Endian of an instance that is not compressed.
+def make(maker: Maker, instance: Instance) -> Copy:
+    """A de-identified copy in Explicit VR Little Endian.
 
-    Forbidden, with the reason, when it cannot be made surely.
+    Forbidden, with the reason, when it cannot be made surely; NotAcceptable when its pixels cannot be decoded.
     """
-    syntax = syntaxes.find(instance.facts.transfer_syntax)
-    if syntax is None or syntax.is_encapsulated:
-        raise _refusal("its pixels cannot be decoded here, and what they hold besides cannot be seen")
-    return _copy(instance, pseudonyms, instance.facts.transfer_syntax)
-
-
-def _copy(instance: Instance, pseudonyms: Pseudonyms, transfer_syntax: str) -> Copy:
-    dataset: JSONDataset = orjson.loads(instance.metadata())
-    _check_pixels(dataset, transfer_syntax)
+    pseudonyms = maker.secret.pseudonyms
+    stored: JSONDataset = orjson.loads(instance.metadata())
+    _check_pixels(stored, instance.facts.transfer_syntax)
+    dataset, pixels = _decoded(maker, instance, stored)
     made = deidentification.deidentify(dataset, pseudonyms)
     _check_values(made)
-    return Copy(_target(instance.facts.target, pseudonyms), encode.batched(_write(instance, made)))
+    chunks = encode.batched(_write(instance, made, pixels))
+    return Copy(_target(instance.facts.target, pseudonyms), chunks)
+
+
+def _decoded(maker: Maker, instance: Instance, dataset: JSONDataset) -> tuple[JSONDataset, Piece | None]:
+    """The data set as it is without compression, and its pixels; None where they are stored so."""
+    uid = instance.facts.transfer_syntax
+    syntax = syntaxes.find(uid)
+    if syntax is not None and (not syntax.is_encapsulated or encode.PIXEL_DATA not in dataset):
+        return dataset, None
+    if syntax is None or syntax.is_video or not syntax.can_decode:
+        raise _refusal("its pixels cannot be decoded here, and what they hold besides cannot be seen")
+    try:
+        description = pixel_description.describe(dataset, uid)
+    except (errors.Malformed, errors.TooLarge) as fault:
+        raise _refusal(f"its pixels cannot be decoded ({fault.message})") from fault
+    making = FrameMaker(
+        maker=maker, instance=instance, description=description, transfer_syntax=syntaxes.EXPLICIT_LITTLE
+    )
+    pixels = transcoding.native_value(making)
+    if pixels.size > recode.LONGEST:
+        raise _refusal("without compression its pixels are too long for a file")
+    (first,) = making.frames([1])
+    encoded = Encoded(transfer_syntax=syntaxes.EXPLICIT_LITTLE, description=first.description)
+    changes = changed_attributes.describe(dataset, uid, encoded, "")
+    told = {**dataset, **{tag: element for tag, element in changes.items() if element is not None}}
+    return {tag: element for tag, element in told.items() if changes.get(tag, element) is not None}, pixels
 
 
 def _check_pixels(dataset: JSONDataset, transfer_syntax: str) -> None:
@@ -79,9 +104,9 @@ def _check_values(made: JSONDataset) -> None:
         raise _refusal(f"a value of it can not be written again ({fault.message})") from fault
 
 
-def _write(instance: Instance, made: JSONDataset) -> Iterator[bytes]:
+def _write(instance: Instance, made: JSONDataset, pixels: Piece | None) -> Iterator[bytes]:
     def find(path: str, element: Element) -> BulkValue:  # noqa: ARG001 (a FindBulk)
-        piece = instance.bulk(path)
+        piece = pixels if pixels is not None and path == encode.PIXEL_DATA else instance.bulk(path)
         return BulkValue(piece.size, piece.chunks)
 
     yield part10.write_beginning(

@@ -78,4 +78,4 @@ def _deidentified(request: Request, instance: Instance, asked: wado_uri.Request)
     early = caching.judge(request, headers, tag)
     if early is not None:
         return early
-    return Answer(headers=headers, chunks=deidentification.make(instance, pseudonyms).chunks)
+    return Answer(headers=headers, chunks=deidentification.make(request.door.maker, instance).chunks)
