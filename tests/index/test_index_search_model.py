@@ -27,8 +27,8 @@ from dicomgate.dicom.matching import (
     Wildcard,
 )
 from dicomgate.dicom.uids import Level, Target
+from dicomgate.index import beginnings, narrowing, scan
 from dicomgate.index import compile as compiled
-from dicomgate.index import scan
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.testing.entries import element, entry, refuse_nothing
 
@@ -363,10 +363,26 @@ def test_random_questions_are_answered_as_by_looking_at_all(made, seed, which):
 
 @settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, sys.maxsize), st.integers(0, 2))
+def test_the_same_when_few_rows_are_looked_up_at_once(made, seed, which):
+    """Then an answer of what one condition names comes in many parts."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(beginnings, "_LEAST", 1)
+    dice = random.Random(seed)
+    try:
+        index, model = made[which]
+        query = dataclasses.replace(random_query(dice), limit=1)
+        assert walk(index, query, dice) == model.find(query), query
+    finally:
+        patch.undo()
+
+
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, sys.maxsize), st.integers(0, 2))
 def test_the_same_when_hardly_anything_is_few(made, seed, which):
     """Then questions are answered by walking, scans in small steps."""
     patch = pytest.MonkeyPatch()
     patch.setattr(compiled, "FEW", 2)
+    patch.setattr(narrowing, "MOST", 1)
     patch.setattr(scan, "_FIRST_BATCH", 2)
     patch.setattr(scan, "_BATCH", 3)
     try:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dicomgate.dicom.uids import Level
-from dicomgate.index import compile, connections, filters, order  # noqa: A004
+from dicomgate.index import compile, connections, counts, filters, order  # noqa: A004
 from dicomgate.index.asked import Asked, Rows
 from dicomgate.index.compile import Plan, Search, Stretch
 from dicomgate.index.order import Key
@@ -82,7 +82,7 @@ def choose(connection: sqlite3.Connection, search: Search) -> Beginning:
     asked, few = search.open_ended, None
     if not asked:
         plan = compile.choose(search)
-        return Beginning(plan, compile.counting(search, plan, ()))
+        return Beginning(plan, counts.counting(search, plan, ()))
     if len(asked) == 1 and _is_dated(search, asked[0]):
         few = _find(connection, search, asked[0])
         sizes = [compile.FEW + 1 if few is None else len(few.rows)]
@@ -92,7 +92,7 @@ def choose(connection: sqlite3.Connection, search: Search) -> Beginning:
         if min(sizes) <= compile.FEW and _is_dated(search, smallest):
             few = _find(connection, search, smallest)
     plan = compile.choose(search, sizes)
-    return Beginning(plan, compile.counting(search, plan, sizes), few)
+    return Beginning(plan, counts.counting(search, plan, sizes), few)
 
 
 def _is_dated(search: Search, asked: Asked) -> bool:

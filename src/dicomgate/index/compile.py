@@ -28,7 +28,6 @@ FEW = 2000
 
 _UID_RANK = {Level.INSTANCE: 0, Level.STUDY: 1, Level.SERIES: 2}  # a series' UID is unique only within its study
 _UP = {Level.SERIES: "s.id = e.study", Level.INSTANCE: "e.id = i.series"}
-_TALLIED = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _IDENTITIES = {Level.STUDY: "s.id", Level.SERIES: "s.id, e.id", Level.INSTANCE: "s.id, e.id, i.id"}
 ALL = -1  # as SQLite's LIMIT has it
 
@@ -117,14 +116,6 @@ def choose(search: Search, sizes: Sequence[int] = ()) -> Plan:
     return Plan() if first.column is not None else Plan(begin, in_order=False)
 
 
-def counting(search: Search, plan: Plan, sizes: Sequence[int]) -> Plan:
-    """How the matches are counted soonest: in no order, so by one range of values, or what the narrowest names."""
-    walkable = [asked for asked in search.asked if filters.is_walkable(asked)]
-    if len(walkable) == 1 and is_counted_quickly(search, Plan(walkable[0])):
-        return Plan(walkable[0])
-    return Plan(search.open_ended[sizes.index(min(sizes))], in_order=False) if sizes else plan
-
-
 def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) -> Iterator[Stretch]:
     """The parts of the answer, one after the other, from a place on."""
     first, *rest = search.terms
@@ -144,9 +135,9 @@ def stretches(search: Search, plan: Plan, place: tuple[Key, ...] | None = None) 
 def page(search: Search, plan: Plan, stretch: Stretch, limit: int = ALL, offset: int = 0, *, columns: str = "") -> SQL:
     """The identities of rows in order, of study, series and instance as deep as the level goes; then these columns."""
     by = order.by(stretch.terms, _moment(plan, stretch))
-    body = _body(search, plan, stretch)
-    text = f"SELECT {_selected(search.level, columns)} FROM {body.text} ORDER BY {by} LIMIT ? OFFSET ?"
-    return SQL(text, (*body.parameters, limit, offset))
+    rows = body(search, plan, stretch)
+    text = f"SELECT {_selected(search.level, columns)} FROM {rows.text} ORDER BY {by} LIMIT ? OFFSET ?"
+    return SQL(text, (*rows.parameters, limit, offset))
 
 
 def rows(level: Level, ids: Iterable[int], columns: str) -> SQL:
@@ -170,14 +161,6 @@ def keys(search: Search) -> str:
     return ", ".join(term.sql.format(m="s.moment") for term in search.terms)
 
 
-def is_counted_quickly(search: Search, plan: Plan) -> bool:
-    """True when one range of one index holds exactly the matches: each of its rows stands for one."""
-    begin = plan.begin
-    if not (plan.in_order and isinstance(begin, Valued) and search.level is begin.level):
-        return False
-    return all(asked is begin or isinstance(asked, Moments) for asked in search.asked)
-
-
 def above(search: Search, plan: Plan, level: Level) -> Search | None:
     """The studies (series) that hold matches, by what is asked of them alone; None unless they are walked in order."""
     terms = tuple(term for term in search.terms if term.level <= level)
@@ -195,43 +178,13 @@ def below(search: Search, level: Level, identity: int, place: tuple[Key, ...] | 
     return page(held, Plan(rows, in_order=False), Stretch(search.terms, place))
 
 
-def count(search: Search, plan: Plan, place: tuple[Key, ...] | None = None, most: int = ALL) -> SQL:
-    """How many rows match, from a place on, up to a bound."""
-    begin = plan.begin
-    is_bare = place is None and is_counted_quickly(search, plan) and isinstance(begin, Valued)
-    tables = _begun(begin) if is_bare and isinstance(begin, Valued) else None
-    body = _body(search, plan, Stretch(search.terms, place), tables)
-    if most == ALL:
-        return SQL("SELECT count(*) FROM ") + body
-    return SQL("SELECT count(*) FROM (SELECT 1 FROM ") + body + SQL(" LIMIT ?)", (most,))
-
-
-def count_stretch(search: Search, plan: Plan, stretch: Stretch) -> SQL:
-    """How many rows match in one part of the answer."""
-    return SQL("SELECT count(*) FROM ") + _body(search, plan, stretch)
-
-
-def kept_count(search: Search) -> SQL | None:
-    """How many there are where that is written down: of everything, or of all of one study or series."""
-    scope = search.scope
-    if scope is None:
-        return None if search.asked else SQL(f"SELECT {_TALLIED[search.level]} FROM tally")
-    if not all(isinstance(asked, Uids) for asked in search.asked) or len(search.asked) != scope.level:
-        return None
-    if scope.level is Level.STUDY:
-        counted = "number_of_series" if search.level is Level.SERIES else "number_of_instances"
-        return SQL(f"SELECT coalesce(max({counted}), 0) FROM study WHERE uid = ?", (scope.study,))
-    rows = "study s CROSS JOIN series e ON e.study = s.id AND e.uid = ?"
-    counted = "SELECT coalesce(max(e.number_of_instances), 0)"
-    return SQL(f"{counted} FROM {rows} WHERE s.uid = ?", (scope.series, scope.study))
-
-
 def _is_ordered(asked: Asked) -> bool:
     """True when the rows that the condition names can be walked newest first."""
     return isinstance(asked, Moments) or filters.is_walkable(asked)
 
 
-def _body(search: Search, plan: Plan, stretch: Stretch, tables: tuple[SQL, SQL] | None = None) -> SQL:
+def body(search: Search, plan: Plan, stretch: Stretch, tables: tuple[SQL, SQL] | None = None) -> SQL:
+    """What follows FROM: the joins in the order in which they are walked, and all conditions."""
     joins, tie = tables or _tables(search, plan, stretch)
     moment = _moment(plan, stretch)
     where = [tie] if tie.text else []
@@ -255,7 +208,7 @@ def _tables(search: Search, plan: Plan, stretch: Stretch) -> tuple[SQL, SQL]:
     if stretch.walked is not None:
         return _walk_of_values(search, stretch.walked)
     if isinstance(begin, Valued) and plan.in_order:
-        first, tie = _begun(begin)
+        first, tie = begun(begin)
         return first + _owned(begin.level, "d", search.level), tie
     level = (filters.level_of(begin) if begin else None) or Level.STUDY
     chain = SQL(_chain(level, search.level))
@@ -282,7 +235,7 @@ def _owned(level: Level, alias: str, wanted: Level) -> SQL:
     return SQL("".join(f" CROSS JOIN {one}" for one in (own, *_rest(level, wanted))))
 
 
-def _begun(begin: Valued) -> tuple[SQL, SQL]:
+def begun(begin: Valued) -> tuple[SQL, SQL]:
     """The table of values alone, and what ties it to one."""
     test = begin.tests[0]
     return SQL(f"{VALUES[begin.level][0]} d"), SQL(f"d.value = {VALUE_ID}", (test.column, test.exact))

@@ -14,11 +14,12 @@ from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.prepared import Prepared
 from dicomgate.dicom.uids import Level
 from dicomgate.index import answers
-from dicomgate.index.answers import Wanted
+from dicomgate.index import wanted as wants
 from dicomgate.index.base import JSONDataset
 from dicomgate.index.filters import ALIAS
 from dicomgate.index.metadata import Packer
 from dicomgate.index.sql import json_list
+from dicomgate.index.wanted import Wanted
 
 _UIDS = ("s.uid", "e.uid", "i.uid")
 _COLUMNS = {
@@ -125,7 +126,7 @@ def _form(
     every: bool,
     creators: tuple[tuple[AttributePath, str], ...],
 ) -> Form:
-    return Form(answers.wanted(level, top, paths, creators, every=every))
+    return Form(wants.make(level, top, paths, creators, every=every))
 
 
 def _from_metadata(connection: sqlite3.Connection, ids: Iterable[int], wanted: Wanted) -> Parts:

@@ -31,12 +31,13 @@ LONGEST = 8192
 class Place:
     """What the last row was sorted by.
 
-    `remaining`: how many matches followed it, if they were counted; of the question and in the state of the index that
+    `remaining`: how many matches followed it, or at least how many; of the question and in the state of the index that
     `state` stands for.
     """
 
     keys: tuple[Key, ...]
-    remaining: int | None
+    remaining: int
+    is_exact: bool
     state: bytes
 
 
@@ -49,7 +50,7 @@ def state(connection: sqlite3.Connection, query: Query) -> bytes:
 
 def seal(secret: bytes, query: Query, place: Place) -> str:
     """The place as text for an address."""
-    plain = orjson.dumps([place.state.hex(), place.remaining, *place.keys])
+    plain = orjson.dumps([place.state.hex(), place.remaining, place.is_exact, *place.keys])
     tag = _tag(secret, query, plain)
     sealed = _VERSION + tag + _hide(secret, tag, plain)
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
@@ -64,8 +65,8 @@ def unseal(secret: bytes, query: Query, text: str) -> Place:
     plain = _hide(secret, tag, sealed[1 + _TAG :])
     if not hmac.compare_digest(tag, _tag(secret, query, plain)):
         raise _unknown()
-    state, remaining, *keys = orjson.loads(plain)
-    return Place(tuple(keys), remaining, bytes.fromhex(state))
+    state, remaining, is_exact, *keys = orjson.loads(plain)
+    return Place(tuple(keys), remaining, is_exact, bytes.fromhex(state))
 
 
 def _decoded(text: str) -> bytes:
