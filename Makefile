@@ -19,7 +19,7 @@ SYSTEM_PROGRAMS := storescu nginx varnishd chromium strace node npm
 SYSTEM_PACKAGES := dcmtk nginx varnish chromium fonts-dejavu-core strace nodejs npm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-index conformance lock system clean
+.PHONY: help demo test check fix bench bench-index conformance contact-sheet lock system clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

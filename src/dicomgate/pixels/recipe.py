@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from dicomgate.dicom.pixel_description import PixelDescription
 from dicomgate.dicom.presentation import Profile, Window, WindowFunction
 
@@ -99,8 +101,14 @@ class Recipe:
     own_profile: Span | None = None
 
 
-def read_recipe(said: dict[str, Any]) -> Recipe:
-    """The recipe that `dataclasses.asdict` and JSON made plain."""
+def format_recipe(made: Recipe) -> str:
+    """The recipe as JSON."""
+    return orjson.dumps(made).decode()
+
+
+def parse_recipe(text: str) -> Recipe:
+    """The recipe that `format_recipe` wrote."""
+    said = orjson.loads(text)
     fields = dict(said)
     fields["description"] = PixelDescription(**said["description"])
     fields["grey"] = _read_grey(said["grey"])
@@ -111,11 +119,6 @@ def read_recipe(said: dict[str, Any]) -> Recipe:
     for name in ("frame", "box", "size", "flips", "own_profile"):
         fields[name] = _pair(said[name])
     return Recipe(**fields)
-
-
-def plain(value: Any) -> Any:
-    """A part of a recipe that JSON does not know, as JSON."""
-    return value.value if isinstance(value, Profile | WindowFunction) else value
 
 
 def _read_grey(said: dict[str, Any]) -> Grey:

@@ -31,12 +31,12 @@ from dicomgate.pixels.recipe import LookupTable, Recipe
 Picture = NDArray[np.uint8]
 
 
-def render(source: int, into: int, *, said: dict[str, Any]) -> dict[str, Any]:
+def render(source: int, into: int, *, said: str) -> dict[str, Any]:
     """Make the picture that a recipe asks for from one open file into another; how large it is and what went into it.
 
     Malformed, UnsupportedMedia or TooLarge when the frame cannot be decoded, or a table of it makes no sense.
     """
-    wanted = recipe.read_recipe(said)
+    wanted = recipe.parse_recipe(said)
     picture, limits, profile = _make(wanted, Pieces(source))
     _write(files_of_pictures.encode(picture, wanted.media_type, wanted.quality, profile), into)
     return {"height": picture.shape[0], "width": picture.shape[1], "limits": limits}
@@ -44,7 +44,9 @@ def render(source: int, into: int, *, said: dict[str, Any]) -> dict[str, Any]:
 
 def _make(wanted: Recipe, content: Pieces) -> tuple[Picture, tuple[float, float] | None, bytes | None]:
     """The picture, the values that are black and white where nothing said so, and the profile of its colours."""
-    codestream = content.read(wanted.frame)
+    syntax = syntaxes.find(wanted.description.transfer_syntax)
+    is_native = syntax is not None and not syntax.is_encapsulated
+    codestream = content.map(wanted.frame) if is_native else content.read(wanted.frame)
     decoded = decoding.decode_frame(codestream, wanted.description)
     limits = _find_limits(decoded, wanted)
     shown = _show(decoded, wanted, content, limits)

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -104,7 +104,7 @@ def read_dataset(instance: Instance) -> JSONDataset:
 
 
 def _run(maker: Maker, made: Recipe, pieces: list[bytes]) -> Picture:
-    arguments = {"said": _plain(asdict(made))}
+    arguments = {"said": recipe.format_recipe(made)}
     bounds = transcoding.bounds_for(made.description, sum(map(len, pieces)))
     bounds = replace(bounds, memory=bounds.memory + _PROGRAM + _PER_PIXEL * made.size[0] * made.size[1])
     with memory_files.opened(pieces) as source, memory_files.opened() as result:
@@ -139,12 +139,6 @@ def _limits(said: Any) -> tuple[float, float] | None:
     return (float(said[0]), float(said[1])) if said else None
 
 
-def _plain(said: Any) -> Any:
-    if isinstance(said, dict):
-        return {name: _plain(value) for name, value in said.items()}
-    return [_plain(value) for value in said] if isinstance(said, tuple) else recipe.plain(said)
-
-
 @dataclass(slots=True)
 class _Work:
     """A recipe being written, and the bytes that it needs, one after the other."""
@@ -171,12 +165,13 @@ class _Work:
         dataset, number = self.frame.dataset, self.frame.number
         piece = self.instance.frame(number)
         description = replace(self.description, transfer_syntax=piece.transfer_syntax)
+        frame = self.add(piece.chunks)  # first, so that it can be mapped
         grey = self._grey(limits)
         palette = self._palette()
         annotations = self.wanted.annotations
         return Recipe(
             description=description,
-            frame=self.add(piece.chunks),
+            frame=frame,
             grey=grey,
             box=extent.box,
             size=extent.size,

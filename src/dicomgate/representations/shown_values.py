@@ -65,7 +65,7 @@ def read_grey(frame: FrameAttributes, description: PixelDescription, asked: Pres
     if window is None:
         voi = frame.group(_FRAME_VOI)
         table = None if voi else read_table(first_item(dataset, _VOI_LUT), fetch)
-        window = None if table else _window(voi) or _window(dataset)
+        window = None if table else _window(voi, description) or _window(dataset, description)
     slope, intercept = number(transformation, _RESCALE_SLOPE), number(transformation, _RESCALE_INTERCEPT)
     return Grey(
         slope=1.0 if slope in (None, 0.0) else slope or 1.0,
@@ -151,12 +151,12 @@ def _is_for_measuring(dataset: JSONDataset) -> bool:
     return text(dataset, "00080016") in _FLUOROSCOPY and text(dataset, "00281040") in {"LOG", "DISP"}
 
 
-def _window(dataset: JSONDataset) -> Window | None:
-    """The first that makes sense. LINEAR has no width below 1: such a width is meant exactly."""
+def _window(dataset: JSONDataset, description: PixelDescription) -> Window | None:
+    """The first that makes sense. LINEAR is for whole numbers: widths below 1, and of others, are meant exactly."""
     function = _FUNCTIONS.get(text(dataset, _FUNCTION), WindowFunction.LINEAR)
     for center, width in zip(numbers(dataset, _CENTER), numbers(dataset, _WIDTH), strict=False):
         if width > 0:
-            is_exact = function is WindowFunction.LINEAR and width < 1
+            is_exact = function is WindowFunction.LINEAR and (width < 1 or description.is_float)
             return Window(center, width, WindowFunction.LINEAR_EXACT if is_exact else function)
     return None
 

@@ -124,9 +124,5 @@ def _icon(maker: Maker, word: str, size: Viewport, media_type: str) -> Picture:
     with memory_files.opened() as result:
         side = {"word": word, "size": [size.width, size.height], "media_type": media_type}
         maker.workers.run("icon", side, (result,))
-        return Picture(
-            content=memory_files.read(result, 0, os.fstat(result).st_size),
-            media_type=media_type,
-            width=size.width,
-            height=size.height,
-        )
+        content = memory_files.read(result, 0, os.fstat(result).st_size)
+    return Picture(content=content, media_type=media_type, width=size.width, height=size.height)
