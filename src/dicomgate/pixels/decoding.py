@@ -21,6 +21,7 @@ from dicomgate.pixels.samples import Pixels
 MOST_SCANS = 1000
 """A progressive JPEG codestream may ask for work on every pixel in each of its scans."""
 _UID = "1.2.840.10008.1.2."
+_END = b"\xff\xd9"
 _TO_RGB = frozenset({"image/jpeg", "image/jxl"})
 """Media types whose decoders know colours."""
 _LOSSLESS_JPEG = 0xC3
@@ -190,13 +191,18 @@ def _decompress(content: bytes, header: CodestreamHeader, description: PixelDesc
     if media_type == "image/jpeg":
         return _decompress_jpeg(codestream, header, description)
     if media_type == "image/jls":
-        return imagecodecs.jpegls_decode(codestream)
+        return imagecodecs.jpegls_decode(_ended(codestream))
     if media_type == "image/jphc" and syntax.loss is Loss.NEVER:
         # Of what lost something, this decoder turns white that is overshot to black; the one below does not.
         return imagecodecs.htj2k_decode(codestream, planar=False)
     if media_type == "image/jxl":
         return imagecodecs.jpegxl_decode(codestream, numthreads=1)
     return imagecodecs.jpeg2k_decode(codestream, planar=False, numthreads=1)
+
+
+def _ended(codestream: bytes) -> bytes:
+    """With its end marker: CharLS looks for the end of a codestream that was cut off for ever."""
+    return codestream if codestream.rstrip(b"\0").endswith(_END) else codestream + _END
 
 
 def _decompress_jpeg(codestream: bytes, header: CodestreamHeader, description: PixelDescription) -> Pixels:
