@@ -249,6 +249,22 @@ class KeepingContract(OpenedIndex):
             assert one.find(Query(level=STUDY)).datasets[0]["00201208"]["Value"] == [3]
         other.close()
 
+    def test_whether_a_study_changed_is_told_by_the_last_change(self, index: Index) -> None:
+        one, other = entry(target(1, 1, 1)), entry(target(2, 1, 1))
+        assert index.changed("1.2.1", 0) == (0, False)
+        add(index, one)
+        first, is_changed = index.changed("1.2.1", 0)
+        assert is_changed
+        assert index.changed("1.2.1", first) == (first, False)
+        add(index, other)
+        second, is_changed = index.changed("1.2.1", first)
+        assert (second > first, is_changed) == (True, False)
+        assert index.changed("1.2.2", first) == (second, True)
+        assert index.remove(Target("1.2.1")) == 1
+        third, is_changed = index.changed("1.2.1", second)
+        assert (third > second, is_changed) == (True, True)
+        assert index.changed("1.2.1", third + 1) == (third, True)  # of an index that was there before
+
     def test_the_journal_tells_every_change_in_order(self, index: Index) -> None:
         add(index, entry(target(1, 1, 1)))
         add(index, entry(target(1, 1, 2)), entry(target(1, 1, 1), content="other"), entry(target(1, 1, 2)))
