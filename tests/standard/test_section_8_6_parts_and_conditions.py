@@ -259,3 +259,36 @@ def test_refusals_are_not_kept(service: Service) -> None:
 def test_one_field_says_all_that_an_answer_depends_on(service: Service, native) -> None:
     reply = service.studies(f"{path_of(native[0])}/frames/1", OCTETS, Origin="http://localhost:3000")
     assert [value for name, value in reply.all if name == "vary"] == ["Accept, Origin"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "accept"),
+    [("/frames/1", OCTETS), ("", "application/dicom"), ("/bulkdata/7FE00010", OCTETS), ("/metadata", None)],
+)
+def test_known_again_and_again_until_it_changes_RET_10(open_service, tail: str, accept: str | None) -> None:
+    service = open_service(store=config.Store(duplicates="replace", allow_delete=True))
+    target = instances.new_target()
+    service.store(instances.make(target))
+    path = path_of(target)
+    tag = service.studies(path + tail, accept).headers["etag"]
+
+    def ask() -> Reply:
+        return service.studies(path + tail, accept, If_None_Match=tag)
+
+    first = ask()
+    for _ in range(3):
+        again = ask()
+        assert (again.status, again.body) == (304, b"")
+        assert {**again.headers, "date": ""} == {**first.headers, "date": ""}
+    assert service.studies(path + tail, accept, If_None_Match='"other"').status == 200
+    assert service.studies(path + tail, accept, If_None_Match=tag, If_Match='"other"').status == 412
+    assert service.studies(path + tail, "image/png", If_None_Match=tag).status == 406
+    service.store(instances.make())  # of another study
+    assert ask().status == 304
+    service.store(instances.make(target, columns=16))
+    assert ask().status == 200
+    service.store(instances.make(target))
+    if tail != "/metadata":  # whose version also tells when the file came
+        assert [ask().status for _ in range(3)] == [304] * 3  # the same bytes once more
+    assert service.get("/dicomweb" + path, method="DELETE").status in {200, 204}
+    assert [ask().status for _ in range(2)] == [410] * 2

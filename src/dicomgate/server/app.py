@@ -6,6 +6,7 @@ Deeds are plain functions that run in a thread, one hop each, and give an `Answe
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ from dicomgate.server.requests import Door, Request
 from dicomgate.server.settings import Settings
 from dicomgate.server.store import StoreService
 from dicomgate.server.threads import Threads
+from dicomgate.server.unchanged import Unchanged
 from dicomgate.server.urls import Addresses
 from dicomgate.spool import Spool
 
@@ -62,6 +64,8 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")
+_SHORT_PATH: Final = 512
+_parse = functools.lru_cache(maxsize=1024)(resources.parse)  # viewers ask for the same again and again
 
 
 class Application:
@@ -99,6 +103,7 @@ class Application:
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
+        self._unchanged = Unchanged()
         self._capabilities = capabilities.Capabilities(self._methods)
         self._check_ready = check_ready
         self._on_close = on_close
@@ -178,7 +183,7 @@ class Application:
             about = [] if path in {"", "/"} else [resources.parse(path)]
             await self._read(exchange, self._capabilities.studies, *about)
             return
-        resource = resources.parse(path)
+        resource = _parse(path) if len(path) <= _SHORT_PATH else resources.parse(path)
         exchange.kind = f"{resource.kind.value} {resource.level.name.lower()}"
         if not await self._may_go_on(exchange, self._methods(resource), _why_not(exchange.request.method, resource)):
             return
@@ -192,7 +197,7 @@ class Application:
             case "DELETE":
                 await self._read(exchange, delete.delete, resource)
             case _:
-                await self._read(exchange, _DEEDS[resource.kind], resource)
+                await self._read(exchange, self._unchanged.answer, resource, _DEEDS[resource.kind])
 
     def _methods(self, resource: Resource) -> tuple[str, ...]:
         storing = ("POST",) if self._store is not None and resource.can_take_instances else ()
@@ -238,7 +243,7 @@ class Application:
             body = Body(answer)
             await self._send(exchange, answer, body, body.step())
 
-    async def _read(self, exchange: Exchange, deed: Callable[..., Answer], *about: Resource) -> None:
+    async def _read(self, exchange: Exchange, deed: Callable[..., Answer], *about: Any) -> None:
         """Do a deed and the first step of its body in one visit to a thread; send; go on if there is more."""
         answer, body, first = await self._reading.do(_begin, deed, exchange.request, *about)
         try:
@@ -290,9 +295,7 @@ def _why_not(method: str, resource: Resource) -> str:
     return ""
 
 
-def _begin(
-    deed: Callable[..., Answer], request: Request, *about: Resource
-) -> tuple[Answer, Body, list[bytes | memoryview]]:
+def _begin(deed: Callable[..., Answer], request: Request, *about: Any) -> tuple[Answer, Body, list[bytes | memoryview]]:
     answer = deed(request, *about)
     body = Body(answer)
     is_wanted = request.method != "HEAD" and answer.status not in {204, 304}
