@@ -287,3 +287,48 @@ def test_a_profile_of_nonsense_is_left_out(maker: Maker, stored: Store) -> None:
     nonsense = b"\0" * 16 + b"RGB " + zlib.compress(b"x") * 20
     made = pictures.render(maker, stored(colours, ICCProfile=nonsense + b"\0" * (len(nonsense) % 2)), 1)
     assert "icc_profile" not in Image.open(io.BytesIO(made.content)).info
+
+
+@pytest.mark.parametrize("side", [60_000, 30_000])
+def test_a_small_codestream_of_a_huge_picture_is_refused_T3(maker: Maker, tmp_path: Path, side: int) -> None:
+    """A hundred bytes that claim gigabytes; the process is bounded, and the next picture is made."""
+    size = side.to_bytes(4, "big")
+    origin, component = bytes(8), b"\x00\x01\x07\x01\x01"
+    marker = b"\xff\x51\x00\x29\x00\x00" + size * 2 + origin + size * 2 + origin + component
+    coding = b"\xff\x52\x00\x0c\x00\x00\x00\x01\x00\x05\x04\x04\x00\x01"
+    steps = b"\xff\x5c\x00\x13\x40" + bytes(16)
+    tile = b"\xff\x90\x00\x0a\x00\x00\x00\x00\x00\x0e\x00\x01\xff\x93\xff\xd9"
+    target = instances.new_target()
+    said = {"SOPClassUID": CT, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 8,
+            "BitsStored": 8, "HighBit": 7, "PixelRepresentation": 0}  # fmt: skip
+    content = instances.make(
+        target, syntax="1.2.840.10008.1.2.4.90", rows=side, columns=side,
+        frames=[b"\xff\x4f" + marker + coding + steps + tile], attributes=said,
+    )  # fmt: skip
+    with assembly.open_archive(tmp_path / "data", config.Settings()) as archive:
+        arrival = archive.spool.arrival()
+        arrival.write(content)
+        assert archive.origin.store is not None
+        assert isinstance(archive.origin.store.accept(arrival), Stored)
+        with archive.origin.retrieve.retrieve(target) as found:
+            instance = next(found)
+        with pytest.raises(errors.NotAcceptable):
+            pictures.render(maker, instance, 1, Presentation(viewport=Viewport(64, 64)))
+
+
+def test_overlays_and_tables_that_lie_show_what_they_have(maker: Maker, stored: Store) -> None:
+    said = Dataset()
+    for element, vr, value in ((0x10, "US", 65535), (0x11, "US", 65535), (0x40, "CS", "G"), (0x50, "SS", [1, 1]),
+                               (0x100, "US", 1), (0x102, "US", 0), (0x3000, "OW", b"\xff\xff")):  # fmt: skip
+        said.add_new(0x60000000 + element, vr, value)
+    assert seen(maker, stored(np.zeros((8, 8), np.uint8), more=said)).max() == 0
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [60_000, 0, 16], b"\x01\x00\xff\xff"
+    shown = seen(maker, stored(RAMP, VOILUTSequence=[table]))
+    assert shown[0, 0] == 0
+    assert shown[0, 1:].min() == 255
+    colours: dict[str, Any] = {"PhotometricInterpretation": "PALETTE COLOR"}
+    for colour in ("Red", "Green", "Blue"):
+        colours[f"{colour}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        colours[f"{colour}PaletteColorLookupTableData"] = b"\x05\x06"
+    assert seen(maker, stored(np.full((8, 8), 200, np.uint8), **colours)).tolist() == [[[6, 6, 6]] * 8] * 8
