@@ -45,7 +45,12 @@ def read(content: bytes) -> Any:
         return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return found.pixel_array
+        try:
+            return found.pixel_array
+        except RuntimeError:  # Pillow cannot
+            if syntax in _PILLOW:
+                return None
+            raise
 
 
 def _decode(content: bytes, tool: str) -> bytes | None:
