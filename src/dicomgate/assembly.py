@@ -36,9 +36,11 @@ from dicomgate.dicom import assignments, header
 from dicomgate.index import schema
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.origin import Facts, Retrieve
 from dicomgate.pixels import limits as pixels
 from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
+from dicomgate.representations.kept import Kept
 from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 from dicomgate.server import run, supervisor, urls
@@ -53,8 +55,10 @@ INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
 _BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = "blobs", "spool", "aside", "reserve", "lock"
 _INTENTS = "corrections"
+_CACHE = "cache"
 _PSEUDONYMS = "pseudonyms"  # what the other names in de-identified copies are derived from
-_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS)
+_EVERY_SIZE = 1 << 62  # for who only forgets, whatever the setting says here
+_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS, _CACHE)
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -136,8 +140,11 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
     home = _home(root)
     home.mkdir(parents=True, exist_ok=True)
     index = SqliteIndex(home / INDEX, durable=False, **_bounds(settings))
+    kept = Kept(home / _CACHE, _EVERY_SIZE)
     try:
-        yield Folder(root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings))
+        yield Folder(
+            root=root, blobs=FolderBlobs(root), index=index, limits=limits(settings), forget=lambda: kept.forget(None)
+        )
     finally:
         index.close()
 
@@ -203,27 +210,31 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
-    maker = Maker(
-        workers=stack.enter_context(Workers(_worker_limits())),
-        limits=limits(settings),
-        secret=_secret(data, folder),
-    )
+    workers = stack.enter_context(Workers(_worker_limits()))
     if folder is not None:
         opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
     else:
         assert data is not None, "one of the two is served"
         opened = stack.enter_context(open_archive(data, settings))
-        opened.sweep()
+        if opened.sweep():  # a process died, maybe before it forgot what was made of what it deleted
+            Kept(data / _CACHE, _EVERY_SIZE).forget(None)
         opened.index.fill_beside()
         spool = opened.spool
         workshop = Workshop(
-            decoder=Decoder(maker.workers),
+            decoder=Decoder(workers),
             scratch=spool.scratch,
             limits=limits(settings),
             system=_system_name(settings),
         )
+    origin = opened.origin
+    maker = Maker(
+        workers=workers,
+        limits=limits(settings),
+        secret=_secret(data, folder),
+        kept=_kept(settings, data, folder, origin.retrieve),
+    )
     return Application(
-        opened.origin,
+        origin,
         spool,
         workshop,
         _door(settings, is_archive=folder is None),
@@ -232,6 +243,22 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         check_ready=opened.check_ready,
         on_close=stack.close,
     )
+
+
+def _kept(settings: config.Settings, data: Path | None, folder: Path | None, retrieve: Retrieve) -> Kept:
+    home = _home(folder.resolve()) if folder is not None else data
+    assert home is not None, "one of the two is served"
+
+    def is_current(facts: Facts) -> bool:
+        try:
+            with retrieve.retrieve(facts.target) as found:
+                return next(found).facts.version == facts.version
+        except errors.Fault:
+            return False
+
+    if not settings.cache.disk_bytes:
+        Kept(home / _CACHE, _EVERY_SIZE).forget(None)
+    return Kept(home / _CACHE, settings.cache.disk_bytes, is_current)
 
 
 def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
@@ -318,6 +345,7 @@ def _archive(data: Path, settings: config.Settings, blobs: LocalBlobs, index: Sq
         allow_delete=settings.store.allow_delete,
         allow_update=settings.store.allow_update,
         keeps_originals=settings.store.keep_originals,
+        forget=Kept(data / _CACHE, _EVERY_SIZE).forget,
     )
 
 

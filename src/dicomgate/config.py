@@ -180,7 +180,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cache:
-    """What callers and caches on the way may keep of answers ([how](how-to/cache.md))."""
+    """What callers and caches on the way may keep of answers ([how](how-to/cache.md)), and what is kept here."""
 
     seconds: int = _setting(
         86_400,
@@ -190,6 +190,9 @@ class Cache:
         most=31_536_000,
     )
     memory_bytes: int = _setting(64 * MIB, "metadata of each process that is kept ready to be sent again", least=0)
+    disk_bytes: int = _setting(
+        GIB, "pictures and frames that were made, kept on disk to be sent again by all processes; 0 keeps none", least=0
+    )
     shared: bool = _setting(
         False, "caches that serve several people may keep answers (`public`), but for callers who say who they are"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -49,6 +50,7 @@ class Acceptor:
     room: Room
     amender: Amender
     coercion: Coercion
+    forget: Callable[[Target], None]
     limits: Limits = header.DEFAULT
 
     def require_room(self) -> None:
@@ -159,6 +161,8 @@ class Acceptor:
             self.blobs.settle(entry.key)
         else:
             self.blobs.delete(entry.key)
+        if added.verdict in {Verdict.REPLACE, Verdict.SUPERSEDE}:
+            self.forget(entry.target)
         if added.verdict is Verdict.REPLACE and added.known is not None:
             self.replaced.add(added.known.key)
         self._clear_replaced()

@@ -21,6 +21,7 @@ from dicomgate.archive.verify import Damage
 from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
 from dicomgate.dicom.matching import Query
+from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Counts, Index
 from dicomgate.origin import Found, Origin
 from dicomgate.spool import Spool
@@ -28,7 +29,10 @@ from dicomgate.spool import Spool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Archive:
-    """Keeps what it is given. `allow_delete` decides whether the origin offers deletion at all."""
+    """Keeps what it is given. `allow_delete` decides whether the origin offers deletion at all.
+
+    `forget` is told of what was deleted or has other bytes now, when that is in view.
+    """
 
     blobs: BlobStore
     index: Index
@@ -44,6 +48,7 @@ class Archive:
     allow_delete: bool = False
     allow_update: bool = False
     keeps_originals: bool = True
+    forget: Callable[[Target], None] = lambda _: None
 
     @property
     def origin(self) -> Origin:
@@ -63,6 +68,7 @@ class Archive:
                 room=self.room,
                 amender=self.amender,
                 coercion=self.coercion,
+                forget=self.forget,
                 limits=self.limits,
             ),
             delete=self._deleter if self.allow_delete else None,
@@ -129,4 +135,4 @@ class Archive:
 
     @property
     def _deleter(self) -> Deleter:
-        return Deleter(blobs=self.blobs, index=self.index, room=self.room)
+        return Deleter(blobs=self.blobs, index=self.index, room=self.room, forget=self.forget)

@@ -83,6 +83,7 @@ class Corrector:
             self._write(study, wanted, work, stack)
             exchanged = self._exchange(study, work)
             if not exchanged.missing:
+                self.deleter.forget(Target(study))
                 self._settle(work, exchanged)
                 if not exchanged.count and exchanged.unused:
                     raise errors.Gone("the study was deleted while it was corrected")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,11 +22,13 @@ class Deleter:
     blobs: BlobStore
     index: Index
     room: Room
+    forget: Callable[[Target], None]
 
     def delete(self, target: Target) -> int:
         """How many instances were removed; the bytes are gone too, so that no rebuild brings them back."""
         removed = self.room.reserve.help_out(lambda: self.index.remove(target))
         if removed:
+            self.forget(target)
             self.clear_garbage()
             self.room.count_again()
             return removed

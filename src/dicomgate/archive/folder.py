@@ -58,12 +58,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """An origin over a folder. It cannot store: somebody else owns the files."""
+    """An origin over a folder. It cannot store: somebody else owns the files.
+
+    `forget` is told when files that were known are gone or were changed.
+    """
 
     root: Path
     blobs: FolderBlobs
     index: Index
     limits: header.Limits = header.DEFAULT
+    forget: Callable[[], None] = lambda: None
 
     @property
     def origin(self) -> Origin:
@@ -119,6 +123,8 @@ class Folder:
             queue.extend(new)
             progress.waiting += len(new)
             progress.read += len(batch)
+        if vanished or any(seen.path in known for seen in changed):
+            self.forget()
         progress.finished = True
         report(progress)
         return bool(vanished or changed)

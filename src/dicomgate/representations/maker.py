@@ -13,6 +13,7 @@ from typing import Final
 
 from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.pixels.processes import Workers
+from dicomgate.representations.kept import Kept
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 
 _MAKERS: Final = ("dicomgate", "imagecodecs", "numpy", "pillow")
@@ -26,6 +27,7 @@ class Maker:
     workers: Workers
     limits: Limits = DEFAULT
     secret: PseudonymSecret = field(default_factory=PseudonymSecret)
+    kept: Kept = field(default_factory=Kept)
 
     @property
     def edition(self) -> str:

@@ -68,6 +68,35 @@ def render(
     picture can be made of what is stored, Unavailable when no process is free.
     """
     _check(wanted, media_type)
+    asked = f"picture {frame} {wanted!r} {media_type} {limits} {with_overlays} {maker.edition}"
+
+    def make() -> tuple[bytes, bytes]:
+        made = _render(
+            maker,
+            instance,
+            frame,
+            wanted=wanted,
+            media_type=media_type,
+            limits=limits,
+            with_overlays=with_overlays,
+        )
+        return orjson.dumps([made.width, made.height, made.limits]), made.content
+
+    said, content = maker.kept.get(instance.facts, asked, make)
+    width, height, found = orjson.loads(said)
+    return Picture(content=content, media_type=media_type, width=width, height=height, limits=_limits(found))
+
+
+def _render(
+    maker: Maker,
+    instance: Instance,
+    frame: int,
+    *,
+    wanted: Presentation,
+    media_type: str,
+    limits: tuple[float, float] | None,
+    with_overlays: bool,
+) -> Picture:
     dataset = read_dataset(instance)
     description = _describe(instance, dataset)
     extent = picture_size.measure(description, wanted, shown_values.pixel_size(FrameAttributes(dataset, frame)))

@@ -1,0 +1,111 @@
+"""What was made is sent again unmade, until what it was made of is deleted, replaced or corrected (issue 4, Caching)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from standard_service import Service, path_of
+
+from dicomgate import assembly, config
+from dicomgate.dicom.uids import Target
+from dicomgate.testing import instances
+from dicomgate.testing.serving import serving
+
+STORE = config.Store(allow_delete=True, allow_update=True, duplicates="replace", keep_originals=False)
+WAYS = [("/rendered", "image/png"), ("/frames/1/rendered", "image/jpeg"), ("/thumbnail", "image/jpeg")]
+
+
+class Opened:
+    def __init__(self, data: Path, settings: config.Settings) -> None:
+        self.cache = data / "cache"
+        self.application = assembly.application(settings, data=data)
+
+    def kept(self) -> int:
+        return sum(path.is_file() and path.name != "account" for path in self.cache.rglob("*"))
+
+
+def image(target: Target, grey: int = 7) -> bytes:
+    frame = grey.to_bytes(2, "little") * 32 * 48
+    said = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "WindowCenter": 50, "WindowWidth": 100}
+    return instances.make(target, rows=32, columns=48, frames=[frame], attributes=said)
+
+
+@pytest.fixture
+def opened(tmp_path) -> Iterator[tuple[Opened, Service, Target]]:
+    one = Opened(tmp_path / "data", config.Settings(store=STORE))
+    with serving(one.application) as served:
+        service, target = Service(served), instances.new_target()
+        service.store(image(target))
+        yield one, service, target
+
+
+def test_the_second_time_nothing_is_made(opened) -> None:
+    one, service, target = opened
+    ways = WAYS
+    first = [service.studies(path_of(target) + way, accept) for way, accept in ways]
+    assert {reply.status for reply in first} == {200}
+    assert one.kept() == len(ways)
+    one.application.maker.workers.close()  # who needs one now is refused
+    again = [service.studies(path_of(target) + way, accept) for way, accept in ways]
+    assert [reply.body for reply in again] == [reply.body for reply in first]
+    assert service.studies(path_of(target) + "/rendered?viewport=5,5", "image/png").status == 503
+
+
+def test_another_process_finds_it(tmp_path) -> None:
+    target, bodies = instances.new_target(), []
+    for turn in range(2):
+        one = Opened(tmp_path / "data", config.Settings())
+        with serving(one.application) as served:
+            service = Service(served)
+            if not turn:
+                service.store(image(target))
+            else:
+                one.application.maker.workers.close()
+            bodies.append(service.studies(path_of(target) + "/rendered", "image/png").body)
+    assert bodies[0] == bodies[1]
+
+
+@pytest.mark.parametrize("level", ["study", "series", "instance"])
+def test_what_was_made_goes_with_what_is_deleted(opened, level) -> None:
+    one, service, target = opened
+    other = instances.new_target()
+    service.store(image(other))
+    for each in (target, other):
+        assert service.studies(path_of(each) + "/rendered", "image/png").status == 200
+    assert one.kept() == 2
+    path = path_of(target)
+    gone = {"study": path[: path.index("/series")], "series": path[: path.index("/instances")], "instance": path}
+    assert service.get("/dicomweb" + gone[level], method="DELETE").status in {200, 204}
+    assert one.kept() == 1
+    assert service.studies(path + "/rendered", "image/png").status == 410
+
+
+def test_what_was_made_goes_with_what_is_replaced(opened) -> None:
+    one, service, target = opened
+    before = service.studies(path_of(target) + "/rendered", "image/png").body
+    service.store(image(target, grey=80))
+    assert one.kept() == 0
+    assert service.studies(path_of(target) + "/rendered", "image/png").body != before
+
+
+def test_what_was_made_goes_with_what_is_corrected(opened) -> None:
+    one, service, target = opened
+    service.studies(path_of(target) + "/rendered?annotation=patient", "image/png")
+    assert one.kept() == 1
+    body = json.dumps({"00100020": {"vr": "LO", "Value": ["RIGHT"]}}).encode()
+    path = f"/dicomweb/studies/{target.study}"
+    assert service.served.ask("PATCH", path, {"Content-Type": "application/dicom+json"}, body).status == 200
+    assert one.kept() == 0
+
+
+def test_nothing_is_kept_where_that_is_wanted(tmp_path) -> None:
+    for size in (1 << 20, 0):
+        one = Opened(tmp_path / "data", config.Settings(cache=config.Cache(disk_bytes=size)))
+        with serving(one.application) as served:
+            service, target = Service(served), instances.new_target()
+            service.store(image(target))
+            assert service.studies(path_of(target) + "/rendered", "image/png").status == 200
+            assert one.kept() == (1 if size else 0)
