@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from standard_service import Service, path_of
+from standard_service import Service, parts_of, path_of
 
 from dicomgate import assembly, config
 from dicomgate.dicom.uids import Target
@@ -52,6 +52,24 @@ def test_the_second_time_nothing_is_made(opened) -> None:
     again = [service.studies(path_of(target) + way, accept) for way, accept in ways]
     assert [reply.body for reply in again] == [reply.body for reply in first]
     assert service.studies(path_of(target) + "/rendered?viewport=5,5", "image/png").status == 503
+
+
+def test_a_frame_in_another_encoding_is_made_once(opened) -> None:
+    one, service, _ = opened
+    target = instances.new_target()
+    service.store(instances.make(target, frames=[bytes([number]) * 128 for number in range(3)]))
+    single = "image/dicom-rle; transfer-syntax=1.2.840.10008.1.2.5"
+    several = 'multipart/related; type="image/dicom-rle"; transfer-syntax=1.2.840.10008.1.2.5'
+    second = service.studies(path_of(target) + "/frames/2", single)
+    assert (second.status, one.kept()) == (200, 1)
+    whole = service.studies(path_of(target) + "/frames/1,2,3", several)
+    assert (whole.status, one.kept()) == (200, 3), "between those made before"
+    one.application.maker.workers.close()
+    assert service.studies(path_of(target) + "/frames/2", single).body == second.body
+    again = parts_of(service.studies(path_of(target) + "/frames/1,2,3", several))
+    assert [part.body for part in again] == [part.body for part in parts_of(whole)]
+    assert parts_of(whole)[1].body == second.body
+    assert service.studies(path_of(target) + "/frames/2", single, If_None_Match=second.headers["etag"]).status == 304
 
 
 def test_another_process_finds_it(tmp_path) -> None:

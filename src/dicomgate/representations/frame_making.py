@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import orjson
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
@@ -12,6 +17,9 @@ from dicomgate.dicom.syntaxes import Loss
 from dicomgate.origin import Instance
 from dicomgate.pixels.transcoding import Transcoded, Transcoder
 from dicomgate.representations.maker import Maker
+
+_MOST_KEPT: Final = 64 << 20
+"""Bytes of decoded frames of one wish that are kept to be sent again; of more, what viewers ask for would be lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +46,53 @@ class FrameMaker:
 
         NotFound past the last, NotAcceptable when one cannot be made of what is stored.
         """
+        wanted = list(numbers)
+        if len(wanted) * self.description.frame_bytes > _MOST_KEPT:
+            yield from self._make(wanted)
+        elif len(wanted) == 1:
+            yield self._single(wanted[0])
+        else:
+            yield from self._several(wanted)
+
+    def _make(self, numbers: Iterable[int]) -> Iterator[Transcoded]:
         stored = (b"".join(self.instance.frame(number).chunks) for number in numbers)
         return make(self.maker, self.description, self.transfer_syntax, stored)
+
+    def _single(self, number: int) -> Transcoded:
+        def make_it() -> tuple[bytes, bytes]:
+            return _format(next(self._make([number])))
+
+        return _parse(self.maker.kept.get(self.instance.facts, self._asked(number), make_it))
+
+    def _several(self, numbers: Iterable[int]) -> Iterator[Transcoded]:
+        """Those that were kept, and between them those that were not, some at a time."""
+        kept, facts = self.maker.kept, self.instance.facts
+        looked = ((number, kept.find(facts, self._asked(number))) for number in numbers)
+        for is_missing, group in itertools.groupby(looked, key=lambda pair: pair[1] is None):
+            if not is_missing:
+                yield from (_parse(found) for _, found in group if found is not None)
+                continue
+            under_way: deque[int] = deque()
+            for made in self._make(_noted(group, under_way)):
+                kept.keep(facts, self._asked(under_way.popleft()), _format(made))
+                yield made
+
+    def _asked(self, number: int) -> str:
+        return f"frame {number} {self.description!r} {self.transfer_syntax} {self.maker.edition}"
+
+
+def _noted(group: Iterable[tuple[int, object]], under_way: deque[int]) -> Iterator[int]:
+    for number, _ in group:
+        under_way.append(number)
+        yield number
+
+
+def _format(made: Transcoded) -> tuple[bytes, bytes]:
+    return orjson.dumps(asdict(made.description)), made.codestream
+
+
+def _parse(found: tuple[bytes, bytes]) -> Transcoded:
+    return Transcoded(found[1], PixelDescription(**orjson.loads(found[0])))
 
 
 def make(
