@@ -127,3 +127,34 @@ def test_nothing_is_kept_where_that_is_wanted(tmp_path) -> None:
             service.store(image(target))
             assert service.studies(path_of(target) + "/rendered", "image/png").status == 200
             assert one.kept() == (1 if size else 0)
+
+
+def test_what_a_process_deleted_that_died_before_it_forgot_goes_at_the_next_start(tmp_path) -> None:
+    data, settings, target = tmp_path / "data", config.Settings(store=STORE), instances.new_target()
+    with serving(Opened(data, settings).application) as served:
+        service = Service(served)
+        service.store(image(target))
+        assert service.studies(path_of(target) + "/rendered", "image/png").status == 200
+    with assembly.open_archive(data, settings) as archive:
+        assert archive.index.remove(target) == 1
+    one = Opened(data, settings)
+    assert one.kept() == 0
+    one.application.close()
+
+
+def test_what_leaves_a_folder_in_place_leaves_nothing_behind(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    scans, target, settings = tmp_path / "scans", instances.new_target(), config.Settings()
+    scans.mkdir()
+    (scans / "one.dcm").write_bytes(image(target))
+    with assembly.open_folder(scans, settings) as folder:
+        folder.scan(lambda _: None)
+        with serving(assembly.application(settings, folder=scans)) as served:
+            assert Service(served).studies(path_of(target) + "/rendered", "image/png").status == 200
+        kept = list((tmp_path / "home").rglob("cache/??/*"))
+        assert len(kept) == 1
+        folder.scan(lambda _: None)
+        assert kept[0].exists(), "nothing changed"
+        (scans / "one.dcm").unlink()
+        folder.scan(lambda _: None)
+        assert not kept[0].exists()

@@ -112,6 +112,7 @@ class Folder:
         waiting = {seen.path for seen in changed}
         if vanished:
             waiting.update(path for path in self.index.forget_files(vanished) if path in found)
+            self.forget()
         progress = Progress(files=len(found), waiting=len(waiting))
         queue = deque(sorted(waiting))  # of two files of one instance the first by name counts on any file system
         while queue:
@@ -123,7 +124,7 @@ class Folder:
             queue.extend(new)
             progress.waiting += len(new)
             progress.read += len(batch)
-        if vanished or any(seen.path in known for seen in changed):
+        if any(seen.path in known for seen in changed):
             self.forget()
         progress.finished = True
         report(progress)
