@@ -263,7 +263,10 @@ def given(resource: Resource) -> tuple[str, ...]:
         case Kind.VERSIONS if not resource.version:
             return (media_types.JSON,)
         case Kind.INSTANCES | Kind.VERSIONS:
-            return _texts(offer for stored in _ANYTHING for offer in offers.instance_offers(stored, many=many))
+            found = (each for stored in _ANYTHING for each in offers.instance_offers(stored, many=many))
+            return _texts(
+                each for each in found if resource.kind is Kind.INSTANCES or each.media_type != media_types.ZIP
+            )
         case Kind.FRAMES:
             return _texts(offer for stored in _ANYTHING for offer in offers.frame_offers(stored, many=False))
         case Kind.PIXELDATA:

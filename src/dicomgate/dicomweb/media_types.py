@@ -16,6 +16,7 @@ JSON = "application/json"
 OCTET_STREAM = "application/octet-stream"
 PROBLEM_JSON = "application/problem+json"
 PLAIN_TEXT = "text/plain"
+ZIP = "application/zip"
 MULTIPART = "multipart/related"
 ANY = "*/*"
 

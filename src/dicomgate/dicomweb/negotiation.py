@@ -14,6 +14,8 @@ from dicomgate.dicomweb.media_types import MediaType
 
 AS_STORED = "*"
 _EXACT = 2
+DIRECTORY = "dicomdir"
+"""Parameter of application/zip: `true` asks for a DICOMDIR among the files."""
 _NEVER_NEGOTIATED = frozenset({syntaxes.IMPLICIT_LITTLE, syntaxes.EXPLICIT_BIG})  # GEN-09
 
 
@@ -23,6 +25,7 @@ class Wish:
 
     `is_multipart` None: either will do (`*/*`). `transfer_syntax` None: the type's default, `*`: as stored. Wishes of a
     lower `tier` go first, whatever their quality: `accept=` in the address wins over the header (V1).
+    `has_directory`: an archive with a DICOMDIR.
     """
 
     media_type: str
@@ -31,6 +34,7 @@ class Wish:
     quality: float = 1.0
     tier: int = 0
     position: int = 0
+    has_directory: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Offer:
     is_stored: bool = True
     is_only: bool = False
     is_only_by_name: bool = False
+    has_directory: bool = False
 
     @property
     def content_type(self) -> str:
@@ -65,6 +70,8 @@ class Offer:
         """What to write into Accept to get it."""
         syntax = None if self.is_default else AS_STORED if self.is_stored else self.transfer_syntax
         parameters = (("transfer-syntax", syntax),) if syntax else ()
+        if self.has_directory:
+            parameters = (*parameters, (DIRECTORY, "true"))
         if self.is_multipart:
             return media_types.format_media_type(
                 MediaType(media_types.MULTIPART, (("type", self.media_type), *parameters))
@@ -148,8 +155,7 @@ def choose_each(wanted: Sequence[Wish], offers: Sequence[tuple[Offer, ...]]) -> 
     if first is None:
         raise not_acceptable([offer for each in found for offer in each])
     for each in found:
-        alike = [o for o in each if (o.media_type, o.is_multipart) == (first.media_type, first.is_multipart)]
-        found[each] = find(wanted, alike)
+        found[each] = find(wanted, alike(each, first))
     return [found[each] for each in offers]
 
 
@@ -168,6 +174,12 @@ def _could_be_made(wish: Wish) -> bool:
         return wish.media_type.startswith("image/")
     syntax = syntaxes.find(wish.transfer_syntax)
     return syntax is not None and syntax.can_encode
+
+
+def alike(offers: Iterable[Offer], first: Offer) -> list[Offer]:
+    """Those that can be of one answer with the first: they differ in the transfer syntax only."""
+    form = (first.media_type, first.is_multipart, first.has_directory)
+    return [offer for offer in offers if (offer.media_type, offer.is_multipart, offer.has_directory) == form]
 
 
 def not_acceptable(offers: Iterable[Offer]) -> errors.NotAcceptable:
@@ -198,7 +210,9 @@ def _wishes_of(member: MediaType, tier: int, position: int) -> list[Wish]:
         type_, is_multipart = (member.get("type") or media_types.ANY).lower(), True
     type_ = media_types.ALIASES.get(type_, type_)
     first, *others = member.all("transfer-syntax") or (None,)
-    kept = [Wish(media_type=type_, is_multipart=is_multipart, transfer_syntax=first, quality=quality, tier=tier)]
+    has_directory = type_ == media_types.ZIP and (member.get(DIRECTORY) or "").lower() == "true"
+    wish = Wish(media_type=type_, is_multipart=is_multipart, transfer_syntax=first, quality=quality, tier=tier)
+    kept = [replace(wish, has_directory=True) if has_directory else wish]
     for other in others:
         # "In this syntax, else as stored" cannot mean only what happens to have the first syntax's type.
         is_any = other == AS_STORED and type_.startswith(("image/", "video/"))
@@ -246,7 +260,7 @@ def _most_specific(wanted: Iterable[Wish], offer: Offer) -> Wish | None:
 
 def _fit(wish: Wish, offer: Offer) -> tuple[int, int, int] | None:
     """How precisely the wish means this offer: its form, type, transfer syntax. None when it does not."""
-    if wish.is_multipart not in (None, offer.is_multipart):
+    if wish.is_multipart not in (None, offer.is_multipart) or wish.has_directory != offer.has_directory:
         return None
     type_, syntax = _fit_type(wish.media_type, offer.media_type.lower()), _fit_syntax(wish, offer)
     if type_ is None or syntax is None or (offer.is_only_by_name and type_ < _EXACT):

@@ -9,7 +9,7 @@ decided: what is stored before what is made.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -111,7 +111,7 @@ ERROR: Offers = (
 
 @functools.lru_cache(maxsize=1024)
 def instance_offers(stored: Stored, *, many: bool) -> Offers:
-    """A stored instance: a PS3.10 file, or its bulk data (FRM-05). `many`: of a study or series (MT-17)."""
+    """A stored instance: a PS3.10 file, bulk data (FRM-05), or in an archive. `many`: of a study or series (MT-17)."""
     forms = (True,) if many else (True, False)
     dicom = tuple(
         Offer(
@@ -124,7 +124,23 @@ def instance_offers(stored: Stored, *, many: bool) -> Offers:
         for form in forms
         for uid, is_default, is_stored in _files(stored)
     )
-    return dicom + tuple(replace(offer, is_only=False) for offer in collected_bulk_offers(stored))
+    bulk = tuple(replace(offer, is_only=False) for offer in collected_bulk_offers(stored))
+    return dicom + bulk + archive_offers(dicom)
+
+
+def archive_offers(files: Iterable[Offer]) -> Offers:
+    """Files of these offers in a ZIP, without and with a DICOMDIR: also of a study or series one part alone.
+
+    What has no default among files is there as it is stored, so that an archive is always whole.
+    """
+    zipped = (replace(offer, media_type=media_types.ZIP, is_multipart=False, is_only_by_name=True) for offer in files)
+    found = tuple(dict.fromkeys(zipped))
+    has_default = any(offer.is_default for offer in found)
+    return tuple(
+        replace(offer, is_default=offer.is_default if has_default else offer.is_stored, has_directory=has_directory)
+        for has_directory in (False, True)
+        for offer in found
+    )
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,6 +15,7 @@ from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.pixels.processes import Workers
 from dicomgate.representations.kept import Kept
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
+from dicomgate.representations.zips import Checksums
 
 _MAKERS: Final = ("dicomgate", "imagecodecs", "numpy", "pillow")
 """Programs that another edition of may make other bytes."""
@@ -28,6 +29,7 @@ class Maker:
     limits: Limits = DEFAULT
     secret: PseudonymSecret = field(default_factory=PseudonymSecret)
     kept: Kept = field(default_factory=Kept)
+    checksums: Checksums = field(default_factory=Checksums)
 
     @property
     def edition(self) -> str:

@@ -15,6 +15,8 @@ STEP: Final = 1 << 20
 PIECE: Final = 256 << 10
 """Bytes sent at once; larger ones cost copies in the socket's buffers."""
 _SMALL: Final = 32 << 10
+_MOST_PAUSES: Final = 64
+"""Empty chunks, each told after some work that gave nothing to send, until it is looked whether the caller is there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,10 +69,11 @@ def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview],
     """
     pieces: list[bytes | memoryview] = []
     small: list[bytes] = []
-    waiting = taken = 0
+    waiting = taken = pauses = 0
     is_done = True
     for chunk in chunks:
         taken += len(chunk)
+        pauses += not chunk
         if len(chunk) < _SMALL and waiting + len(chunk) <= PIECE:
             small.append(chunk)
             waiting += len(chunk)
@@ -79,7 +82,7 @@ def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview],
                 pieces.append(b"".join(small))
                 small, waiting = [], 0
             pieces += _slices(chunk)
-        if taken >= limit:
+        if taken >= limit or pauses >= _MOST_PAUSES:
             is_done = False
             break
     if waiting:

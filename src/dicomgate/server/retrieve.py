@@ -16,7 +16,7 @@ from dicomgate.dicomweb.resources import Resource
 from dicomgate.origin import Instance
 from dicomgate.representations import possible, transcoding
 from dicomgate.representations.transcoding import MadeFile
-from dicomgate.server import bulkdata, caching, parts
+from dicomgate.server import bulkdata, caching, parts, zipped
 from dicomgate.server.answers import Answer
 from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
@@ -38,9 +38,13 @@ def retrieve(request: Request, resource: Resource) -> Answer:
         chosen = _choose(wanted, counted, many=many)
         if chosen[0].media_type == media_types.OCTET_STREAM:
             pairs = zip(counted, chosen, strict=True)
-            answer = bulkdata.collect(request, itertools.chain(pairs, _go_on(wanted, found)))
+            answer = bulkdata.collect(request, itertools.chain(pairs, _go_on(wanted, found, chosen[0])))
+        elif chosen[0].media_type == media_types.ZIP:
+            files = [_zipped(request, wanted, *pair) for pair in zip(counted, chosen, strict=True)]
+            rest = (_zipped(request, wanted, *pair) for pair in _go_on(wanted, found, chosen[0]))
+            answer = zipped.answer(request, resource.target, files, None if len(counted) < _MOST_COUNTED else rest)
         elif chosen[0].is_multipart:
-            answer = _several(request, counted, chosen, _go_on(wanted, found))
+            answer = _several(request, counted, chosen, _go_on(wanted, found, chosen[0]))
         else:
             answer = single(request, counted[0], chosen[0])
         answer.resources.push(held.pop_all())
@@ -78,9 +82,10 @@ def file_offers(instance: Instance, wanted: tuple[Wish, ...]) -> tuple[Offer, ..
     return tuple(offer for offer in _offers(instance, wanted, many=False) if offer.media_type == media_types.DICOM)
 
 
-def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance]) -> Iterator[tuple[Instance, Offer]]:
+def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance], first: Offer) -> Iterator[tuple[Instance, Offer]]:
+    """What comes after those that were looked at, each in the form of the first."""
     for instance in found:
-        yield instance, negotiation.choose(wanted, _offers(instance, wanted, many=True))
+        yield instance, negotiation.choose(wanted, negotiation.alike(_offers(instance, wanted, many=True), first))
 
 
 def _several(
@@ -143,3 +148,8 @@ def single(request: Request, instance: Instance, offer: Offer, location: str | N
         tag=tag,
         lifetime=caching.CHANGING,
     )
+
+
+def _zipped(request: Request, wanted: tuple[Wish, ...], instance: Instance, offer: Offer) -> zipped.File:
+    may_stay = any(wish.media_type == media_types.ZIP and wish.transfer_syntax is None for wish in wanted)
+    return zipped.File(instance, offer, variant(request, offer), lambda: part(request, instance, offer), may_stay)
