@@ -78,6 +78,9 @@ class Kept:
             other.wait(_MOST_WAITED)
             return kept_files.find(path) or make()
         try:
+            found = kept_files.find(path)  # another thread may have made it since the first look
+            if found is not None:
+                return found
             made = make()
             self._keep(path, facts, made)
             return made
