@@ -49,6 +49,16 @@ def test_caller_who_leaves_stops_the_work_T21(serve_made: Callable[..., Served])
     assert made.made < 100 * MIB
 
 
+def test_caller_who_leaves_before_anything_can_be_sent_stops_the_work_T21(serve_made: Callable[..., Served]) -> None:
+    """The checksum of a large file in an archive stands before it: no byte leaves while it is made."""
+    made = Made(20_000 * MIB)
+    with serve_made(made).line() as line:
+        line.say(format_request("GET", INSTANCE, {"Accept": "application/zip"}))
+        assert until(lambda: made.made > 0)
+    assert until(lambda: made.closed == 1)
+    assert made.made < made.size
+
+
 def test_caller_who_leaves_with_another_request_waiting_T21(
     serve_made: Callable[..., Served], lines: list[bytes]
 ) -> None:

@@ -164,6 +164,11 @@ def test_only_if_it_changed_RET_10(service: Service, accept: str) -> None:
     assert service.studies(path, accept, If_None_Match=first.headers["etag"]).status == 200
 
 
+def test_each_form_has_a_tag_of_its_own_RET_10(service: Service, study: Target) -> None:
+    accepts = (ZIP, WITH_DIRECTORY, "application/dicom", f"{ZIP}; transfer-syntax={RLE}")
+    assert len({service.studies(path_of(study), accept).headers["etag"] for accept in accepts}) == len(accepts)
+
+
 def test_head_tells_what_get_tells(service: Service, study: Target) -> None:
     path = f"/dicomweb/studies/{study.study}"
     get, head = service.get(path, WITH_DIRECTORY), service.get(path, WITH_DIRECTORY, method="HEAD")
