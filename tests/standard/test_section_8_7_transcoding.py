@@ -18,6 +18,7 @@ from dicomgate.dicom import header, pixel_description, syntaxes
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.source import BytesSource
 from dicomgate.dicomweb import offers
+from dicomgate.testing import instances
 
 pytestmark = pytest.mark.slow  # thousands of pictures are encoded
 
@@ -158,3 +159,22 @@ def test_frames_and_pixel_data_decompressed_FRM_02(service: Service, stored) -> 
 
 def _pixel_tag(dataset: Any) -> str:
     return next(name for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if name in dataset)
+
+
+@pytest.mark.parametrize("columns", [4, 3], ids=["even", "odd"])
+def test_encapsulated_frames_that_are_not_compressed_are_native_without_a_pad_byte_FRM_02(
+    open_service, columns: int
+) -> None:
+    """Of an even size they leave as they lie."""
+    service = open_service()
+    target = instances.new_target()
+    frames = [bytes(range(number, number + 3 * columns)) for number in (1, 100)]
+    padded = [frame + b"\0" * (len(frame) % 2) for frame in frames]
+    described = {"Rows": 3, "Columns": columns, "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7}
+    described |= {"PixelRepresentation": 0, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2"}
+    described |= {"NumberOfFrames": 2}
+    service.store(instances.make(target, syntax="1.2.840.10008.1.2.1.98", frames=padded, attributes=described))
+    for number, frame in enumerate(frames, 1):
+        reply = service.studies(f"{path_of(target)}/frames/{number}", "application/octet-stream")
+        assert (reply.status, reply.body) == (200, frame)
+        assert reply.headers["content-type"] == "application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1"

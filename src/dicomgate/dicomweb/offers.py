@@ -44,7 +44,7 @@ class Stored:
 
     `encodings`: the transfer syntaxes in which its frames could be compressed. `is_sound`: what is stored is a PS3.10
     file; if not, it is sent so only to who asks for it as stored (T2). `fits`: native, its pixel data has a length of
-    32 bits (MT-09).
+    32 bits (MT-09). `is_bare`: its fragments are native frames, byte for byte.
     """
 
     transfer_syntax: str
@@ -52,6 +52,7 @@ class Stored:
     has_frames: bool = True
     is_sound: bool = True
     fits: bool = True
+    is_bare: bool = False
     encodings: tuple[str, ...] = ()
 
     @property
@@ -163,6 +164,8 @@ def pixel_data_offers(stored: Stored, *, has_many_frames: bool, is_one_value: bo
     native = _native_octets(stored, many=many and not is_one_value)
     if not stored.is_compressed:
         return native + tuple(_made_codestreams(stored, many=many))
+    if stored.is_bare and not is_one_value:
+        return _bare_frames(stored, many=many)
     media_type = stored.syntax.media_type if stored.syntax else media_types.OCTET_STREAM
     default = TYPE_DEFAULTS.get(media_type, stored.transfer_syntax)
     is_its_types = stored.is_default_as_stored or default not in (set(stored.encodings) - {stored.transfer_syntax})
@@ -220,6 +223,14 @@ def _native_octets(stored: Stored, *, many: bool) -> Offers:
         return octets
     is_default = not stored.is_default_as_stored
     return tuple(replace(offer, is_default=is_default, is_stored=False) for offer in octets)
+
+
+def _bare_frames(stored: Stored, *, many: bool) -> Offers:
+    """Frames that are encapsulated but not compressed: their bytes are native as they lie."""
+    octets = _in_forms(media_types.OCTET_STREAM, stored.transfer_syntax, many=many)
+    by_name = tuple(replace(offer, is_default=False) for offer in octets)
+    native = _in_forms(media_types.OCTET_STREAM, syntaxes.EXPLICIT_LITTLE, many=many)
+    return native + by_name + tuple(_made_codestreams(stored, many=many))
 
 
 def _made_codestreams(stored: Stored, *, many: bool) -> Iterator[Offer]:

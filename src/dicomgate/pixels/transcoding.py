@@ -14,7 +14,7 @@ from dicomgate.pixels.limits import Bounds
 from dicomgate.pixels.processes import Workers
 
 DEFAULT_QUALITY = 90
-_MOST_AT_ONCE = 8 << 20
+_MOST_AT_ONCE = 2 << 20
 """Bytes of decoded frames, and of given ones, that one call is for; a frame that is larger goes alone."""
 _MOST_FRAMES = 64
 _PROGRAM = 64 << 20

@@ -46,13 +46,15 @@ def describe(instance: Instance) -> PixelDescription:
 def _look(instance: Instance, *, wants_made: bool) -> Stored:
     facts = instance.facts
     encodings: tuple[str, ...] = ()
-    fits = True
+    fits, is_bare = True, False
     if not facts.frame_count:  # a data set without pixel data is encoded alike in all of them (PS3.5 §A.4)
         encodings = ENCODINGS if wants_made else ()
     elif wants_made or _may_be_too_long(facts.transfer_syntax, facts.frame_count):
         description = _find_description(instance)
         if description is not None:
             encodings = _encodings(description) if wants_made else ()
+            is_whole = description.frame_bits % 16 == 0  # else a fragment holds a byte more than its frame
+            is_bare = facts.transfer_syntax == syntaxes.ENCAPSULATED_LITTLE and is_whole
             fits = facts.frame_count * description.frame_bits <= 8 * recode.LONGEST
     return Stored(
         transfer_syntax=facts.transfer_syntax,
@@ -60,6 +62,7 @@ def _look(instance: Instance, *, wants_made: bool) -> Stored:
         has_frames=facts.frame_count > 0,
         is_sound=instance.is_sound,
         fits=fits,
+        is_bare=is_bare,
         encodings=encodings,
     )
 
