@@ -32,7 +32,7 @@ test: $(VENV)/development.stamp system viewers ## everything, as continuous inte
 	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q
 
 check: $(VENV)/development.stamp lint ## the fast loop: format, lint, types, floors, fast tests
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup -q -m "not slow and not crash and not interop" \
+	DICOMGATE_EXAMPLES=few $(BIN)/pytest -n $(JOBS) --dist loadgroup -q -m "not slow and not crash and not interop" \
 		--ignore=tests/crash --ignore=tests/interop --ignore=tests/hostile
 
 .PHONY: lint

@@ -31,6 +31,7 @@ def test_stored_bytes_come_back_unchanged_D1(archive, store) -> None:
     assert read(archive, target) == content
 
 
+@pytest.mark.slow
 def test_large_instance_goes_through_the_spool_and_leaves_nothing_there(archive, store) -> None:
     target = instances.new_target()
     content = instances.make(target, rows=2000, columns=2000)

@@ -129,6 +129,7 @@ def test_the_stores_own_directories_are_durable_also_those_above_D1(tmp_path, di
     assert not [path for call, path in disk.log if call == "sync"], "once is enough"
 
 
+@pytest.mark.slow
 def test_threads_share_the_sync_of_the_directory(tmp_path):
     class SlowDisk(WatchedDisk):
         def sync(self, descriptor):

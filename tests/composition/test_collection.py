@@ -144,6 +144,7 @@ def test_type_of_a_part(headers: dict[str, str], media_type: str) -> None:
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(location=st.text(max_size=40), uri=st.text(max_size=40))
+@pytest.mark.slow
 def test_any_text_is_compared_and_never_fails(tmp_path: Path, location: str, uri: str) -> None:
     made = collect(tmp_path, bulk(location.encode().decode("latin-1"), b"x"))  # as a header is read
     made.note([uri])

@@ -154,6 +154,7 @@ def box(kind, *inside):
     return struct.pack(">I4s", len(content) + 8, kind) + content
 
 
+@pytest.mark.slow
 def test_too_many_boxes_are_refused_at_any_depth():
     empty = box(b"free")
     inner = box(b"trak", empty * 300_000)

@@ -72,6 +72,7 @@ def test_what_is_written_is_read_again(dataset: dict[str, Any]) -> None:
 
 
 @given(datasets())
+@pytest.mark.slow
 def test_pydicom_reads_it(dataset: dict[str, Any]) -> None:
     read_again = pydicom.dcmread(io.BytesIO(write_file({**dataset, **UIDS})))
     assert {f"{tag:08X}" for tag in read_again.keys()} >= dataset.keys()  # noqa: SIM118
@@ -85,6 +86,7 @@ def files() -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the shared test data is not here")
+@pytest.mark.slow
 def test_every_real_header_survives() -> None:
     checked = 0
     differing = []

@@ -93,6 +93,7 @@ def test_the_same_in_all_four_encodings(elements, undefined):
 
 @settings(max_examples=60, deadline=None)
 @given(datasets, st.integers(min_value=1, max_value=200), st.sampled_from([EXPLICIT, IMPLICIT, BIG, DEFLATED]))
+@pytest.mark.slow
 def test_the_size_of_the_window_changes_nothing(elements, window, syntax):
     content = encoder.file(elements, syntax, undefined=True)
     assert read(content, window=window, inline=16) == read(content, inline=16)

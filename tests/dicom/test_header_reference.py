@@ -126,6 +126,7 @@ def check(paths):
     return count
 
 
+@pytest.mark.slow
 def test_a_sample_reads_as_in_pydicom():
     assert check(sample()) > 5_000
 

@@ -23,6 +23,7 @@ def read(tree: Any, limits: Limits = normal.DEFAULT) -> dict[str, Any]:
 
 
 @given(datasets())
+@pytest.mark.slow
 def test_what_we_write_as_json_is_read_again_JSON_01(dataset: dict[str, Any]) -> None:
     (found,) = jsonmodel.parse(b"[" + jsonmodel.format_dataset(dataset) + b"]")
     assert normal.normalise(found).attributes == dataset

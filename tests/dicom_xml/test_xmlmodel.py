@@ -78,6 +78,7 @@ def test_characters_that_xml_cannot_carry_are_replaced_XML07_T8() -> None:
     assert root[0][0].text == "a\ufffdb\ufffdc\ufffdd\ufffde\tf\r\ng<&>]]>\U0001f600"
 
 
+@pytest.mark.slow
 def test_depth_is_bounded_T6() -> None:
     def nest(depth: int) -> dict[str, Any]:
         dataset: dict[str, Any] = {}
@@ -112,6 +113,7 @@ DATASETS = st.recursive(
 
 
 @given(DATASETS)
+@pytest.mark.slow
 def test_any_data_set_is_well_formed_T8(dataset: dict[str, Any]) -> None:
     read(dataset)
 

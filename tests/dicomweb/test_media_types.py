@@ -89,6 +89,7 @@ def test_format_then_parse_gives_the_same(media_type: MediaType) -> None:
 
 
 @given(st.lists(MEDIA_TYPES, max_size=8))
+@pytest.mark.slow
 def test_format_then_parse_of_a_list_gives_the_same(members: list[MediaType]) -> None:
     text = " , ".join(media_types.format_media_type(member) for member in members)
     assert media_types.parse_list(text) == tuple(members)

@@ -174,6 +174,7 @@ NOISE = st.sampled_from([b"\r", b"\n", b"\r\n", b"-", b"--", b" ", b"x", b"\0", 
 
 @settings(deadline=None, max_examples=150)
 @given(data=st.data())
+@pytest.mark.slow
 def test_whatever_is_written_is_read_back_at_any_chunking(data: st.DataObject) -> None:
     boundary = data.draw(BOUNDARIES)
     near = st.lists(NOISE | st.just(b"\r\n--" + boundary + b"x") | st.just(boundary[: len(boundary) // 2]), max_size=8)

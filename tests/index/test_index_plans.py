@@ -157,6 +157,7 @@ def test_every_key_at_every_level_is_looked_up(index, column):
                     assert_planned(index, Query(level=level, scope=scope, matches=(match,)))
 
 
+@pytest.mark.slow
 def test_keys_together(index):
     keys = [one for column in COLUMNS.values() for one in matches_for(column)[:1]]
     wild = [

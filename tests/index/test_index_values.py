@@ -48,6 +48,7 @@ def test_a_time_lies_between_its_ends(time):
 
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.dates(), TIMES, st.dates(), TIMES)
+@pytest.mark.slow
 def test_moments_grow_with_time(first_day, first_time, second_day, second_time):
     first = (first_day.strftime("%Y%m%d").zfill(8), values.earliest(first_time))
     second = (second_day.strftime("%Y%m%d").zfill(8), values.earliest(second_time))

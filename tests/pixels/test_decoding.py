@@ -248,6 +248,7 @@ def test_a_codestream_of_another_size_is_refused_T3(end, encode):
             decoding.decode_frame(content, replace(description, **wrong))
 
 
+@pytest.mark.slow
 def test_a_deflated_bomb_stops_at_the_frame_T3():
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     content = packer.compress(bytes(500_000_000)) + packer.flush()

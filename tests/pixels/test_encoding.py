@@ -86,6 +86,7 @@ def test_whole_words_keep_every_bit_beside_the_values(uid, pixels, bits):
 
 @pytest.mark.parametrize("uid", [EXPLICIT, syntaxes.ENCAPSULATED_LITTLE, f"{BASE}8.1"])
 @given(shapes.arrays("u1", st.tuples(st.integers(1, 30), st.integers(1, 30)), elements=st.integers(0, 1)))
+@pytest.mark.slow
 def test_single_bits_keep_their_places_MT_11(uid, bits):
     description = replace(stored.described(bits), bits_allocated=1, bits_stored=1, high_bit=0)
     packed = np.packbits(bits, axis=None, bitorder="little").tobytes()

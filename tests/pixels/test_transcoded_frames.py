@@ -208,6 +208,7 @@ def test_bounds_follow_from_the_pixels():
     assert limits.within(None) == Bounds(memory=1 << 30, output=1 << 20, seconds=3)
 
 
+@pytest.mark.slow
 def test_every_codec_works_within_the_bounds_of_its_pixels(workers):
     """The largest need beside the size of the picture, one task after the other in one process."""
     with Workers(Limits(processes=1)) as one:

@@ -25,6 +25,8 @@ from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
 from dicomgate.testing import instances
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 

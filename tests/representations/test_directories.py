@@ -17,6 +17,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.origin import Facts
 from dicomgate.representations.directories import Directory
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 CT = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT = "1.2.840.10008.1.2.1"
 

@@ -17,6 +17,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.origin import Facts
 from dicomgate.representations.kept import Kept
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 SIZE = 1 << 20
 
 

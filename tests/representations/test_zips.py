@@ -21,6 +21,8 @@ from dicomgate.representations import zip_records, zips
 from dicomgate.representations.zip_records import Bounds
 from dicomgate.representations.zips import Checksums, MadeMember, Member, StoredArchive
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 MODIFIED = 1_700_000_001.0  # 2023-11-14T22:13:21Z
 FORMAT = Bounds()
 TINY = Bounds(size=100, count=3)

@@ -18,6 +18,8 @@ from dicomgate.server.order import Order
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Served
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 TARGET = instances.new_target()
 
 

@@ -216,6 +216,7 @@ def test_broken_compression_is_400_with_what_was_whole(serve_made: Callable[...,
     assert made.accepted == ([] if reply.headers["content-type"] == "application/problem+json" else [b"/1"])
 
 
+@pytest.mark.slow
 def test_gzip_bomb_is_413_and_leaves_nothing_T3(serve_made: Callable[..., Served], spool_folder: Path) -> None:
     """10 GB of zeros in 10 MB: refused once more than 64 MiB have come of it."""
     made = Made()

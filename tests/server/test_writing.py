@@ -71,6 +71,7 @@ def test_bytes_that_come_one_by_one_cost_no_more_than_others(tmp_path: Path, thr
     cuts=st.lists(st.tuples(st.sampled_from([0, 1, 17, 20 * KIB, 70 * KIB, 2 * MIB]), st.booleans()), max_size=6),
     limit=st.sampled_from([0, 100 * KIB, MIB << 10]),
 )
+@pytest.mark.slow
 def test_any_pieces_gather_in_their_order(
     tmp_path: Path, threads: Threads, cuts: list[tuple[int, bool]], limit: int
 ) -> None:

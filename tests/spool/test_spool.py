@@ -70,6 +70,7 @@ sys.stdin.read() if len(sys.argv) > 2 else os._exit(1)
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_takes_what_the_dead_left_and_nothing_of_the_living(tmp_path: Path) -> None:
     """D5. A dead process that nobody waited for still has its number: that must not protect what it left."""
     spool = Spool(tmp_path, in_memory=10)

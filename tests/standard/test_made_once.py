@@ -14,6 +14,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import serving
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 STORE = config.Store(allow_delete=True, allow_update=True, duplicates="replace", keep_originals=False)
 WAYS = [("/rendered", "image/png"), ("/frames/1/rendered", "image/jpeg"), ("/thumbnail", "image/jpeg")]
 

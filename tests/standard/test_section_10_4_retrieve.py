@@ -113,6 +113,7 @@ def test_metadata_at_every_level_JSON_01_JSON_02(service: Service, study) -> Non
             assert not any(tag.startswith("0002") or tag.endswith("0000") for tag in tags)
 
 
+@pytest.mark.slow
 def test_metadata_of_many_instances_is_whole(service: Service) -> None:
     target = instances.new_target()
     many = [instances.new_target(target.study, target.series) for _ in range(200)]

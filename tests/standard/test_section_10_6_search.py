@@ -187,6 +187,7 @@ def test_what_the_viewers_ask_is_answered_CLI_07(service: Service, three) -> Non
     assert len(found(reply)) == 3
 
 
+@pytest.mark.slow
 def test_large_answer_is_whole_V7(service: Service) -> None:
     study = instances.new_target().study
     many = [instances.new_target(study) for _ in range(400)]

@@ -41,6 +41,7 @@ def test_http_1_0_gets_no_chunks_GEN_01_GEN_02(service: Service, native) -> None
     assert json.loads(whole.body)
 
 
+@pytest.mark.slow
 def test_a_long_answer_to_http_1_0_ends_with_the_connection_GEN_01(service: Service) -> None:
     study = instances.new_target().study
     targets = [instances.new_target(study) for _ in range(40)]

@@ -176,6 +176,7 @@ def test_only_this_version_or_412(service: Service, asked) -> None:
         assert (reply.status, json.loads(reply.body)["status"]) == (412, 412)
 
 
+@pytest.mark.slow
 def test_dates_tell_versions_apart_where_a_second_holds_but_one(open_service) -> None:
     service = open_service(store=config.Store(duplicates="replace"))
     target = instances.new_target()

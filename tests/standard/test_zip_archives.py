@@ -23,6 +23,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Reply, serving
 
+pytestmark = pytest.mark.slow  # the fast loop stays under a minute
+
 ZIP = "application/zip"
 STORED = "application/zip; transfer-syntax=*"
 RLE = "1.2.840.10008.1.2.5"
