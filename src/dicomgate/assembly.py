@@ -63,15 +63,7 @@ _PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS, _CACH
 
 def limits(settings: config.Settings) -> header.Limits:
     """The bounds on one data set."""
-    bounds = settings.limits
-    return header.Limits(
-        depth=bounds.depth,
-        elements=bounds.elements,
-        enhanced_elements=bounds.enhanced_elements,
-        items=bounds.items,
-        seconds=bounds.seconds,
-        inflated=bounds.inflated_bytes,
-    )
+    return settings.limits.bounds()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from dicomgate import errors
+from dicomgate.dicom import limits
 
 SYSTEM_FILE = Path("/etc/dicomgate.toml")
 LOCAL_FILE = Path("dicomgate.toml")
@@ -208,6 +209,17 @@ class Limits:
     items: int = _setting(100_000, "most sequence items outside functional groups", least=1)
     seconds: float = _setting(30.0, "longest time to read one header", least=0.1)
     inflated_bytes: int = _setting(4 * GIB, "largest data set after inflating", least=1)
+
+    def bounds(self) -> limits.Limits:
+        """The same in the words of who reads data sets."""
+        return limits.Limits(
+            depth=self.depth,
+            elements=self.elements,
+            enhanced_elements=self.enhanced_elements,
+            items=self.items,
+            seconds=self.seconds,
+            inflated=self.inflated_bytes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,14 +29,11 @@ PIXEL_DATA = "7FE00010"
 _STEP = 1 << 19
 
 
-@dataclass(frozen=True)
-class StoredInstance:
-    """One instance of the archive; each call reads only what it needs."""
+class FileInstance(ABC):
+    """One instance in a file; each call reads only what it needs. Subclasses know where its values and frames lie."""
 
     row: Row
     blobs: BlobStore
-    index: Index
-    limits: Limits = header.DEFAULT
 
     @property
     def facts(self) -> Facts:
@@ -53,12 +51,22 @@ class StoredInstance:
             modified=row.received,
         )
 
-    @functools.cached_property
+    @property
+    @abstractmethod
     def _layout(self) -> Layout:
-        try:
-            return layout.parse_layout(self.index.layout(self.row))
-        except errors.NotFound as fault:
-            raise self._missed(fault) from None
+        """Where everything lies."""
+
+    @abstractmethod
+    def _frame_chunk(self, number: int) -> bytes:
+        """Where the frames of a chunk of them lie."""
+
+    @abstractmethod
+    def metadata(self) -> bytes:
+        """The DICOM JSON text of its data set."""
+
+    def _missed(self, fault: errors.NotFound) -> errors.Fault:
+        """What to say of a file that is gone."""
+        return fault
 
     @functools.cached_property
     def _syntax(self) -> syntaxes.Syntax:
@@ -68,13 +76,6 @@ class StoredInstance:
     def is_sound(self) -> bool:
         """True when the stored file begins as PS3.10 says, and truly."""
         return self._layout.is_sound
-
-    def metadata(self) -> bytes:
-        """The DICOM JSON text that was prepared when it came; no file is opened."""
-        try:
-            return self.index.instance_metadata(self.row)
-        except errors.NotFound as fault:
-            raise self._missed(fault) from None
 
     def file(self, span: range | None = None) -> Iterator[bytes]:
         """The file as stored. A whole one is checked on its way: damage ends in Unavailable before the last bytes."""
@@ -94,10 +95,7 @@ class StoredInstance:
         if place is None:
             raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
         chunk, entry = place
-        try:
-            ranges = frames.parse_chunk(self.index.frame_chunk(self.row, chunk))[entry]
-        except errors.NotFound as fault:
-            raise self._missed(fault) from None
+        ranges = frames.parse_chunk(self._frame_chunk(chunk))[entry]
         return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
 
     def bulk(self, path: str, *, span: range | None = None) -> Piece:
@@ -152,12 +150,6 @@ class StoredInstance:
         except errors.NotFound as fault:
             raise self._missed(fault) from None
 
-    def _missed(self, fault: errors.NotFound) -> errors.Fault:
-        """What to say of something that is gone: there is still such an instance when another file took its place."""
-        if self.index.find_row(self.row.target) is None:
-            return fault
-        return errors.Unavailable("the instance was changed while it was asked for, or its file is lost")
-
     def _read_file(self, ranges: Sequence[range]) -> Iterator[bytes]:
         with self._open() as blob:
             for part in ranges:
@@ -176,6 +168,42 @@ class StoredInstance:
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         expected = self._layout.checksum
         return checked(chunks, xxhash.xxh3_128(), expected) if expected else chunks
+
+
+@dataclass(frozen=True)
+class StoredInstance(FileInstance):
+    """One instance of the archive, as the index knows it."""
+
+    row: Row
+    blobs: BlobStore
+    index: Index
+    limits: Limits = header.DEFAULT
+
+    @functools.cached_property
+    def _layout(self) -> Layout:
+        try:
+            return layout.parse_layout(self.index.layout(self.row))
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
+
+    def metadata(self) -> bytes:
+        """The DICOM JSON text that was prepared when it came; no file is opened."""
+        try:
+            return self.index.instance_metadata(self.row)
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
+
+    def _frame_chunk(self, number: int) -> bytes:
+        try:
+            return self.index.frame_chunk(self.row, number)
+        except errors.NotFound as fault:
+            raise self._missed(fault) from None
+
+    def _missed(self, fault: errors.NotFound) -> errors.Fault:
+        """What to say of something that is gone: there is still such an instance when another file took its place."""
+        if self.index.find_row(self.row.target) is None:
+            return fault
+        return errors.Unavailable("the instance was changed while it was asked for, or its file is lost")
 
 
 class _Hash(Protocol):
@@ -214,6 +242,14 @@ class EarlierInstance(StoredInstance):
     def metadata(self) -> bytes:
         """Made from the header."""
         return describe.format_metadata(self._header)
+
+    def _frame_chunk(self, number: int) -> bytes:
+        return self._frame_chunks[number]
+
+    @functools.cached_property
+    def _frame_chunks(self) -> tuple[bytes, ...]:
+        assert self._header.frames is not None, "the layout told of frames"
+        return self._header.frames.chunks()
 
     def _checked(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         return checked(chunks, hashlib.sha256(), self.row.digest)

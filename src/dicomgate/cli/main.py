@@ -25,6 +25,7 @@ EXITS: Final[tuple[tuple[type[errors.Fault], int], ...]] = (
     (config.WrongSetting, USAGE),
     (errors.Malformed, USAGE),
     (errors.NotFound, NOTHING),
+    (errors.NotAcceptable, NOTHING),
     (errors.Forbidden, NOT_ALLOWED),
     (errors.NotAllowed, NOT_ALLOWED),
     (errors.UpstreamFailed, NOT_REACHABLE),
@@ -34,6 +35,7 @@ EXITS: Final[tuple[tuple[type[errors.Fault], int], ...]] = (
 
 VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
+    "show": "Show what a file or instance says, or its picture, in the terminal.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "demo": "Make sample studies and serve them.",
     "admin": "Look after a data folder: verify, reindex, problems, index, correct.",

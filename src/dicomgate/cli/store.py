@@ -12,7 +12,7 @@ import click
 from dicomgate.cli import main, options
 
 if TYPE_CHECKING:
-    from dicomgate.cli.output import Receipts
+    from dicomgate.cli.receipts import Receipts
     from dicomgate.client.caller import Caller
     from dicomgate.client.ledger import Ledger
     from dicomgate.client.offers import Offer, Receipt
@@ -37,7 +37,8 @@ def store(
     stopped: what is stored already is not sent again. Exit code 3 when some files could not be stored, 4 when there
     was nothing to store.
     """
-    from dicomgate.cli.output import Receipts, progress
+    from dicomgate.cli.output import progress
+    from dicomgate.cli.receipts import Receipts
     from dicomgate.client import offers
 
     settings = options.settings(config_file)

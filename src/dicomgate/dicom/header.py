@@ -28,6 +28,7 @@ class Header:
 
     Offsets count from the start of the file; of the inflated data set where `is_deflated`. `opens_unknown`: values of
     UN elements that are sequences elsewhere were read as such. `is_sound`: see part10.Beginning.
+    `stated_charset`: Specific Character Set as the file has it (the attributes tell of UTF-8); None where it has none.
     """
 
     meta: JSONDataset
@@ -43,6 +44,7 @@ class Header:
     sop_class: str | None
     is_sound: bool
     opens_unknown: bool = True
+    stated_charset: bytes | None = None
 
 
 def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW) -> Header:
@@ -73,6 +75,7 @@ def read(source: Source, limits: Limits = DEFAULT, *, window: int = FIRST_WINDOW
         sop_class=_uid(attributes, "00080016"),
         is_sound=beginning.is_sound,
         opens_unknown=scanner.opens_unknown,
+        stated_charset=scanner.stated_charset,
     )
 
 

@@ -65,6 +65,7 @@ class Scanner:
         """The elements whose values became bulk data, and their paths; they still want their URIs."""
         self.has_opened_unknown = False
         self.needs_charset = False
+        self.stated_charset: bytes | None = None  # before all text became UTF-8
         self.bulk: dict[str, Place] = {}
         self.fragments: Fragments | None = None
 
@@ -288,6 +289,8 @@ class Scanner:
                         raw = data[start:stop] if length <= inline else self._long_text(base + start, length)
                         if special == forms.CHARSET:
                             charset = self._charset(raw)
+                            if not stack:
+                                self.stated_charset = raw
                             decode = values.decoders(charset, is_little=encoding.is_little)
                             element = {"vr": "CS", "Value": ["ISO_IR 192"]}
                         elif not length:
