@@ -1,0 +1,1 @@
+"""Single-frame series to enhanced multi-frame objects and back (Supplement 157). Copies frames, decodes none."""

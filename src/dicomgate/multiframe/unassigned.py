@@ -1,0 +1,110 @@
+"""What the object has no other place for: shared by all sources, or of each one (C.7.6.16.2.25, LC-15, LC-16)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dicomgate.dicom import attributes as dictionary
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.multiframe import classes, classic, private_blocks
+
+Element = dict[str, Any]
+
+NEVER: Final = frozenset(
+    {
+        "00080005",  # governs the texts beside it; the object has its own
+        "00080016",  # class and instance stand in Conversion Source,
+        "00080018",
+        "0020000D",
+        "0020000E",  # the series in Common Instance Reference
+        "00080053",
+        classes.CONVERSION_SOURCE,
+    }
+)
+"""UIDs of the sources stand elsewhere; what was converted before is not told again (PS3.4 C.3.5)."""
+_NEVER_GROUPS: Final = ("0002", "4FFE", "FFFA", "FFFC", "7FE0")
+"""File meta information, signatures, which are broken by any change, padding, and pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unassigned:
+    """The one item that all frames share, and that of each frame; empty where there is nothing."""
+
+    shared: JSONDataset
+    per_frame: tuple[JSONDataset, ...]
+
+
+def collect(sources: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset]]) -> Unassigned:
+    """What of each source is found nowhere in `placed`: the top of the object and the groups of its frame.
+
+    Only an attribute of the same tag and value counts as placed. What is empty in all sources that have it is shared;
+    in a comparison it is the same as what is missing.
+    """
+    left = [_left(source, list(found)) for source, found in zip(sources, placed, strict=True)]
+    aligned = private_blocks.align(left)
+    creators = [{tag: one[tag] for tag in one if dictionary.is_private_creator(tag)} for one in aligned]
+    valued = [
+        {tag: element for tag, element in one.items() if not classic.is_empty(element) and tag not in made}
+        for one, made in zip(aligned, creators, strict=True)
+    ]
+    shared = _same(valued)
+    rests = [{tag: element for tag, element in one.items() if tag not in shared} for one in valued]
+    shared |= _empty(aligned, valued, placed)
+    shared_source = {tag: element for made in reversed(creators) for tag, element in made.items()}
+    return Unassigned(
+        _sorted(private_blocks.with_creators(shared, shared_source) | _same(_unused(creators, aligned))),
+        tuple(_sorted(private_blocks.with_creators(one, made)) for one, made in zip(rests, creators, strict=True)),
+    )
+
+
+def _left(source: JSONDataset, placed: list[JSONDataset]) -> JSONDataset:
+    return {tag: element for tag, element in source.items() if _may_stay(tag) and not _is_placed(tag, element, placed)}
+
+
+def _may_stay(tag: str) -> bool:
+    return tag not in NEVER and not tag.startswith(_NEVER_GROUPS) and not classes.is_overlay(tag)
+
+
+def _is_placed(tag: str, element: Element, placed: list[JSONDataset]) -> bool:
+    return any(tag in one and (one[tag] is element or one[tag] == element) for one in placed)
+
+
+def _same(datasets: Sequence[JSONDataset]) -> JSONDataset:
+    """What all of them have, with the same value."""
+    first, *others = datasets
+    return {
+        tag: element
+        for tag, element in first.items()
+        if all(tag in one and (one[tag] is element or one[tag] == element) for one in others)
+    }
+
+
+def _empty(
+    aligned: Sequence[JSONDataset], valued: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset]]
+) -> JSONDataset:
+    """What is somewhere there without a value, and nowhere with one."""
+    said = set().union(*valued)
+    for found in placed:
+        for one in found:
+            said |= one.keys()
+    return {
+        tag: element
+        for one in reversed(aligned)
+        for tag, element in one.items()
+        if tag not in said and classic.is_empty(element) and not dictionary.is_private_creator(tag)
+    }
+
+
+def _unused(creators: Sequence[JSONDataset], aligned: Sequence[JSONDataset]) -> list[JSONDataset]:
+    """Creators that reserve a block of which nothing is there."""
+    used = [{f"{tag[:4]}00{tag[4:6]}" for tag in one if tag[4:6] != "00"} for one in aligned]
+    return [
+        {tag: element for tag, element in made.items() if tag not in here}
+        for made, here in zip(creators, used, strict=True)
+    ]
+
+
+def _sorted(item: JSONDataset) -> JSONDataset:
+    return {tag: item[tag] for tag in sorted(item)}
