@@ -19,7 +19,7 @@ SYSTEM_PROGRAMS := storescu dciodvfy nginx varnishd chromium strace node npm
 SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core strace nodejs npm
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-index conformance contact-sheet lock system clean
+.PHONY: help demo test check fix bench bench-index conformance man contact-sheet lock system clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,9 @@ bench-index: $(VENV)/development.stamp ## an index of a million instances: quest
 conformance: $(VENV)/development.stamp ## the tables of docs/conformance.md anew, from the code
 	@$(BIN)/python -c 'from pathlib import Path; from dicomgate.dicomweb import conformance; page = Path("docs/conformance.md"); \
 	page.write_text(page.read_text("utf-8").partition("## Transactions")[0] + conformance.format_markdown(), "utf-8")'
+
+man: $(VENV)/runtime.stamp ## manual pages of every verb, in man/man1/
+	@$(BIN)/dicomgate admin man man/man1
 
 contact-sheet: $(VENV)/development.stamp ## pictures of every file of SHEET on pages to look at, in contact-sheet/
 	$(BIN)/python -m bench.contact_sheet $(SHEET)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import inspect
 import ipaddress
 import math
 import os
+import re
 import tomllib
 import types
 import typing
@@ -66,6 +68,9 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+_REMOTE = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?")
 
 
 def _is_plain(text: str) -> bool:
@@ -237,6 +242,29 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """A server that is called by a name of its own, and who we are there. Secrets stand in files of their own.
+
+    Names are lower-case letters, digits, `-` and `_`. `dicomgate config add-remote` writes such a section.
+    """
+
+    url: str = _setting("", "where its DICOMweb services are: `https://pacs.example.org/dicomweb`", form=_ADDRESS)
+    token_file: str = _setting("", "a file with a bearer token")
+    user: str = _setting("", "a name to say, with the password of `password_file`")
+    password_file: str = _setting("", "a file with the password of `user`")
+    token_url: str = _setting("", "where an access token is asked for (OAuth 2.0)", form=_ADDRESS)
+    device_url: str = _setting(
+        "", "where a person is asked for leave in a browser (OAuth 2.0 device code), with `token_url`", form=_ADDRESS
+    )
+    client_id: str = _setting("", "who asks at `token_url`")
+    client_secret_file: str = _setting("", "a file with the secret of `client_id`")
+    scope: str = _setting("", "what is asked for at `token_url`")
+    certificate: str = _setting("", "a certificate that says who we are (PEM, with those that vouch for it)")
+    key: str = _setting("", "the certificate's private key (PEM, without a password)")
+    authorities: str = _setting("", "believe the server if one of these certificates (PEM) vouches for it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings; `sources` tells where each dotted name got its value."""
 
@@ -247,11 +275,14 @@ class Settings:
     limits: Limits = Limits()
     folder: Folder = Folder()
     log: Log = Log()
+    remotes: Mapping[str, Remote] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def value(self, name: str) -> Any:
         """The value of a dotted name that exists."""
-        section, key = name.split(".")
+        section, _, key = name.rpartition(".")
+        if section.startswith(_REMOTES):
+            return getattr(self.remotes[section.removeprefix(_REMOTES)], key)
         return getattr(getattr(self, section), key)
 
 
@@ -273,23 +304,28 @@ class Setting:
         return PREFIX + self.name.upper().replace(".", "__")
 
 
-def _declared() -> Iterator[Setting]:
-    for section, kind in sections().items():
-        kinds = typing.get_type_hints(kind)
-        for item in dataclasses.fields(kind):
-            yield Setting(
-                name=f"{section}.{item.name}", kind=kinds[item.name], default=item.default, **dict(item.metadata)
-            )
+def _declared(section: str, kind: type) -> Iterator[Setting]:
+    kinds = typing.get_type_hints(kind)
+    for item in dataclasses.fields(kind):
+        yield Setting(name=f"{section}.{item.name}", kind=kinds[item.name], default=item.default, **dict(item.metadata))
 
 
 def sections() -> dict[str, type]:
     """The sections by name, in the order of the documentation."""
     kinds = typing.get_type_hints(Settings)
-    return {item.name: kinds[item.name] for item in dataclasses.fields(Settings) if item.name != "sources"}
+    others = {"remotes", "sources"}
+    return {item.name: kinds[item.name] for item in dataclasses.fields(Settings) if item.name not in others}
 
 
-TABLE: dict[str, Setting] = {setting.name: setting for setting in _declared()}
-"""Every setting by its dotted name."""
+_REMOTES = "remotes."
+TABLE: dict[str, Setting] = {
+    setting.name: setting for section, kind in sections().items() for setting in _declared(section, kind)
+}
+"""Every setting by its dotted name, but for those of remotes."""
+REMOTE_TABLE: dict[str, Setting] = {
+    setting.name.rpartition(".")[2]: setting for setting in _declared(f"{_REMOTES}NAME", Remote)
+}
+"""What can be set of each remote."""
 
 
 def read(
@@ -322,7 +358,24 @@ def _settings(found: Mapping[str, tuple[Any, str]]) -> Settings:
         )
         for section, kind in sections().items()
     }
-    return Settings(**filled, sources={name: found[name][1] if name in found else DEFAULT for name in TABLE})
+    remotes = _remotes(found)
+    names = [*TABLE, *(f"{_REMOTES}{name}.{key}" for name in remotes for key in REMOTE_TABLE)]
+    sources = {name: found[name][1] if name in found else DEFAULT for name in names}
+    return Settings(**filled, remotes=remotes, sources=sources)
+
+
+def _remotes(found: Mapping[str, tuple[Any, str]]) -> dict[str, Remote]:
+    """Each remote with what all sources say of it."""
+    said: dict[str, dict[str, Any]] = {}
+    for dotted, (value, _) in found.items():
+        if dotted.startswith(_REMOTES):
+            name, _, key = dotted.removeprefix(_REMOTES).partition(".")
+            said.setdefault(name, {})[key] = value
+    for name, keys in said.items():
+        if not keys.get("url"):
+            where = next(source for dotted, (_, source) in found.items() if dotted.startswith(f"{_REMOTES}{name}."))
+            raise WrongSetting(f"{where}: {_REMOTES}{name} has no url")
+    return {name: Remote(**said[name]) for name in sorted(said)}
 
 
 def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
@@ -333,22 +386,52 @@ def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
     except ValueError as fault:  # TOMLDecodeError and UnicodeDecodeError both are
         raise WrongSetting(f"{path}: not TOML: {fault}") from fault
     for section, keys in tree.items():
-        if section not in sections():
-            raise _unknown(section, str(path), list(sections()))
+        if section not in {*sections(), "remotes"}:
+            raise _unknown(section, str(path), [*sections(), "remotes"])
         if not isinstance(keys, dict):
             raise WrongSetting(f"{path}: {section} is a section: write [{section}] and its settings below")
-        for key, value in keys.items():
-            setting = _get(f"{section}.{key}", str(path))
+        for key, value in _below(section, keys, str(path)):
+            setting = _get(key, str(path))
             yield setting.name, (_convert(setting, value, str(path)), str(path))
+
+
+def _below(section: str, keys: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
+    """What stands in a section, by dotted names; remotes have a section each."""
+    for key, value in keys.items():
+        if section != "remotes":
+            yield f"{section}.{key}", value
+            continue
+        if not isinstance(value, dict):
+            raise WrongSetting(f"{where}: a remote is a section: write [{_REMOTES}NAME] and its settings below")
+        if not value:
+            raise WrongSetting(f"{where}: a remote has no url")
+        yield from ((f"{_REMOTES}{check_remote_name(key, where)}.{inner}", held) for inner, held in value.items())
+
+
+def check_remote_name(name: str, where: str) -> str:
+    """The name itself. WrongSetting when no remote can be called so."""
+    if _REMOTE.fullmatch(name) is None:
+        raise WrongSetting(
+            f"{where}: a remote's name is 1 to 64 lower-case letters, digits, - and _, and neither of these at its ends"
+        )
+    return name
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, tuple[Any, str]]]:
     by_variable = {setting.variable: setting for setting in TABLE.values()}
     for variable in sorted(name for name in environment if name.startswith(PREFIX)):
-        setting = by_variable.get(variable)
+        setting = by_variable.get(variable) or _remote_variable(variable)
         if setting is None:
             raise _unknown(variable, "environment", list(by_variable))
         yield setting.name, (_convert(setting, _from_text(setting, environment[variable]), variable), variable)
+
+
+def _remote_variable(variable: str) -> Setting | None:
+    """The setting of a remote that a variable names: DICOMGATE__REMOTES__NAME__URL."""
+    name, sign, key = variable.lower().removeprefix(f"{PREFIX}remotes__".lower()).rpartition("__")
+    if not variable.startswith(f"{PREFIX}REMOTES__") or not sign or key not in REMOTE_TABLE:
+        return None
+    return _get(f"{_REMOTES}{check_remote_name(name, 'environment')}.{key}", variable)
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -409,6 +492,11 @@ def _kind_of(value: Any) -> str:
 
 
 def _get(name: str, where: str) -> Setting:
+    remote, _, key = name.rpartition(".")
+    if remote.startswith(_REMOTES):
+        if key not in REMOTE_TABLE:
+            raise _unknown(name, where, [f"{remote}.{known}" for known in REMOTE_TABLE])
+        return dataclasses.replace(REMOTE_TABLE[key], name=name)
     if name not in TABLE:
         raise _unknown(name, where, list(TABLE))
     return TABLE[name]
@@ -439,18 +527,12 @@ def format_markdown() -> str:
     """The tables of docs/settings.md."""
     lines: list[str] = []
     for section, kind in sections().items():
-        lines += [
-            f"## [{section}]",
-            "",
-            (kind.__doc__ or "").strip(),
-            "",
-            "| setting | default | meaning |",
-            "|---|---|---|",
-        ]
-        lines += [
-            f"| `{setting.name}` | `{format_value(setting.default)}` | {setting.says} |"
-            for setting in TABLE.values()
-            if setting.name.startswith(section + ".")
-        ]
-        lines.append("")
-    return "\n".join(lines)
+        settings = [setting for setting in TABLE.values() if setting.name.startswith(section + ".")]
+        lines += _format_section(section, kind, settings)
+    return "\n".join(lines + _format_section(f"{_REMOTES}NAME", Remote, list(REMOTE_TABLE.values())))
+
+
+def _format_section(section: str, kind: type, settings: list[Setting]) -> list[str]:
+    head = [f"## [{section}]", "", inspect.getdoc(kind) or "", "", "| setting | default | meaning |", "|---|---|---|"]
+    rows = [f"| `{setting.name}` | `{format_value(setting.default)}` | {setting.says} |" for setting in settings]
+    return [*head, *rows, ""]

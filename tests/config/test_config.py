@@ -1,5 +1,6 @@
 """Settings: who wins, what is refused, and that the documentation is the code's own table."""
 
+import inspect
 import re
 import tomllib
 from pathlib import Path
@@ -169,7 +170,48 @@ def test_the_documentation_is_current():
 
 def test_every_setting_is_obeyed():
     """A setting that nothing reads would be a lie."""
-    assembly = (ROOT / "src/dicomgate/assembly.py").read_text("utf-8")
+    assembly = (ROOT / "src/dicomgate/assembly.py").read_text("utf-8") + inspect.getsource(config.Limits.bounds)
     unread = [name for name in config.TABLE if not re.search(rf"\.{name.partition('.')[2]}\b", assembly)]
     assert unread == []
     assert "settings.server.no_auth" in (ROOT / "src/dicomgate/cli/serve.py").read_text("utf-8")
+
+
+def test_remotes_are_merged_by_key_from_all_sources(tmp_path):
+    (tmp_path / "system").write_text('[remotes.pacs]\nurl = "https://a/dicomweb"\nuser = "x"\n')
+    (tmp_path / "dicomgate.toml").write_text('[remotes.pacs]\nuser = "y"\n[remotes.lab]\nurl = "http://lab"\n')
+    settings = config.read(
+        directory=tmp_path,
+        system_file=tmp_path / "system",
+        environment={"DICOMGATE__REMOTES__PACS__TOKEN_FILE": "~/t"},
+    )
+    assert settings.remotes["pacs"] == config.Remote(url="https://a/dicomweb", user="y", token_file="~/t")
+    assert list(settings.remotes) == ["lab", "pacs"]
+    assert settings.value("remotes.pacs.user") == "y"
+    assert settings.sources["remotes.pacs.url"] == str(tmp_path / "system")
+    assert settings.sources["remotes.pacs.user"] == str(tmp_path / "dicomgate.toml")
+    assert settings.sources["remotes.pacs.token_file"] == "DICOMGATE__REMOTES__PACS__TOKEN_FILE"
+    assert settings.sources["remotes.pacs.scope"] == config.DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[remotes.pacs]\nurk = "http://a"\n', "did you mean remotes.pacs.url?"),
+        ('[remotes.pacs]\nuser = "x"\n', "remotes.pacs has no url"),
+        ('[remotes.pacs]\nurl = "pacs"\n', "remotes.pacs.url must be an address"),
+        ('[remotes.Pacs]\nurl = "http://a"\n', "lower-case"),
+        ('[remotes]\npacs = "http://a"\n', "a remote is a section"),
+        ("[remotes.pacs]\n", "has no url"),
+        ('[remotes.pacs]\nurl = "http://a"\n[remotes.pacs.more]\nx = 1\n', "there is no setting"),
+    ],
+)
+def test_what_is_wrong_with_a_remote(tmp_path, text, told):
+    (tmp_path / "dicomgate.toml").write_text(text)
+    with pytest.raises(config.WrongSetting, match=re.escape(told)):
+        config.read(directory=tmp_path, system_file=tmp_path / "none", environment={})
+
+
+@pytest.mark.parametrize("name", ["REMOTES__PACS__URK", "REMOTES__PACS", "REMOTES__", "REMOTES__URL", "REMOTES____URL"])
+def test_a_variable_that_names_nothing_of_a_remote(tmp_path, name):
+    with pytest.raises(config.WrongSetting):
+        config.read(directory=tmp_path, system_file=tmp_path / "none", environment={f"DICOMGATE__{name}": "x"})

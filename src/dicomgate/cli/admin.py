@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def admin() -> None:
-    """Look after a data folder: verify, reindex, problems, index, correct."""
+    """Look after a data folder: verify, reindex, problems, index, correct.
+
+    For example,
+
+    \b
+    dicomgate admin verify ./archive
+    dicomgate admin correct ./archive PatientID=4711 --set PatientName=Doe^Jane
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
 
 
 admin.add_command(index)
@@ -32,7 +39,12 @@ def verify(data: Path, config_file: Path | None) -> int:
     """Read every stored file of DATA and compare it with what was stored.
 
     May run beside a server. Exit code 3 when something is damaged.
-    """
+
+    For example,
+
+    \b
+    dicomgate admin verify ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
 
     with assembly.open_archive(data, options.settings(config_file), create=False) as archive:
@@ -46,7 +58,12 @@ def reindex(data: Path, config_file: Path | None) -> int:
     """Build the index of DATA again from the stored files alone.
 
     Servers on this folder must be stopped. Exit code 3 when a file could not be indexed.
-    """
+
+    For example,
+
+    \b
+    dicomgate admin reindex ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
 
     settings = options.settings(config_file)
@@ -62,7 +79,13 @@ def reindex(data: Path, config_file: Path | None) -> int:
 @click.argument("data", type=options.FOLDER)
 @options.reading
 def problems(data: Path, config_file: Path | None) -> int:
-    """List what was refused because it contradicts what is stored in DATA; copies lie in DATA/aside."""
+    """List what was refused because it contradicts what is stored in DATA; copies lie in DATA/aside.
+
+    For example,
+
+    \b
+    dicomgate admin problems ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
     from dicomgate.cli import output
 
@@ -74,6 +97,27 @@ def problems(data: Path, config_file: Path | None) -> int:
         for note in notes:
             output.line(note)
     output.message(f"{len(notes):,} refused and kept aside")
+    return main.DONE
+
+
+@admin.command()
+@click.argument("directory", type=options.NEW_FOLDER)
+def man(directory: Path) -> int:
+    """Write the manual pages of every verb into DIRECTORY.
+
+    For example,
+
+    \b
+    dicomgate admin man ~/.local/share/man/man1
+    man dicomgate-serve
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    from dicomgate.cli import manual, output
+
+    directory.mkdir(parents=True, exist_ok=True)
+    pages = list(manual.make())
+    for name, text in pages:
+        (directory / name).write_text(text, "utf-8")
+    output.message(f"{directory}: {output.count(len(pages), 'manual page', 'manual pages')}")
     return main.DONE
 
 

@@ -39,7 +39,13 @@ def correct(  # noqa: PLR0917 - click's signature
     PatientID=OLD --set PatientID=NEW merges a patient into another. Keys match as in a search; nothing after the
     sign of --set empties an attribute. What was stored stays as a version of each instance, unless
     store.keep_originals is off. May run beside a server. Exit code 4 when no study matches.
-    """
+
+    For example,
+
+    \b
+    dicomgate admin correct ./archive PatientID=4711 --set PatientName=Doe^Jane
+    dicomgate admin correct ./archive StudyInstanceUID=1.2.3 --set AccessionNumber= --yes
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
     from dicomgate.cli import output
     from dicomgate.dicom import assignments

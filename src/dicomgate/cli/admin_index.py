@@ -44,7 +44,12 @@ def add(attribute: str, data: Path, creator: str, config_file: Path | None) -> i
 
     New instances are indexed at once, those stored before while this runs. When it is stopped, do it again: it goes
     on where it was.
-    """
+
+    For example,
+
+    \b
+    dicomgate admin index add InstitutionName ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
     from dicomgate.cli import output
     from dicomgate.dicom import attributes
@@ -64,7 +69,13 @@ def add(attribute: str, data: Path, creator: str, config_file: Path | None) -> i
 @click.argument("data", type=options.FOLDER, default=".")
 @options.reading
 def list_(data: Path, config_file: Path | None) -> int:
-    """List the promoted attributes of DATA, and how far each is."""
+    """List the promoted attributes of DATA, and how far each is.
+
+    For example,
+
+    \b
+    dicomgate admin index list ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
     from dicomgate.cli import output
     from dicomgate.dicom import attributes
@@ -95,7 +106,13 @@ def list_(data: Path, config_file: Path | None) -> int:
 @_CREATOR
 @options.reading
 def remove(attribute: str, data: Path, creator: str, config_file: Path | None) -> int:
-    """Take the promoted ATTRIBUTE out of the index of DATA. It can still be searched, more slowly."""
+    """Take the promoted ATTRIBUTE out of the index of DATA. It can still be searched, more slowly.
+
+    For example,
+
+    \b
+    dicomgate admin index remove InstitutionName ./archive
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate import assembly
     from dicomgate.cli import output
     from dicomgate.dicom import attributes

@@ -30,7 +30,13 @@ def demo(*, data: Path | None, config_file: Path | None, **serving: Any) -> None
 
     CT, MR, ultrasound and radiographs of phantoms, names in many scripts, and the files inside the pydicom package.
     Nothing is downloaded.
-    """
+
+    For example,
+
+    \b
+    dicomgate demo
+    dicomgate demo --data ./samples --port 8080
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     settings = options.settings(config_file, serving)
     serve.refuse_open_door(settings)
     with ExitStack() as stack:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from dicomgate import __version__, config, errors
 
@@ -33,13 +34,26 @@ EXITS: Final[tuple[tuple[type[errors.Fault], int], ...]] = (
 )
 """The first that fits."""
 
+EXIT_CODES: Final[dict[int, str]] = {
+    DONE: "done",
+    OUR_FAULT: "a fault of ours, or of this machine",
+    USAGE: "wrong usage, or a wrong setting",
+    PARTLY: "done in part",
+    NOTHING: "nothing found",
+    NOT_ALLOWED: "not allowed",
+    NOT_REACHABLE: "not reachable",
+    STOPPED: "stopped",
+}
+"""What each code says, for --help, the manual pages and docs/how-to/find-get-sync.md."""
+
 VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
     "show": "Show what a file or instance says, or its picture, in the terminal.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "demo": "Make sample studies and serve them.",
-    "admin": "Look after a data folder: verify, reindex, problems, index, correct.",
-    "config": "Show the settings and where each value came from.",
+    "admin": "Look after a data folder: verify, reindex, problems, index, correct; manual pages.",
+    "config": "Show the settings and where each value came from; name servers.",
+    "completion": "Print what a shell needs to complete what dicomgate takes.",
 }
 """Every verb with the line that --help gives it; the module of the same name holds it."""
 
@@ -59,6 +73,11 @@ class Verbs(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The verbs that begin so, without loading one."""
+        verbs = [CompletionItem(verb, help=says) for verb, says in VERBS.items() if verb.startswith(incomplete)]
+        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The verbs with their lines, without loading one."""
         with formatter.section("Verbs"):
@@ -68,16 +87,16 @@ class Verbs(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The verb that is meant; an unknown one is said so with the ones there are."""
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
+        if args and args[0] not in VERBS and not args[0].startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(f"no verb {args[0]!r}; there are {', '.join(VERBS)}", ctx)
         return super().resolve_command(ctx, args)
 
 
 @click.group(
     cls=Verbs,
+    subcommand_metavar="VERB ...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 a fault of ours, 2 wrong usage, 3 done in part, 4 nothing found, 5 not allowed, "
-    "6 not reachable, 130 stopped.",
+    epilog="Exit codes: " + "; ".join(f"{code} {words}" for code, words in EXIT_CODES.items()) + ".",
 )
 @click.version_option(__version__, prog_name="dicomgate", message="%(prog)s %(version)s")
 def dicomgate() -> None:

@@ -59,6 +59,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     Console(markup=False, highlight=False).print(shown)
 
 
+def records(facts: Sequence[dict[str, Any]]) -> None:
+    """Alike things: a table on a terminal, a JSON line each in a pipe."""
+    if not is_terminal():
+        for one in facts:
+            line(one)
+    elif facts:
+        rows = (["" if value is None else str(value) for value in one.values()] for one in facts)
+        table([name.upper() for name in facts[0]], rows)
+
+
 def count(number: int, one: str, several: str) -> str:
     """A number with its noun."""
     return f"{number:,} {one if number == 1 else several}"

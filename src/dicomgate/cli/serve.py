@@ -27,7 +27,13 @@ def serve(
 
     Files in a FOLDER stay untouched and nothing is written beside them; new ones appear within seconds; storing into it
     is refused. A data folder keeps what is stored over the web or by "dicomgate store".
-    """
+
+    For example,
+
+    \b
+    dicomgate serve ./scans
+    dicomgate serve --data ./archive --port 8080
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     if (folder is None) == (data is None):
         raise click.UsageError("say what to serve: a FOLDER of files, or --data DIR")
     settings = options.settings(config_file, serving)

@@ -36,7 +36,13 @@ def store(
     On a terminal the outcome is a table, in a pipe one JSON line for each file. Run it again after it was
     stopped: what is stored already is not sent again. Exit code 3 when some files could not be stored, 4 when there
     was nothing to store.
-    """
+
+    For example,
+
+    \b
+    dicomgate store ./archive ./scans
+    dicomgate store https://pacs.example.org/dicomweb ./scans more.dcm --jobs 8
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.cli.output import progress
     from dicomgate.cli.receipts import Receipts
     from dicomgate.client import offers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pydicom.datadict import DicomDictionary, RepeatersDictionary  # type: ignore[attr-defined]
 
@@ -35,6 +36,11 @@ _REPEATING_GROUPS = frozenset(mask[:2].upper() for mask in RepeatersDictionary)
 def find_keyword(tag: str) -> str | None:
     """The keyword of a tag, if it has one (PS3.6 §6)."""
     return _KEYWORD.get(tag)
+
+
+def keywords() -> Iterable[str]:
+    """Every keyword of PS3.6."""
+    return _TAG
 
 
 def find_tag(text: str) -> str | None:
