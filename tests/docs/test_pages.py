@@ -154,7 +154,7 @@ def test_links_lead_somewhere(page):
 
 def test_every_verb_is_described():
     text = "".join(page.read_text("utf-8") for page in PAGES)
-    assert [verb for verb in main.VERBS if f"dicomgate {verb}" not in text] == ["demo"]
+    assert [verb for verb in main.VERBS if f"dicomgate {verb}" not in text] == []
     assert "make demo" in text
 
 
