@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
-from dicomgate import errors
 from dicomgate.dicom import applied_state
-from dicomgate.dicom.presentation import Viewport
 
 
 def element(vr: str, *values: Any) -> dict[str, Any]:
@@ -29,13 +25,8 @@ IMAGE: dict[str, Any] = {
 }
 
 
-def area(*corners: int, **others: Any) -> dict[str, Any]:
-    said = {"00700052": element("SL", *corners[:2]), "00700053": element("SL", *corners[2:])}
-    return {"0070005A": element("SQ", {**said, **others.get("more", {})})}
-
-
-def shown(state: dict[str, Any], wanted: Viewport | None = None) -> applied_state.Shown:
-    return applied_state.apply(IMAGE, state, 1, wanted)
+def shown(state: dict[str, Any]) -> applied_state.Shown:
+    return applied_state.apply(IMAGE, state, 1)
 
 
 def test_values_are_those_of_the_state_alone() -> None:
@@ -55,53 +46,27 @@ def test_shape_decides_on_black_and_white() -> None:
     assert shown({"20500020": element("CS", "INVERSE")}).dataset["00280004"]["Value"] == ["MONOCHROME1"]
 
 
-def test_overlays_are_the_states_or_activated_by_it() -> None:
-    own = shown({"60003000": {"vr": "OW", "BulkDataURI": "/y/60003000"}, "60000010": element("US", 5)})
-    assert own.dataset["60003000"]["BulkDataURI"] == "/y/60003000"
-    assert own.of_state >= {"60003000", "60000010"}
-    activated = shown({"60001001": element("CS", "LAYER")})
-    assert activated.dataset["60003000"]["BulkDataURI"] == "/x/60003000"
-    assert not activated.of_state & set(IMAGE)
+def test_tables_and_profiles_are_those_of_the_state() -> None:
+    table = {"20500010": element("SQ", {"00283002": element("US", 2, 0, 8)})}
+    made = shown({**table, "00282000": {"vr": "OB", "BulkDataURI": "p"}, "60003000": element("OW")})
+    assert made.has_profile
+    assert made.of_state >= {"20500010", "00282000"}
+    assert made.dataset["20500010"] == table["20500010"]
+    assert not any(tag.startswith("60") for tag in made.dataset)
+    assert not shown({}).has_profile
 
 
-@pytest.mark.parametrize(
-    ("state", "wanted", "expected"),
-    [
-        ({}, None, Viewport(200, 100, 0, 0, 200, 100)),
-        (area(11, 21, 60, 40), None, Viewport(50, 20, 10, 20, 50, 20)),
-        (area(11, 21, 60, 40), Viewport(500, 500), Viewport(500, 500, 10, 20, 50, 20)),
-        (area(-5, -5, 900, 900), None, Viewport(200, 100, 0, 0, 200, 100)),
-        ({"00700041": element("CS", "Y")}, None, Viewport(200, 100, 0, 0, -200, 100)),
-        ({"00700042": element("US", 180)}, None, Viewport(200, 100, 0, 0, -200, -100)),
-        (
-            {"00700042": element("US", 180), "00700041": element("CS", "Y")},
-            None,
-            Viewport(200, 100, 0, 0, 200, -100),
-        ),
-        (
-            area(1, 1, 50, 50, more={"00700100": element("CS", "MAGNIFY"), "00700103": element("FL", 2.0)}),
-            None,
-            Viewport(100, 100, 0, 0, 50, 50),
-        ),
-        (
-            area(1, 1, 50, 50, more={"00700100": element("CS", "MAGNIFY"), "00700103": element("FL", 2.0)}),
-            Viewport(40, 200),
-            Viewport(40, 100, 0, 0, 20, 50),
-        ),
-    ],
-)
-def test_areas_flips_and_sizes(state: dict[str, Any], wanted: Viewport | None, expected: Viewport) -> None:
-    assert shown(state, wanted).viewport == expected
+def test_a_palette_colours_grey_but_not_colour() -> None:
+    palette = {f"0028{tag}": element("US", 2, 0, 8) for tag in ("1101", "1102", "1103")}
+    assert shown(palette).is_pseudo_colour
+    assert "00281101" in shown(palette).of_state
+    colour = {**IMAGE, "00280004": element("CS", "RGB")}
+    assert not applied_state.apply(colour, palette, 1).is_pseudo_colour
+    assert not shown({}).is_pseudo_colour
 
 
-@pytest.mark.parametrize("state", [{"00700042": element("US", 90)}, area(500, 500, 600, 600)])
-def test_what_cannot_be_shown_is_not_shown_wrongly(state: dict[str, Any]) -> None:
-    with pytest.raises(errors.NotAcceptable):
-        shown(state)
-
-
-def test_what_is_left_out_is_told() -> None:
-    state = {"00700001": element("SQ", {}), "00181600": element("CS", "CIRCULAR")}
-    assert applied_state.left_out(state) == ("graphic annotations", "shutters")
-    assert applied_state.left_out({}) == ()
-    assert shown({"00282000": {"vr": "OB", "BulkDataURI": "p"}}).has_profile
+def test_a_modality_table_may_be_for_some_images_alone() -> None:
+    other = {"00081140": element("SQ", {"00081155": element("UI", "9.9")}), "00281052": element("DS", 1)}
+    own = {"00081140": element("SQ", {"00081155": element("UI", "1.2.3")}), "00281052": element("DS", 7)}
+    assert shown({"00283001": element("SQ", other, own)}).dataset["00281052"]["Value"] == [7]
+    assert "00281052" not in shown({"00283001": element("SQ", other)}).dataset

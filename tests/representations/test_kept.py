@@ -205,3 +205,23 @@ def test_processes_share_it(tmp_path) -> None:
     assert len(there) <= 20
     assert sum(-(-path.stat().st_size // 4096) * 4096 for path in there) <= 200_000
     assert not any(path.name.endswith(".aside") for path in there)
+
+
+@pytest.mark.parametrize("gone", [facts(1).target, facts(2, series=2).target, Target("1.1", "1.1.2"), Target("1.1")])
+def test_what_was_made_of_several_goes_with_any_of_them(tmp_path, gone: Target) -> None:
+    kept = Kept(tmp_path / "cache", SIZE)
+    image, state, made = facts(1), facts(2, series=2), (b"said", b"made")
+    for other in (state, facts(2, version="b", series=2)):
+        assert kept.get(image, "it", lambda: made, (other,)) == made
+        assert kept.get(image, "it", lambda: (b"", b"again"), (other,)) == made
+    assert len(files(tmp_path / "cache")) == 2
+    kept.forget(facts(3, series=3).target)
+    assert len(files(tmp_path / "cache")) == 2
+    kept.forget(gone)
+    assert files(tmp_path / "cache") == []
+
+
+def test_what_was_made_of_something_that_went_meanwhile_is_not_kept(tmp_path) -> None:
+    kept = Kept(tmp_path / "cache", SIZE, is_current=lambda one: one.target != facts(2).target)
+    kept.get(facts(1), "it", lambda: (b"", b"made"), (facts(2),))
+    assert files(tmp_path / "cache") == []

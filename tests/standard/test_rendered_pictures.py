@@ -7,15 +7,13 @@ from typing import Any
 
 import imagecodecs
 import pytest
-from pydicom.dataset import Dataset
 from standard_service import J2K, Service, parts_of, path_of
 
 from dicomgate.dicom.uids import Target
-from dicomgate.testing import instances
+from dicomgate.testing import instances, states
 from dicomgate.testing.serving import Reply
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
-STATE = "1.2.840.10008.5.1.4.1.1.11.1"
 RELATED = 'multipart/related; type="{}"'
 
 
@@ -31,20 +29,7 @@ def scan(target: Target, rows: int = 64, columns: int = 96, frames: int = 1, **a
 
 
 def state(target: Target, *images: Target, **attributes: Any) -> bytes:
-    made = Dataset()
-    made.SOPClassUID, made.SOPInstanceUID, made.Modality = STATE, target.instance, "PR"
-    made.StudyInstanceUID, made.SeriesInstanceUID = target.study, target.series
-    made.PatientName, made.PatientID = "Doe^Jane", "P1"
-    made.ReferencedSeriesSequence = []
-    for image in images:
-        series, reference = Dataset(), Dataset()
-        series.SeriesInstanceUID = image.series
-        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = CT, image.instance
-        series.ReferencedImageSequence = [reference]
-        made.ReferencedSeriesSequence.append(series)
-    for keyword, value in attributes.items():
-        setattr(made, keyword, value)
-    return instances.write(made, "1.2.840.10008.1.2.1")
+    return states.make(target, images, image_class=CT, attributes=attributes)
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +204,22 @@ def test_presentation_states_row_35_REN_10(service: Service, one: Target, severa
     lonely = instances.new_target(one.study)
     service.store(state(lonely, instances.new_target(one.study)))
     assert ask(service, lonely).status == 406
+
+
+def test_what_is_not_shown_of_a_state_is_told_REN_10(service: Service, one: Target) -> None:
+    target = instances.new_target(one.study)
+    slide = states.annotation(states.graphic("POINT", 1, 1, units="MATRIX"))
+    service.store(state(target, one, GraphicAnnotationSequence=[slide], ImageRotation=90))
+    reply = ask(service, target)
+    assert size(reply) == (64, 96)
+    assert "annotations in the matrix of a slide" in reply.headers["warning"]
+    several = ask(service, target, accept=RELATED.format("image/png"))
+    assert several.headers["warning"] == reply.headers["warning"]
+    missing = instances.new_target(one.study)
+    service.store(state(missing, one, instances.new_target(one.study)))
+    several = ask(service, missing, accept=RELATED.format("image/png"))
+    assert len(parts_of(several)) == 1
+    assert "1 of 2 images" in several.headers["warning"]
 
 
 def test_unknown_is_404_and_deleted_410(service: Service) -> None:

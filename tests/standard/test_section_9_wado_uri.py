@@ -12,7 +12,7 @@ from pydicom.filebase import DicomBytesIO
 from standard_service import EXPLICIT, J2K, Service, path_of
 
 from dicomgate.dicom.uids import Target
-from dicomgate.testing import instances
+from dicomgate.testing import instances, states
 from dicomgate.testing.serving import Reply
 
 
@@ -170,3 +170,21 @@ def test_windows_quality_annotation_URI_12_to_14(service: Service, cine: Target)
     warned = service.get(address(cine, imageAnnotation="patient,foo"))
     assert "not supported: foo" in warned.headers["warning"]
     assert warned.body != plain
+
+
+def test_presentation_states_by_query_URI_15(service: Service, cine: Target) -> None:
+    """As the object, or applied to one; what is not shown of it is told either way."""
+    target = instances.new_target(cine.study)
+    slide = states.annotation(states.graphic("POINT", 1, 1, units="MATRIX"))
+    said = {"GraphicAnnotationSequence": [slide], "ImageRotation": 90}
+    service.store(states.make(target, [cine], image_class=CT, attributes=said))
+    applied = {"presentationUID": target.instance, "presentationSeriesUID": target.series}
+    for asked in (address(target, contentType="image/png"), address(cine, contentType="image/png", **applied)):
+        reply = service.get(asked)
+        assert shape(reply) == (40, 80)
+        assert "annotations in the matrix of a slide" in reply.headers["warning"]
+    half = service.get(address(cine, contentType="image/png", region="0,0,1,0.5", **applied))
+    assert shape(half) == (40, 40)
+    window = {"windowCenter": "40", "windowWidth": "400"}
+    assert service.get(address(target, contentType="image/png", **window)).status == 400
+    assert service.get(address(cine, contentType="image/png", **applied, **window)).status == 400

@@ -49,6 +49,19 @@ def _of_series(series: JSONDataset) -> Iterator[Reference]:
             yield Reference(uid, instance, frames)
 
 
+def items_about(state: JSONDataset, sequence: str, image: JSONDataset, frame: int) -> Iterator[JSONDataset]:
+    """Items of a sequence of the state that are about a frame; those that name no image are about all of the state."""
+    instance = _text(image, "00080018")
+    for item in _items(state, sequence):
+        named = _items(item, _IMAGES)
+        if not named or any(_names(one, instance, frame) for one in named):
+            yield item
+
+
+def _names(reference: JSONDataset, instance: str, frame: int) -> bool:
+    return _text(reference, "00081155") == instance and frame in (_values(reference, "00081160") or [frame])
+
+
 def place(dataset: JSONDataset, frame: int) -> Place:
     """What frames are ordered by: Dimension Index Values, Image Position (Patient), Image Position (Volume)."""
     per_frame = _items(dataset, _PER_FRAME)

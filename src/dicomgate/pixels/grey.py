@@ -17,8 +17,8 @@ from dicomgate.pixels import lookup_tables
 from dicomgate.pixels.recipe import Grey, LookupTable
 
 Pixels = NDArray[Any]
-Tables = tuple[bytes, bytes]
-"""The bytes of the modality's table and of the VOI's; empty where there is none."""
+Tables = tuple[bytes, ...]
+"""The bytes of the modality's table, of the VOI's and of the presentation's; empty where there is none."""
 
 _BAND: Final = 1 << 16
 """Pixels looked up at once: they and their indices stay near the processor."""
@@ -79,21 +79,38 @@ def _convert(
     stored: NDArray[np.float64], grey: Grey, tables: Tables, limits: tuple[float, float] | None
 ) -> NDArray[np.uint8]:
     with np.errstate(all="ignore"):
-        values = _modality(stored, grey, tables[0])
-        if grey.voi_table is not None:
-            shown = _voi_table(values, grey.voi_table, tables[1])
-        elif grey.window is not None:
-            shown = _window(values, grey.window)
-        else:
-            shown = _stretch(values, _modality(np.array(limits or (0.0, 0.0)), grey, tables[0]))
-        result: NDArray[np.uint8] = np.nan_to_num(np.clip(shown, 0.0, 1.0) * 255.0 + 0.5, nan=0.0).astype(np.uint8)
+        shown = shares(stored, grey, tables, limits)
+        result: NDArray[np.uint8] = np.nan_to_num(shown * 255.0 + 0.5, nan=0.0).astype(np.uint8)
         if grey.is_inverted:
             np.subtract(255, result, out=result)
-        result[_background(stored, grey)] = 0
+        result[background(stored, grey)] = 0
     return result
 
 
-def _background(stored: NDArray[np.float64], grey: Grey) -> NDArray[np.bool_]:
+def shares(
+    stored: NDArray[np.float64], grey: Grey, tables: Tables, limits: tuple[float, float] | None
+) -> NDArray[np.float64]:
+    """How much of the way from black to white each value is, from 0 to 1, before it may be inverted."""
+    values = _modality(stored, grey, tables[0])
+    if grey.voi_table is not None:
+        shown = _voi_table(values, grey.voi_table, tables[1])
+    elif grey.window is not None:
+        shown = _window(values, grey.window)
+    else:
+        ends = np.array(grey.ends) if grey.ends else _modality(np.array(limits or (0.0, 0.0)), grey, tables[0])
+        shown = _stretch(values, ends)
+    shown = np.clip(shown, 0.0, 1.0)
+    return shown if grey.presentation_table is None else _presentation(shown, grey.presentation_table, tables[2])
+
+
+def _presentation(shown: NDArray[np.float64], table: LookupTable, content: bytes) -> NDArray[np.float64]:
+    """What comes from VOI is stretched over the table, whatever its range was (PS3.3 §C.11.6.1.1)."""
+    entries, most = lookup_tables.scale(content, table)
+    index = np.nan_to_num(np.rint(shown * (len(entries) - 1)))
+    return np.asarray(entries[index.astype(np.int64)] / float(most), np.float64)
+
+
+def background(stored: NDArray[np.float64], grey: Grey) -> NDArray[np.bool_]:
     """What is no picture: padding (PS3.3 §C.7.5.1.1.2), and what is no number."""
     nothing = np.isnan(stored)
     if grey.padding is not None:

@@ -8,28 +8,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomgate.dicom import syntaxes
+from dicomgate.pixels.overlay_plane import Overlay
 from dicomgate.pixels.pieces import Pieces
-from dicomgate.pixels.recipe import Overlay, Recipe
+from dicomgate.pixels.recipe import Recipe
 
 Mask = NDArray[np.bool_]
 
 
 def draw(picture: NDArray[np.uint8], recipe: Recipe, content: Pieces) -> None:
     """Lay the overlays over the part of the picture that is shown."""
-    left, top, right, bottom = recipe.box
     for overlay in recipe.overlays:
-        mask = _own(overlay, content) if overlay.span else _embedded(overlay, recipe, content)
-        if mask is None:
-            continue
-        if overlay.is_region:
-            mask = _outline(mask)
-        # The same rectangle, seen from the overlay and from the part that is shown.
-        rows = range(max(top, overlay.top), min(bottom, overlay.top + mask.shape[0]))
-        columns = range(max(left, overlay.left), min(right, overlay.left + mask.shape[1]))
-        if not rows or not columns:
-            continue
-        seen = mask[_slice(rows, overlay.top), _slice(columns, overlay.left)]
-        picture[_slice(rows, top), _slice(columns, left)][seen] = 255
+        found = _find(overlay, recipe, content)
+        if found is not None:
+            seen, rows, columns = found
+            picture[rows, columns][seen] = 255
+
+
+def read(overlay: Overlay, recipe: Recipe, content: Pieces) -> Mask:
+    """Where an overlay is set, of the part of the image that is shown."""
+    left, top, right, bottom = recipe.box
+    mask = np.zeros((bottom - top, right - left), np.bool_)
+    found = _find(overlay, recipe, content)
+    if found is not None:
+        seen, rows, columns = found
+        mask[rows, columns] = seen
+    return mask
+
+
+def _find(overlay: Overlay, recipe: Recipe, content: Pieces) -> tuple[Mask, slice, slice] | None:
+    """What of an overlay lies in the part that is shown, and in which of its rows and columns."""
+    left, top, right, bottom = recipe.box
+    mask = _own(overlay, content) if overlay.span else _embedded(overlay, recipe, content)
+    if mask is None:
+        return None
+    if overlay.is_region:
+        mask = _outline(mask)
+    # The same rectangle, seen from the overlay and from the part that is shown.
+    rows = range(max(top, overlay.top), min(bottom, overlay.top + mask.shape[0]))
+    columns = range(max(left, overlay.left), min(right, overlay.left + mask.shape[1]))
+    if not rows or not columns:
+        return None
+    return mask[_slice(rows, overlay.top), _slice(columns, overlay.left)], _slice(rows, top), _slice(columns, left)
 
 
 def _slice(span: range, origin: int) -> slice:

@@ -8,7 +8,9 @@ from typing import Final, cast
 
 from dicomgate import errors
 from dicomgate.pixels import memory_files
-from dicomgate.pixels.recipe import Span
+
+Span = tuple[int, int]
+"""Offset and length in the file."""
 
 _MANY: Final = 1 << 17
 

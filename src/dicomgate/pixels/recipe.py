@@ -12,9 +12,10 @@ import orjson
 
 from dicomgate.dicom.pixel_description import PixelDescription
 from dicomgate.dicom.presentation import Profile, Window, WindowFunction
-
-Span = tuple[int, int]
-"""Offset and length in the file."""
+from dicomgate.pixels import pose
+from dicomgate.pixels.overlay_plane import Overlay
+from dicomgate.pixels.pieces import Span
+from dicomgate.pixels.pose import Pose
 
 PHOTOGRAPHIC: Final = ("image/jpeg", "image/webp", "image/jp2", "image/jph", "image/jxl")
 """Types of picture whose compression takes a quality."""
@@ -40,7 +41,8 @@ class Grey:
     """From stored values to grey (PS3.4 §N.2): modality, VOI, presentation.
 
     `window` or `voi_table`, or neither: then `limits`, or what the frame holds, from the least to the largest, goes
-    from black to white. `padding`: the lowest and highest value that is no picture.
+    from black to white; or `ends`, where they are said of values after the modality's transformation. `padding`: the
+    lowest and highest value that is no picture.
     """
 
     slope: float = 1.0
@@ -49,25 +51,10 @@ class Grey:
     window: Window | None = None
     voi_table: LookupTable | None = None
     limits: tuple[float, float] | None = None
+    ends: tuple[float, float] | None = None
     padding: tuple[float, float] | None = None
+    presentation_table: LookupTable | None = None
     is_inverted: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overlay:
-    """Bits laid over the picture (PS3.3 §C.9.2): in the file from bit `first_bit`, or in bit `pixel_bit` of the pixels.
-
-    `is_region`: a region of interest, whose outline is shown.
-    """
-
-    rows: int
-    columns: int
-    top: int = 0
-    left: int = 0
-    span: Span | None = None
-    first_bit: int = 0
-    pixel_bit: int = 0
-    is_region: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +69,8 @@ class Text:
 class Recipe:
     """One picture of one frame. `box`: left, top, right, bottom of the part that is shown; `size`: what it becomes.
 
-    `palette`: red, green and blue; `is_supplemental`: for values from its first on alone, the others are grey.
+    `palette`: red, green and blue; `is_supplemental`: for values from its first on alone, the others are grey;
+    `is_pseudo_colour`: for grey after VOI. `pose`: how a presentation state places it, and what is drawn on it.
     """
 
     description: PixelDescription
@@ -92,6 +80,7 @@ class Recipe:
     size: tuple[int, int]
     palette: tuple[LookupTable, LookupTable, LookupTable] | None = None
     is_supplemental: bool = False
+    is_pseudo_colour: bool = False
     overlays: tuple[Overlay, ...] = ()
     flips: tuple[bool, bool] = (False, False)
     texts: tuple[Text, ...] = ()
@@ -99,6 +88,7 @@ class Recipe:
     quality: int | None = None
     profile: Profile | None = None
     own_profile: Span | None = None
+    pose: Pose | None = None
 
 
 def format_recipe(made: Recipe) -> str:
@@ -116,6 +106,7 @@ def parse_recipe(text: str) -> Recipe:
     fields["overlays"] = tuple(Overlay(**{**one, "span": _pair(one["span"])}) for one in said["overlays"])
     fields["texts"] = tuple(Text(tuple(map(tuple, one["lines"])), one["is_at_bottom"]) for one in said["texts"])
     fields["profile"] = Profile(said["profile"]) if said["profile"] else None
+    fields["pose"] = pose.parse_pose(said["pose"]) if said["pose"] else None
     for name in ("frame", "box", "size", "flips", "own_profile"):
         fields[name] = _pair(said[name])
     return Recipe(**fields)
@@ -123,9 +114,9 @@ def parse_recipe(text: str) -> Recipe:
 
 def _read_grey(said: dict[str, Any]) -> Grey:
     fields = dict(said)
-    for name in ("modality_table", "voi_table"):
+    for name in ("modality_table", "voi_table", "presentation_table"):
         fields[name] = _read_table(said[name]) if said[name] else None
-    for name in ("limits", "padding"):
+    for name in ("limits", "ends", "padding"):
         fields[name] = _pair(said[name])
     if said["window"]:
         center, width, function = said["window"].values()

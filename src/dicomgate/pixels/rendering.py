@@ -15,6 +15,7 @@ from dicomgate.dicom import syntaxes
 from dicomgate.dicom.presentation import Profile
 from dicomgate.pixels import (
     decoding,
+    drawing,
     files_of_pictures,
     grey,
     overlays,
@@ -22,10 +23,12 @@ from dicomgate.pixels import (
     recipe,
     resizing,
     shown_colours,
+    shutters,
     writing_text,
 )
 from dicomgate.pixels.decoding import Decoded
 from dicomgate.pixels.pieces import Pieces
+from dicomgate.pixels.placing import Placing
 from dicomgate.pixels.recipe import LookupTable, Recipe
 
 Picture = NDArray[np.uint8]
@@ -53,15 +56,25 @@ def _make(wanted: Recipe, content: Pieces) -> tuple[Picture, tuple[float, float]
     if wanted.overlays:
         shown = shown if shown.flags.writeable and shown.flags.owndata else shown.copy()
         overlays.draw(shown, wanted, content)
-    fitted = resizing.fit(shown, wanted)
+    fitted = _fit(shown, wanted, content)
     coloured, profile = _profiled(fitted, wanted, content, codestream)
+    if wanted.pose is not None:
+        coloured = drawing.draw(coloured, wanted, content, profile)
     return (writing_text.write(coloured, wanted.texts) if wanted.texts else coloured), limits, profile
+
+
+def _fit(shown: Picture, wanted: Recipe, content: Pieces) -> Picture:
+    """The part that is shown, at its size and place; covered where a presentation state covers it."""
+    if wanted.pose is None:
+        return resizing.fit(shown, wanted)
+    covered = shutters.cover(shown, wanted, content)
+    return Placing(wanted.pose, wanted.size).place(covered, wanted.box)
 
 
 def _find_limits(decoded: Decoded, wanted: Recipe) -> tuple[float, float] | None:
     """The least and the largest value of the frame, where nothing else tells black from white."""
     tone = wanted.grey
-    if decoded.pixels.ndim == 3 or tone.window or tone.voi_table or tone.limits:
+    if decoded.pixels.ndim == 3 or tone.window or tone.voi_table or tone.limits or tone.ends:
         return tone.limits
     return grey.find_limits(decoded.pixels, tone, wanted.description.bits_stored)
 
@@ -72,10 +85,14 @@ def _show(decoded: Decoded, wanted: Recipe, content: Pieces, limits: tuple[float
     bits = wanted.description.bits_stored
     if pixels.ndim == 3:
         return shown_colours.to_rgb(pixels, decoded.photometric_interpretation, bits)
-    if wanted.palette is not None and not wanted.is_supplemental:
+    if wanted.palette is not None and not (wanted.is_supplemental or wanted.is_pseudo_colour):
         return shown_colours.apply_palette(pixels, wanted.palette, _contents(content, wanted.palette))
-    tables = tuple(_bytes(content, table) for table in (wanted.grey.modality_table, wanted.grey.voi_table))
-    shown = grey.levels(pixels, wanted.grey, (tables[0], tables[1]), limits)
+    tone = wanted.grey
+    tables = tuple(_bytes(content, one) for one in (tone.modality_table, tone.voi_table, tone.presentation_table))
+    if wanted.is_pseudo_colour and wanted.palette is not None:
+        colouring = wanted.palette, _contents(content, wanted.palette)
+        return shown_colours.apply_pseudo_colour(pixels, tone, tables, limits, colouring)
+    shown = grey.levels(pixels, tone, tables, limits)
     if wanted.palette is None:
         return shown
     return shown_colours.apply_supplement(pixels, shown, wanted.palette, _contents(content, wanted.palette))

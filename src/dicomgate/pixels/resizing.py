@@ -12,7 +12,7 @@ from dicomgate.pixels.recipe import Recipe
 
 Picture = NDArray[np.uint8]
 
-_GAP: Final = 3.0
+GAP: Final = 3.0
 """A picture that shrinks is first averaged until it is this many times too large: quicker, and as smooth."""
 
 
@@ -33,4 +33,4 @@ def fit(picture: Picture, recipe: Recipe) -> Picture:
     if (height, width) == picture.shape[:2]:
         return picture
     image = Image.fromarray(picture)
-    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=_GAP))
+    return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=GAP))

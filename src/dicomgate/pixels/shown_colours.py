@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dicomgate.pixels import colours, grey, lookup_tables
-from dicomgate.pixels.recipe import LookupTable
+from dicomgate.pixels.grey import Tables
+from dicomgate.pixels.recipe import Grey, LookupTable
 
 Pixels = NDArray[Any]
 Picture = NDArray[np.uint8]
 Palette = tuple[LookupTable, LookupTable, LookupTable]
+
+_ROWS = 64
 
 
 def to_rgb(pixels: Pixels, photometric: str, bits_stored: int) -> Picture:
@@ -42,6 +45,40 @@ def apply_supplement(pixels: Pixels, shown: Picture, palette: Palette, contents:
     is_grey = pixels < palette[0].first
     coloured[is_grey] = shown[is_grey][:, None]
     return coloured
+
+
+def apply_pseudo_colour(
+    pixels: Pixels,
+    tone: Grey,
+    tables: Tables,
+    limits: tuple[float, float] | None,
+    colouring: tuple[Palette, tuple[bytes, bytes, bytes]],
+) -> Picture:
+    """Colours for grey after VOI, which is stretched over the palette (PS3.4 §N.2.3)."""
+    if pixels.dtype.kind == "f" or pixels.dtype.itemsize > 2:
+        out = np.empty((*pixels.shape, 3), np.uint8)
+        for first in range(0, len(pixels), _ROWS):
+            stored = pixels[first : first + _ROWS].astype(np.float64)
+            out[first : first + _ROWS] = _pseudo_colours(stored, tone, tables, limits, colouring)
+        return out
+    width = pixels.dtype.itemsize
+    every = np.arange(1 << 8 * width, dtype=f"u{width}").view(pixels.dtype).astype(np.float64)
+    return grey.look_up(_pseudo_colours(every, tone, tables, limits, colouring), pixels.view(f"u{width}"))
+
+
+def _pseudo_colours(
+    stored: NDArray[np.float64],
+    tone: Grey,
+    tables: Tables,
+    limits: tuple[float, float] | None,
+    colouring: tuple[Palette, tuple[bytes, bytes, bytes]],
+) -> Picture:
+    with np.errstate(all="ignore"):
+        shown = np.nan_to_num(grey.shares(stored, tone, tables, limits), nan=0.0)
+    planes = [lookup_tables.read_bytes(content, table) for table, content in zip(*colouring, strict=True)]
+    colours = np.stack([plane[np.rint(shown * (len(plane) - 1)).astype(np.int64)] for plane in planes], axis=-1)
+    colours[grey.background(stored, tone)] = 0
+    return np.ascontiguousarray(colours)
 
 
 @functools.lru_cache(maxsize=16)

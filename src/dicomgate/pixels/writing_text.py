@@ -56,7 +56,7 @@ def write(picture: Picture, texts: Sequence[Text]) -> Picture:
     height, width = picture.shape[:2]
     size = min(max(height // _PART, _SMALLEST), _LARGEST)
     for text in texts:
-        lines = [_choose(line) for line in text.lines if any(line)]
+        lines = [choose(line) for line in text.lines if any(line)]
         step = size + size // 3
         top = height - size // 2 - step * len(lines) if text.is_at_bottom else size // 2
         for number, (line, path) in enumerate(lines):
@@ -75,7 +75,7 @@ def write(picture: Picture, texts: Sequence[Text]) -> Picture:
 
 def own_font(size: int) -> ImageFont.FreeTypeFont:
     """The font that comes along."""
-    return _font(_own(), size)
+    return open_font(_own(), size)
 
 
 def _fill(image: Image.Image, level: int) -> int | tuple[int, int, int]:
@@ -84,13 +84,13 @@ def _fill(image: Image.Image, level: int) -> int | tuple[int, int, int]:
 
 def _fitting(draw: ImageDraw.ImageDraw, line: str, path: str, size: int, width: int) -> ImageFont.FreeTypeFont:
     """The font, smaller where the line would not fit."""
-    font = _font(path, size)
+    font = open_font(path, size)
     long = draw.textlength(line, font=font)
-    return _font(path, max(int(size * width / long), 6)) if long > width > 0 else font
+    return open_font(path, max(int(size * width / long), 6)) if long > width > 0 else font
 
 
-def _choose(line: tuple[str, ...]) -> tuple[str, str]:
-    """What is written of a line, and the font that can."""
+def choose(line: tuple[str, ...]) -> tuple[str, str]:
+    """What is written of a line that is known in several scripts, and the font that can."""
     written = [_clean(text) for text in line if text]
     for text in written:
         path = _find_font(frozenset(text))
@@ -113,12 +113,13 @@ def _find_font(letters: frozenset[str]) -> str | None:
 def _has(path: str, letter: str) -> bool:
     if letter.isspace():
         return True
-    font = _font(path, 16)
+    font = open_font(path, 16)
     return bytes(font.getmask(letter)) != bytes(font.getmask(_NO_LETTER))
 
 
 @functools.lru_cache(maxsize=64)
-def _font(path: str, size: int) -> ImageFont.FreeTypeFont:
+def open_font(path: str, size: int) -> ImageFont.FreeTypeFont:
+    """A font of a file, of a size."""
     return ImageFont.truetype(path, size)
 
 
@@ -144,7 +145,7 @@ def _font_files() -> Iterator[Path]:
 
 def _can_read(path: str) -> bool:
     try:
-        _font(path, 16)
+        open_font(path, 16)
     except OSError:
         return False
     return True

@@ -1,6 +1,7 @@
 """What was made is kept on disk to be sent again: bounded, shared by processes, and gone with what it was made of.
 
 <directory>/<xx>/<instance>.<series>.<study>.<key>   one thing that was made; every name is the beginning of a digest
+<directory>/of-several/<names of all of them>.<key>   what was made of several instances, as an image under a state
 <directory>/account                                  bytes and files that are held, changed under a lock
 
 Names lead from an instance to all that was made of it, so that it can be forgotten at once. Keys hold the version, so
@@ -15,7 +16,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ _PATIENCE: Final = 0.25
 _MOST_WAITED: Final = 30.0
 """Seconds to wait for another thread that makes the same; then it is made twice."""
 _ACCOUNT: Final = "account"
+_OF_SEVERAL: Final = "of-several"
 
 Made = tuple[bytes, bytes]
 """What is said of it, and its bytes."""
@@ -62,11 +64,14 @@ class Kept:
         self._lock = threading.Lock()
         self._making: dict[Path, threading.Event] = {}
 
-    def get(self, facts: Facts, asked: str, make: Callable[[], Made]) -> Made:
-        """What was kept, else what is made now; other threads that want the same wait for it. Faults as of `make`."""
+    def get(self, facts: Facts, asked: str, make: Callable[[], Made], others: Sequence[Facts] = ()) -> Made:
+        """What was kept, else what is made now; other threads that want the same wait for it. Faults as of `make`.
+
+        `others`: further instances that it is made of, with any of which it goes.
+        """
         if self._directory is None:
             return make()
-        path = self._path(self._directory, facts, asked)
+        path = self._path(self._directory, facts, asked, others)
         found = kept_files.find(path)
         if found is not None:
             return found
@@ -82,7 +87,7 @@ class Kept:
             if found is not None:
                 return found
             made = make()
-            self._keep(path, facts, made)
+            self._keep(path, (facts, *others), made)
             return made
         finally:
             with self._lock:
@@ -96,16 +101,16 @@ class Kept:
     def keep(self, facts: Facts, asked: str, made: Made) -> None:
         """Keep what was made, if that can be done; nobody hears of it when it cannot."""
         if self._directory is not None:
-            self._keep(self._path(self._directory, facts, asked), facts, made)
+            self._keep(self._path(self._directory, facts, asked), (facts,), made)
 
     def forget(self, target: Target | None) -> None:
         """Let go of all that was made of what the target holds, of everything for None. Faults are passed over."""
         if self._directory is None:
             return
         wanted = _digests(target) if target is not None else ()
-        shards = [wanted[-1][:2]] if len(wanted) == 3 else [f"{number:02x}" for number in range(_SHARDS)]
+        shards = [wanted[-1][:2]] if len(wanted) == 3 else _shards()
         freed: list[int] = []
-        for shard in shards:
+        for shard in (*shards, _OF_SEVERAL):
             for entry in _entries(self._directory / shard):
                 if set(wanted) <= set(entry.name.split(".")):
                     freed += _remove(entry)
@@ -114,14 +119,14 @@ class Kept:
 
     # Keeping.
 
-    def _keep(self, path: Path, facts: Facts, made: Made) -> None:
+    def _keep(self, path: Path, of: Sequence[Facts], made: Made) -> None:
         size = kept_files.size_of(made)
         if size * _LARGEST > self._size:
             return
         try:
-            if self._is_current(facts):
+            if all(map(self._is_current, of)):
                 self._write(path, made, _blocks(size))
-                if not self._is_current(facts):  # who deletes forgets after that: one of the two sees the other
+                if not all(map(self._is_current, of)):  # who deletes forgets after that: one of the two sees the other
                     self._unlink(path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -150,8 +155,8 @@ class Kept:
         """Look at everything and let the oldest go, and what was left half written; what is held now."""
         assert self._directory is not None, "something is kept"
         found: list[tuple[int, int, str]] = []
-        for number in range(_SHARDS):
-            for entry in _entries(self._directory / f"{number:02x}"):
+        for shard in (*_shards(), _OF_SEVERAL):
+            for entry in _entries(self._directory / shard):
                 if kept_files.is_aside(entry.name):  # nobody writes one without the lock
                     _remove(entry)
                     continue
@@ -198,10 +203,18 @@ class Kept:
             os.close(descriptor)
 
     @staticmethod
-    def _path(directory: Path, facts: Facts, asked: str) -> Path:
+    def _path(directory: Path, facts: Facts, asked: str, others: Sequence[Facts] = ()) -> Path:
         study, series, instance = _digests(facts.target)
-        key = hashlib.sha256(f"{len(facts.version)} {facts.version} {asked}".encode()).hexdigest()[:32]
-        return directory / instance[:2] / f"{instance}.{series}.{study}.{key}"
+        versions = " ".join(f"{len(one.version)} {one.version}" for one in (facts, *others))
+        key = hashlib.sha256(f"{versions} {asked}".encode()).hexdigest()[:32]
+        if not others:
+            return directory / instance[:2] / f"{instance}.{series}.{study}.{key}"
+        names = dict.fromkeys([instance, series, study, *(name for one in others for name in _digests(one.target))])
+        return directory / _OF_SEVERAL / f"{'.'.join(names)}.{key}"
+
+
+def _shards() -> list[str]:
+    return [f"{number:02x}" for number in range(_SHARDS)]
 
 
 def _digests(target: Target) -> tuple[str, ...]:

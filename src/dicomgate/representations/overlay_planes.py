@@ -6,7 +6,7 @@ from typing import Final
 
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.pixel_description import PixelDescription
-from dicomgate.pixels.recipe import Overlay
+from dicomgate.pixels.overlay_plane import Overlay
 from dicomgate.representations.dataset_values import numbers, text, whole
 from dicomgate.representations.shown_values import Fetch
 
@@ -16,11 +16,14 @@ _LARGEST_SIDE: Final = 65_535
 
 def read(dataset: JSONDataset, frame: int, description: PixelDescription, fetch: Fetch) -> tuple[Overlay, ...]:
     """Those that lie over a frame."""
-    found = (_read(dataset, group, frame, description, fetch) for group in _GROUPS if f"{group}0010" in dataset)
+    found = (read_group(dataset, group, frame, description, fetch) for group in _GROUPS if f"{group}0010" in dataset)
     return tuple(one for one in found if one is not None)
 
 
-def _read(dataset: JSONDataset, group: str, frame: int, description: PixelDescription, fetch: Fetch) -> Overlay | None:
+def read_group(
+    dataset: JSONDataset, group: str, frame: int, description: PixelDescription, fetch: Fetch
+) -> Overlay | None:
+    """The one of a group, as `6002`, if it lies over the frame."""
     rows, columns = (whole(dataset, f"{group}{element}") for element in ("0010", "0011"))
     if not (1 <= rows <= _LARGEST_SIDE and 1 <= columns <= _LARGEST_SIDE):
         return None

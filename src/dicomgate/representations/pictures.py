@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -22,23 +22,21 @@ from dicomgate.dicom.pixel_description import PixelDescription
 from dicomgate.dicom.presentation import AS_IT_IS, Presentation, Profile
 from dicomgate.origin import Instance
 from dicomgate.pixels import memory_files, recipe, transcoding
-from dicomgate.pixels.recipe import Grey, LookupTable, Recipe, Span
-from dicomgate.representations import annotation_text, dataset_values, overlay_planes, picture_size, shown_values
+from dicomgate.pixels.recipe import Recipe
+from dicomgate.representations import picture_recipes, picture_size, shown_values
 from dicomgate.representations.maker import Maker
 from dicomgate.representations.shown_values import FrameAttributes
+from dicomgate.representations.state_pose import State
 
 MEDIA_TYPES: Final = recipe.MEDIA_TYPES
 """What pictures can be made as, the default first."""
 
-_LONGEST: Final = 8 << 20
-"""Bytes of one table, overlay or profile that are taken."""
 _KEPT: Final = 4 << 20
 """Bytes of metadata whose data sets are kept for the next frame."""
 _PROGRAM: Final = 128 << 20
 """Bytes for what a picture needs beside its pixels: tables, fonts, profiles."""
 _PER_PIXEL: Final = 32
 """Bytes for a pixel of the picture, all steps together."""
-_PROFILE, _OPTICAL_PATHS = "00282000", "00480105"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +57,15 @@ def render(
     wanted: Presentation = AS_IT_IS,
     media_type: str = "image/jpeg",
     *,
+    state: State | None = None,
     limits: tuple[float, float] | None = None,
     with_overlays: bool = True,
 ) -> Picture:
     """One frame, from 1, as a picture; `limits` go from black to white where the object does not say.
 
-    NotFound past the last frame, Malformed for a presentation that this frame cannot have, NotAcceptable when no
-    picture can be made of what is stored, Unavailable when no process is free.
+    `state`: a presentation state that is applied to it, which has windows and parts of the picture of its own: of the
+    viewport its size counts (REN-10). NotFound past the last frame, Malformed for a presentation that this frame cannot
+    have, NotAcceptable when no picture can be made of what is stored, Unavailable when no process is free.
     """
     _check(wanted, media_type)
     asked = f"picture {frame} {wanted!r} {media_type} {limits} {with_overlays} {maker.edition}"
@@ -75,6 +75,7 @@ def render(
             maker,
             instance,
             frame,
+            state=state,
             wanted=wanted,
             media_type=media_type,
             limits=limits,
@@ -82,7 +83,8 @@ def render(
         )
         return orjson.dumps([made.width, made.height, made.limits]), made.content
 
-    said, content = maker.kept.get(instance.facts, asked, make)
+    others = () if state is None else (state.instance.facts,)
+    said, content = maker.kept.get(instance.facts, asked, make, others)
     width, height, found = orjson.loads(said)
     return Picture(content=content, media_type=media_type, width=width, height=height, limits=_limits(found))
 
@@ -92,18 +94,24 @@ def _render(
     instance: Instance,
     frame: int,
     *,
+    state: State | None,
     wanted: Presentation,
     media_type: str,
     limits: tuple[float, float] | None,
     with_overlays: bool,
 ) -> Picture:
     dataset = read_dataset(instance)
-    description = _describe(instance, dataset)
-    extent = picture_size.measure(description, wanted, shown_values.pixel_size(FrameAttributes(dataset, frame)))
-    work = _Work(instance, FrameAttributes(dataset, frame), description, wanted)
+    work = picture_recipes.RecipeWork(instance, FrameAttributes(dataset, frame), _describe(instance, dataset), wanted)
+    extent = None
+    if state is None:
+        extent = picture_size.measure(work.description, wanted, shown_values.pixel_size(work.frame))
     try:
-        made = work.recipe(extent, media_type, limits, with_overlays=with_overlays)
-        return _run(maker, made, work.pieces)
+        if state is not None:
+            made = picture_recipes.pose(work, state, media_type)
+        else:
+            assert extent is not None, "measured above"
+            made = work.recipe(extent, media_type, limits, with_overlays=with_overlays)
+        return _run(maker, made, work.pieces.held)
     except (errors.Malformed, errors.TooLarge, errors.UnsupportedMedia) as fault:
         raise errors.NotAcceptable(f"no picture can be made of frame {frame}: {fault.message}") from fault
 
@@ -166,80 +174,6 @@ def _describe(instance: Instance, dataset: JSONDataset) -> PixelDescription:
 
 def _limits(said: Any) -> tuple[float, float] | None:
     return (float(said[0]), float(said[1])) if said else None
-
-
-@dataclass(slots=True)
-class _Work:
-    """A recipe being written, and the bytes that it needs, one after the other."""
-
-    instance: Instance
-    frame: FrameAttributes
-    description: PixelDescription
-    wanted: Presentation
-    pieces: list[bytes] = field(default_factory=list)
-    _size: int = 0
-
-    def add(self, chunks: Iterable[bytes]) -> Span:
-        """Put bytes behind the others; where they lie."""
-        first = self._size
-        for chunk in chunks:
-            self.pieces.append(chunk)
-            self._size += len(chunk)
-        return first, self._size - first
-
-    def recipe(
-        self, extent: picture_size.Extent, media_type: str, limits: tuple[float, float] | None, *, with_overlays: bool
-    ) -> Recipe:
-        """The whole of it."""
-        dataset, number = self.frame.dataset, self.frame.number
-        piece = self.instance.frame(number)
-        description = replace(self.description, transfer_syntax=piece.transfer_syntax)
-        frame = self.add(piece.chunks)  # first, so that it can be mapped
-        grey = self._grey(limits)
-        palette = self._palette()
-        annotations = self.wanted.annotations
-        return Recipe(
-            description=description,
-            frame=frame,
-            grey=grey,
-            box=extent.box,
-            size=extent.size,
-            palette=palette,
-            is_supplemental=palette is not None and shown_values.is_supplemental(self.frame),
-            overlays=overlay_planes.read(dataset, number, description, self._fetch) if with_overlays else (),
-            flips=extent.flips,
-            texts=annotation_text.write(dataset, number, description.frame_count, annotations, grey)
-            if annotations
-            else (),
-            media_type=media_type,
-            quality=self.wanted.quality,
-            profile=self.wanted.profile,
-            own_profile=self._profile(media_type),
-        )
-
-    def _grey(self, limits: tuple[float, float] | None) -> Grey:
-        if self.description.is_colour:
-            return Grey()
-        found = shown_values.read_grey(self.frame, self.description, self.wanted, self._fetch)
-        return found if limits is None or found.limits else replace(found, limits=limits)
-
-    def _palette(self) -> tuple[LookupTable, LookupTable, LookupTable] | None:
-        labels = shown_values.segment_colours(self.frame.dataset)
-        if labels is None:
-            return shown_values.read_palette(self.frame, self.description, self._fetch)
-        red, green, blue = (LookupTable(len(plane), 0, 8, self.add([plane])) for plane in labels)
-        return red, green, blue
-
-    def _profile(self, media_type: str) -> Span | None:
-        if self.wanted.profile is Profile.NO or media_type not in recipe.WITH_PROFILE:
-            return None
-        dataset = self.frame.dataset
-        path = dataset_values.first_item(dataset, _OPTICAL_PATHS)
-        return self._fetch(path, _PROFILE) or self._fetch(dataset, _PROFILE)
-
-    def _fetch(self, dataset: JSONDataset, tag: str) -> Span | None:
-        content = dataset_values.content(self.instance, dataset, tag, _LONGEST)
-        return self.add([content]) if content else None
 
 
 class _Datasets:

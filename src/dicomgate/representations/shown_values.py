@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import colorsys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from dicomgate.dicom import cielab
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.pixel_description import PALETTE_COLOR, PixelDescription
 from dicomgate.dicom.presentation import Presentation, Window, WindowFunction
@@ -26,7 +27,7 @@ _CENTER, _WIDTH, _FUNCTION = "00281050", "00281051", "00281056"
 _MODALITY_LUT, _VOI_LUT = "00283000", "00283010"
 _DESCRIPTOR, _LUT_DATA = "00283002", "00283006"
 _PADDING: Final = (("00280120", "00280121"), ("00280122", "00280124"), ("00280123", "00280125"))
-_SHAPE = "20500020"
+_SHAPE, _PRESENTATION_LUT = "20500020", "20500010"
 _FUNCTIONS: Final = {"LINEAR_EXACT": WindowFunction.LINEAR_EXACT, "SIGMOID": WindowFunction.SIGMOID}
 _FLUOROSCOPY: Final = frozenset(f"1.2.840.10008.5.1.4.1.1.12.{number}" for number in (1, 2, 3))
 _LABEL_MAP: Final = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -79,6 +80,19 @@ def read_grey(frame: FrameAttributes, description: PixelDescription, asked: Pres
     )
 
 
+def under_state(found: Grey, dataset: JSONDataset, description: PixelDescription, fetch: Fetch) -> Grey:
+    """The same under a presentation state: without windows all values that could be, a table at the end (PS3.4 N.2)."""
+    made = replace(found, presentation_table=read_table(first_item(dataset, _PRESENTATION_LUT), fetch))
+    if found.window is not None or found.voi_table is not None or found.limits is not None:
+        return made
+    if found.modality_table is not None:
+        return replace(made, ends=(0.0, float((1 << min(max(found.modality_table.bits, 8), 16)) - 1)))
+    if description.is_float:
+        return made
+    least = -(1 << description.bits_stored - 1) if description.is_signed else 0
+    return replace(made, limits=(float(least), float(least + (1 << description.bits_stored) - 1)))
+
+
 def read_table(item: JSONDataset, fetch: Fetch) -> LookupTable | None:
     """A modality or VOI lookup table (PS3.3 §C.11.1.1, §C.11.2.1.1)."""
     return _table(item, _DESCRIPTOR, _LUT_DATA, fetch, is_segmented=False)
@@ -88,9 +102,13 @@ def read_palette(
     frame: FrameAttributes, description: PixelDescription, fetch: Fetch
 ) -> tuple[LookupTable, LookupTable, LookupTable] | None:
     """Red, green and blue, plain or in segments (PS3.3 §C.7.9); of a label map without any, those of its segments."""
-    dataset = frame.dataset
     if description.is_colour or not (description.photometric_interpretation == PALETTE_COLOR or is_supplemental(frame)):
         return None
+    return read_palette_tables(frame.dataset, fetch)
+
+
+def read_palette_tables(dataset: JSONDataset, fetch: Fetch) -> tuple[LookupTable, LookupTable, LookupTable] | None:
+    """Red, green and blue, whatever the values are."""
     found = []
     for colour in (1, 2, 3):
         plain, segmented, descriptor = (f"0028{group}{colour}" for group in ("120", "122", "110"))
@@ -118,7 +136,7 @@ def segment_colours(dataset: JSONDataset) -> tuple[bytes, bytes, bytes] | None:
     colours = [(0, 0, 0)] * (largest + 1)
     for label, lab in segments.items():
         if 0 < label <= largest:
-            colours[label] = _from_lab(lab) if len(lab) == 3 else _wheel(label)
+            colours[label] = cielab.to_rgb(lab) if len(lab) == 3 else _wheel(label)
     red, green, blue = (bytes(colour[place] for colour in colours) for place in range(3))
     return red, green, blue
 
@@ -181,26 +199,6 @@ def _is_inverted(dataset: JSONDataset, description: PixelDescription) -> bool:
     """MONOCHROME1 and Presentation LUT Shape INVERSE say the same, not one the opposite of the other."""
     shape = text(dataset, _SHAPE)
     return shape == "INVERSE" if shape else description.photometric_interpretation == "MONOCHROME1"
-
-
-def _from_lab(said: list[float]) -> tuple[int, int, int]:
-    """A colour of 16-bit CIELab (PS3.3 §C.10.7.1.1) in sRGB."""
-    light, a, b = said[0] / 65_535 * 100, said[1] / 257 - 128, said[2] / 257 - 128
-    height = (light + 16) / 116
-    x, y, z = (_cube(height + a / 500) * 0.9642, _cube(height), _cube(height - b / 200) * 0.8249)
-    red = 3.1339 * x - 1.6169 * y - 0.4906 * z
-    green = -0.9788 * x + 1.9161 * y + 0.0335 * z
-    blue = 0.0719 * x - 0.2290 * y + 1.4052 * z
-    return _gamma(red), _gamma(green), _gamma(blue)
-
-
-def _cube(value: float) -> float:
-    return value**3 if value > 6 / 29 else 3 * (6 / 29) ** 2 * (value - 4 / 29)
-
-
-def _gamma(value: float) -> int:
-    value = min(max(value, 0.0), 1.0)
-    return round(255 * (12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055))
 
 
 def _wheel(label: int) -> tuple[int, int, int]:

@@ -14,7 +14,6 @@ from typing import Final
 import orjson
 
 from dicomgate import errors
-from dicomgate.dicom import applied_state
 from dicomgate.dicom.presentation import Profile
 from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import (
@@ -33,7 +32,7 @@ from dicomgate.dicomweb.rendering import Wanted
 from dicomgate.dicomweb.resources import Resource
 from dicomgate.dicomweb.text_charsets import TextCharset
 from dicomgate.origin import Instance
-from dicomgate.representations import encapsulated, moving_pictures, pictures, texts
+from dicomgate.representations import encapsulated, moving_pictures, pictures, state_pose, texts
 from dicomgate.server import caching, parts, shots
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
@@ -87,11 +86,8 @@ def _instance(request: Request, held: contextlib.ExitStack, instance: Instance, 
     if category(instance) is not Category.STATE:
         return _pictures(request, shots.of_instance(instance, offer), offer, task)
     rendering.check_state(task.wanted.presentation)
-    answer = _pictures(request, shots.of_state(request, held, instance, offer), offer, task)
-    missing = applied_state.left_out(orjson.loads(instance.metadata()))
-    if missing:
-        answer.headers.append(_warning(request, f"Of the presentation state are not drawn: {', '.join(missing)}"))
-    return answer
+    chosen, missing = shots.of_state(request, held, instance, offer)
+    return _pictures(request, chosen, offer, task, missing)
 
 
 def _frames(request: Request, instance: Instance, frames: tuple[int, ...], task: Task) -> Answer:
@@ -104,21 +100,24 @@ def _frames(request: Request, instance: Instance, frames: tuple[int, ...], task:
     return _pictures(request, shots.of_instance(instance, offer, frames), offer, task)
 
 
-def _pictures(request: Request, chosen: list[Shot], offer: Offer, task: Task) -> Answer:
+def _pictures(request: Request, chosen: list[Shot], offer: Offer, task: Task, missing: tuple[str, ...] = ()) -> Answer:
     if not offer.is_multipart:
-        return single_picture(request, chosen[0], offer, task)
+        return single_picture(request, chosen[0], offer, task, missing)
     grey: Limits = {}
     version = "\n".join(shot.key for shot in chosen)
-    return _several(request, version, offer, (picture_part(request, shot, offer, task, grey) for shot in chosen), task)
+    made = (picture_part(request, shot, offer, task, grey) for shot in chosen)
+    answer = _several(request, version, offer, made, task)
+    answer.headers += _state_warnings(request, chosen[0], missing)
+    return answer
 
 
-def single_picture(request: Request, shot: Shot, offer: Offer, task: Task) -> Answer:
-    """One picture as the whole body."""
+def single_picture(request: Request, shot: Shot, offer: Offer, task: Task, missing: tuple[str, ...] = ()) -> Answer:
+    """One picture as the whole body; `missing`: what is not shown, in words."""
     part = picture_part(request, shot, offer, task, {})
     tag = format_tag(request, shot.key, offer.content_type, task)
     modified = shot.instance.facts.modified if shot.state is None else 0.0
     answer = parts.answer_single(request, part, tag, lifetime=_lifetime(task), modified=modified)
-    answer.headers += _warnings(request, task)
+    answer.headers += [*_warnings(request, task), *_state_warnings(request, shot, missing)]
     return answer
 
 
@@ -215,12 +214,12 @@ def picture_part(request: Request, shot: Shot, offer: Offer, task: Task, grey: L
 def _draw(request: Request, shot: Shot, offer: Offer, task: Task, grey: Limits) -> Iterator[bytes]:
     """The picture. NotAcceptable when what is stored cannot be read: that is no fault of the caller's."""
     maker, version = request.door.maker, shot.instance.facts.version
-    instance, wanted = shot.posed(task.wanted.presentation)
+    wanted = task.wanted.presentation
     if shot.frame is None:
-        yield from moving_pictures.render(maker, instance, wanted)
+        yield from moving_pictures.render(maker, shot.instance, wanted)
         return
     limits = grey.get(version)
-    made = pictures.render(maker, instance, shot.frame, wanted, offer.media_type, limits=limits)
+    made = pictures.render(maker, shot.instance, shot.frame, wanted, offer.media_type, state=shot.state, limits=limits)
     if made.limits is not None:
         grey.setdefault(version, made.limits)
     yield made.content
@@ -293,6 +292,13 @@ def _with_charset(headers: list[Header], offer: Offer) -> list[Header]:
 def _warnings(request: Request, task: Task) -> list[Header]:
     text = task.wanted.warning
     return [] if text is None else [_warning(request, text)]
+
+
+def _state_warnings(request: Request, shot: Shot, missing: tuple[str, ...]) -> list[Header]:
+    """What is not shown of a presentation state is told."""
+    if shot.state is not None:
+        missing += state_pose.find_left_out(shot.state)
+    return [_warning(request, f"Of the presentation state are not shown: {', '.join(missing)}")] if missing else []
 
 
 def _warning(request: Request, text: str) -> Header:

@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
 
 from dicomgate import errors
-from dicomgate.dicom import applied_state, state_references
+from dicomgate.dicom import state_references
 from dicomgate.dicom.jsonmodel import JSONDataset
-from dicomgate.dicom.presentation import Presentation, Profile
 from dicomgate.dicom.state_references import Place, Reference
 from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import rendered_offers, resources
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.rendered_offers import Category
 from dicomgate.origin import Instance
-from dicomgate.representations.retold import RetoldInstance
+from dicomgate.representations.state_pose import State
 from dicomgate.server.requests import Request
 
 MOVING: Final = "image/gif"
 _RENDERED: Final = frozenset({Category.IMAGE, Category.MULTI_FRAME})
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A presentation state: what it says, and where its values are."""
-
-    instance: Instance
-    dataset: JSONDataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +38,6 @@ class Shot:
         """The same for the same pixels."""
         state = f" under {self.state.instance.facts.version}" if self.state is not None else ""
         return f"{self.instance.facts.version} {self.frame}{state}"
-
-    def posed(self, wanted: Presentation) -> tuple[Instance, Presentation]:
-        """The instance to be rendered and how, with what the presentation state says of both."""
-        if self.state is None or self.frame is None:
-            return self.instance, wanted
-        image: JSONDataset = orjson.loads(self.instance.metadata())
-        shown = applied_state.apply(image, self.state.dataset, self.frame, wanted.viewport)
-        told = RetoldInstance(self.instance, shown.dataset, self.key, self.state.instance, shown.of_state)
-        profile = wanted.profile or (Profile.YES if shown.has_profile else None)
-        return told, replace(wanted, viewport=shown.viewport, profile=profile)
 
     def location(self, root: str) -> str:
         """The resource that it is made from (GEN-08): the instance, or the frame of several."""
@@ -76,21 +57,28 @@ def of_instance(instance: Instance, offer: Offer, frames: tuple[int, ...] = ()) 
     return [Shot(instance, frame) for frame in frames or (1,)]
 
 
-def of_state(request: Request, held: contextlib.ExitStack, state: Instance, offer: Offer) -> list[Shot]:
+def of_state(
+    request: Request, held: contextlib.ExitStack, state: Instance, offer: Offer
+) -> tuple[list[Shot], tuple[str, ...]]:
     """The images of a presentation state that are here, in the order of §8.3.5.1.6 (REN-09, REN-10).
 
-    NotAcceptable when none is. Where one picture alone is wanted, the first.
+    Also, in words, what is not shown. NotAcceptable when none is here. Where one picture alone is wanted, the first.
     """
     dataset: JSONDataset = orjson.loads(state.metadata())
     found: list[tuple[Place, Shot]] = []
-    for reference in state_references.references(dataset):
+    named = state_references.references(dataset)
+    missing = 0
+    for reference in named:
         instance = _find_image(request, held, state.facts.target.study, reference)
-        if instance is not None:
+        if instance is None:
+            missing += 1
+        else:
             found.extend(_places(instance, reference, State(state, dataset)))
     if not found:
         raise errors.NotAcceptable("of the images that this presentation state is about none is here")
     shots = [shot for _, shot in sorted(found, key=lambda pair: pair[0])]  # stable: else in the order of the state
-    return shots if offer.is_multipart else shots[:1]
+    words = (f"{missing} of {len(named)} images",) if missing else ()
+    return shots if offer.is_multipart else shots[:1], words
 
 
 def state_for(request: Request, held: contextlib.ExitStack, target: Target, image: Instance) -> State:

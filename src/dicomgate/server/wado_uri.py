@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
-from dicomgate.dicomweb import media_types, rendered_offers, wado_uri
+from dicomgate.dicomweb import media_types, rendered_offers, rendering, wado_uri
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.rendered_offers import Category
 from dicomgate.origin import Instance
@@ -44,13 +44,15 @@ def _answer(request: Request, held: contextlib.ExitStack, instance: Instance, as
     if offer.media_type not in rendered_offers.PICTURES:
         return rendered.single_other(request, instance, offer, task)
     if kind is Category.STATE:
-        (shot,) = shots.of_state(request, held, instance, offer)
+        rendering.check_state(asked.wanted.presentation)
+        (shot,), missing = shots.of_state(request, held, instance, offer)
     else:
+        missing = ()
         frame = _frame(instance, asked.frame)
         (shot,) = shots.of_instance(instance, offer, () if frame is None else (frame,))
         if asked.state is not None:
             shot = replace(shot, frame=shot.frame or 1, state=shots.state_for(request, held, asked.state, instance))
-    return rendered.single_picture(request, shot, offer, task)
+    return rendered.single_picture(request, shot, offer, task, missing)
 
 
 def _frame(instance: Instance, asked: int | None) -> int | None:
