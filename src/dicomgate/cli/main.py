@@ -50,6 +50,7 @@ VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
     "show": "Show what a file or instance says, or its picture, in the terminal.",
     "store": "Store files in a data folder or on a DICOMweb server.",
+    "check": "Probe a DICOMweb server against the standard.",
     "demo": "Make sample studies and serve them.",
     "admin": "Look after a data folder: verify, reindex, problems, index, correct; manual pages.",
     "config": "Show the settings and where each value came from; name servers.",

@@ -1,0 +1,67 @@
+"""A server is probed: every probe in turn, on what is there or on what was stored for it (PS3.18)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from dicomgate.client import probes_common, probes_pictures, probes_retrieve, probes_search, probes_store, subjects
+from dicomgate.client.expectations import require
+from dicomgate.client.probing import DICOM, Ask, Asker, Finding, Probe, Severity, Unexpected, Verdict, settle
+from dicomgate.client.subjects import Subject
+
+PROBES: Final[tuple[Probe, ...]] = (
+    *probes_common.PROBES,
+    *probes_search.PROBES,
+    *probes_retrieve.PROBES,
+    *probes_pictures.PROBES,
+    *probes_store.PROBES,
+)
+"""All of them, in the order in which they are run."""
+
+_GONE: Final = Probe(
+    item="GEN-10",
+    severity=Severity.SHOULD,
+    asks="a study that was deleted",
+    expects="410, or 404",
+    run=lambda subject: require(
+        subject.asker.ask(Ask(path=f"/studies/{subject.stored[0]}", accept=DICOM)).status in (404, 410),
+        "something after deletion",
+    ),
+)
+
+
+def chosen(items: Sequence[str]) -> list[Probe]:
+    """The probes whose items begin so; all without any."""
+    wanted = tuple(item.upper() for item in items)
+    return [probe for probe in PROBES if not wanted or probe.item.startswith(wanted)]
+
+
+def run(subject: Subject, probes: Iterable[Probe]) -> Iterator[Finding]:
+    """What becomes of each probe, one after the other."""
+    for probe in probes:
+        yield settle(probe, subject)
+
+
+def delete(subject: Subject) -> tuple[list[str], Finding | None]:
+    """Delete the studies that were stored: the UIDs of those that are left, and what is at one that is gone."""
+    left = [study for study in dict.fromkeys(subject.stored) if not _is_deleted(subject.asker, study)]
+    is_gone = bool(subject.stored) and subject.stored[0] not in left
+    return left, settle(_GONE, subject) if is_gone else None
+
+
+def _is_deleted(asker: Asker, study: str) -> bool:
+    """True when nothing of it is there: it is deleted now, or was never stored."""
+    try:
+        return asker.ask(Ask(path=f"/studies/{study}", method="DELETE")).status in (200, 202, 204, 404, 410)
+    except Unexpected:
+        return False
+
+
+def counts(findings: Iterable[Finding]) -> Counter[Verdict]:
+    """How many probes ended how."""
+    return Counter(finding.verdict for finding in findings)
+
+
+store, find = subjects.store, subjects.find
