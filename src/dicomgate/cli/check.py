@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dicomgate.cli import main, options
+from dicomgate.cli import completion, main, options
 
 if TYPE_CHECKING:
-    from dicomgate.client.check import Subject
     from dicomgate.client.probing import Asker, Finding, Probe
+    from dicomgate.client.subjects import Subject
 
 _QUESTION = "Store {count} small instances on {root} to probe it with, and delete them afterwards?"
 
 
 @click.command()
-@click.argument("url")
+@click.argument("url", shell_complete=completion.complete_where)
 @click.option(
     "--store/--read-only", "stores", default=None, help="store instances of its own, or only look at what is there"
 )
@@ -33,16 +33,24 @@ _QUESTION = "Store {count} small instances on {root} to probe it with, and delet
 @click.option("--markdown", is_flag=True, help="the report as a page of Markdown")
 @click.option("--strict", is_flag=True, help="exit code 3 for every SHOULD that is not met, too")
 @click.option("--list", "lists", is_flag=True, help="show what would be probed, and ask nothing")
+@options.reading
 def check(
     url: str, *, stores: bool | None, items: tuple[str, ...], wado: str | None, token_file: Path | None,
-    timeout: float, markdown: bool, strict: bool, lists: bool,
+    timeout: float, markdown: bool, strict: bool, lists: bool, config_file: Path | None,
 ) -> int:  # fmt: skip
-    """Probe the DICOMweb server at URL against the standard and against what viewers ask for.
+    """Probe a DICOMweb server against the standard, and against what viewers ask for.
 
-    Each probe names its item, what is asked and what is expected. Nothing is stored unless you say so; what was stored
-    is deleted again where the server offers that. On a terminal the report is a table, in a pipe JSON Lines.
-    Exit code 3 when something fails that the standard demands.
-    """
+    URL is an address, or the name of a remote in the settings. Nothing is stored unless you say so; what was stored is
+    deleted again where the server offers that. On a terminal the report is a table, in a pipe JSON Lines. Exit code 3
+    when something fails that the standard demands.
+
+    For example,
+
+    \b
+    dicomgate check https://server.example/dicomweb
+    dicomgate check http://127.0.0.1:8104/dicomweb --store --wado http://127.0.0.1:8104/wado
+    dicomgate check lab --read-only --item QIDO | jq -c 'select(.result != "ok")'
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.client import check as checking
     from dicomgate.client import store as storing
     from dicomgate.client.probing import Asker
@@ -53,8 +61,7 @@ def check(
     if lists:
         _show_probes(probes)
         return main.DONE
-    if not url.startswith(("http://", "https://")):
-        raise click.BadParameter("expected an address like http://host:8104/dicomweb", param_hint="URL")
+    url, token_file = _find_server(url, token_file, config_file)
     token = storing.read_token(token_file) if token_file else None
     with Asker(url, token=token, seconds=timeout) as asker:
         subject = _subject(asker, _may_store(url, stores))
@@ -65,6 +72,17 @@ def check(
             left = _delete(subject)
     _show(url, findings, left, is_markdown=markdown)
     return _exit_code(findings, is_strict=strict)
+
+
+def _find_server(url: str, token_file: Path | None, config_file: Path | None) -> tuple[str, Path | None]:
+    """The address, and the file with the token, of what is an address itself or a remote's name."""
+    if url.startswith(("http://", "https://")):
+        return url, token_file
+    remote = options.settings(config_file).remotes.get(url)
+    if remote is None:
+        raise click.BadParameter("expected an address like http://host:8104/dicomweb, or a remote's name")
+    said = Path(remote.token_file).expanduser() if remote.token_file else None
+    return remote.url, token_file or said
 
 
 def _may_store(url: str, stores: bool | None) -> bool:
@@ -159,8 +177,9 @@ def _markdown(url: str, findings: list[Finding]) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     """No character of a server's answer ends a cell, a line or a page."""
-    plain = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
-    return plain.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    from dicomgate.cli import output
+
+    return output.plain(text).replace("\\", "\\\\").replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
 
 
 def _summary(findings: list[Finding]) -> str:

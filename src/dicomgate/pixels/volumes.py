@@ -91,8 +91,8 @@ def allocate(count: int, description: PixelDescription, dtype: DTypeLike, larges
 
     TooLarge when it would have more bytes than `largest`.
     """
-    shape = (count, description.rows, description.columns)
-    shape += (description.samples_per_pixel,) if description.is_colour else ()
+    samples = (description.samples_per_pixel,) if description.is_colour else ()
+    shape = (count, description.rows, description.columns, *samples)
     size = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
     if size > largest:
         raise errors.TooLarge(f"an array of {size} bytes, at most {largest} are taken")
