@@ -130,7 +130,7 @@ class Conversation:
             return self._restart(rest)
         self._order.statuses[status] += 1
         length = _LENGTH.search(head)
-        if length is None and status != 204:
+        if length is None and status not in (204, 304):
             return self._end_of_chunks(rest)
         self._left = (int(length[1]) if length else 0) - len(rest)
         return self._left == 0

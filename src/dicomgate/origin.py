@@ -165,6 +165,10 @@ class Retrieve(Protocol):
         """The number of the last change of all, and whether one of the study may be among those after `since`."""
         ...
 
+    def is_quiet(self, since: int) -> bool:
+        """True when there was no change at all after `since`. At once: False where that cannot be told in no time."""
+        ...
+
 
 class Store(Protocol):
     """Keeps what it is given."""

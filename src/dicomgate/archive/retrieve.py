@@ -285,6 +285,10 @@ class Retriever:
         """The number of the last change, and whether the study may have changed after another."""
         return self.index.changed(study, since)
 
+    def is_quiet(self, since: int) -> bool:
+        """True when there was no change at all after another; at once."""
+        return self.index.is_quiet(since)
+
     def versions(self, target: Target) -> Sequence[Version]:
         """Every file of one instance, the oldest first; the last is the one that is served."""
         row = self._row(target)

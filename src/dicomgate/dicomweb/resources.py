@@ -45,6 +45,11 @@ class Resource:
     version: int = 0
 
     @property
+    def words(self) -> str:
+        """Its kind and level, as a log names them."""
+        return f"{self.kind.value} {self.level.name.lower()}"
+
+    @property
     def is_relational(self) -> bool:
         """True when a search spans parents that the path does not fix (§10.6.1.1)."""
         fixed = 0 if self.target is None else self.target.level

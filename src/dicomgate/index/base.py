@@ -332,6 +332,13 @@ class Reading(Protocol):
         """The number of the journal's last line (0: none), and whether one after line `since` may be of the study."""
         ...
 
+    def is_quiet(self, since: int) -> bool:
+        """True when the number of the last change is this one. At once: False where it cannot be asked without waiting.
+
+        May be asked by the event loop, before every answer from memory.
+        """
+        ...
+
     def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
         """The journal's next lines after a number."""
         ...

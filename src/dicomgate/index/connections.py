@@ -55,11 +55,17 @@ def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def _open(path: Path) -> _Connection:
+def watch(path: Path) -> sqlite3.Connection:
+    """A connection that reads and never waits for others."""
+    connection = _open(path, wait=0)
+    connection.execute("PRAGMA cache_size = -64")
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _open(path: Path, *, wait: float = _WAIT_SECONDS) -> _Connection:
     try:
-        return sqlite3.connect(
-            path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, factory=_Connection
-        )
+        return sqlite3.connect(path, timeout=wait, isolation_level=None, check_same_thread=False, factory=_Connection)
     except sqlite3.Error as error:
         raise fault(error) from error
 

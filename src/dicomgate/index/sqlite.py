@@ -34,6 +34,7 @@ from dicomgate.index.base import (
 )
 from dicomgate.index.changes import Changes
 from dicomgate.index.rows import Rows
+from dicomgate.index.watch import Watch
 from dicomgate.index.writer import Writer
 
 _CHANGES = "SELECT number, time, kind, study, series, instance FROM journal WHERE number > ? ORDER BY number LIMIT ?"
@@ -74,6 +75,7 @@ class SqliteIndex:
         self._readers = connections.Readers(path, seconds=seconds)
         self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
         self._rows = Rows(self._readers)
+        self._watch = Watch(path)
         self._filler: threading.Thread | None = None
         self._is_closing = threading.Event()
 
@@ -83,6 +85,7 @@ class SqliteIndex:
         if self._filler is not None:
             self._filler.join()
         self._writer.close()
+        self._watch.close()
         self._readers.close()
 
     # Reading.
@@ -152,6 +155,10 @@ class SqliteIndex:
         """The journal's last number, and whether the study may have changed after another."""
         last, is_changed = self._readers.rows(_CHANGED, {"study": study, "since": since, "most": _MOST_LOOKED_AT})[0]
         return last, bool(is_changed)
+
+    def is_quiet(self, since: int) -> bool:
+        """True when the journal's last number is this one."""
+        return self._watch.last() == since
 
     def changes(self, after: int = 0, limit: int = 1000) -> list[Change]:
         """The journal's next lines."""

@@ -6,7 +6,10 @@ import contextlib
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from dicomgate.server.representation import Representation
 
 Header = tuple[bytes, bytes]
 
@@ -21,13 +24,17 @@ _MOST_PAUSES: Final = 64
 
 @dataclass(slots=True, kw_only=True)
 class Answer:
-    """What a deed wants said. `resources` are let go when the last byte is out or the caller has gone."""
+    """What a deed wants said. `resources` are let go when the last byte is out or the caller has gone.
+
+    `of`: what it was cut from, where the same may be asked for again.
+    """
 
     status: int = 200
     headers: list[Header] = field(default_factory=list)
     chunks: Iterable[bytes] = ()
     size: int | None = None  # of the body, where it is known before it is made
     resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    of: Representation | None = None
 
 
 class Body:

@@ -37,6 +37,7 @@ from dicomgate.server import (
 from dicomgate.server.answers import Answer, Body
 from dicomgate.server.errors import format_problem, headers_of, status_of
 from dicomgate.server.exchange import Exchange
+from dicomgate.server.known import Known
 from dicomgate.server.lifetimes import Lifetimes
 from dicomgate.server.logs import Log
 from dicomgate.server.page import SECURITY, Page
@@ -45,7 +46,6 @@ from dicomgate.server.requests import Door, Request
 from dicomgate.server.settings import Settings
 from dicomgate.server.store import StoreService
 from dicomgate.server.threads import Threads
-from dicomgate.server.unchanged import Unchanged
 from dicomgate.server.urls import Addresses
 from dicomgate.spool import Spool
 
@@ -64,6 +64,7 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")
+_BODILESS: Final = frozenset({204, 304})
 _SHORT_PATH: Final = 512
 _parse = functools.lru_cache(maxsize=1024)(resources.parse)  # viewers ask for the same again and again
 
@@ -103,7 +104,7 @@ class Application:
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
-        self._unchanged = Unchanged()
+        self._known = Known()
         self._capabilities = capabilities.Capabilities(self._methods)
         self._check_ready = check_ready
         self._on_close = on_close
@@ -164,6 +165,10 @@ class Application:
             exchange.kind = "preflight"  # whatever is there: what a browser may not ask for, its page cannot hear of
             await exchange.answer(204, cors.PREFLIGHT)
             return
+        if request.method in _READING and (known := self._known.at_once(request)) is not None:
+            exchange.kind, answer = known
+            await self._answer_known(exchange, answer)
+            return
         path = request.path
         root = self._settings.root
         if path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
@@ -184,7 +189,7 @@ class Application:
             await self._read(exchange, self._capabilities.studies, *about)
             return
         resource = _parse(path) if len(path) <= _SHORT_PATH else resources.parse(path)
-        exchange.kind = f"{resource.kind.value} {resource.level.name.lower()}"
+        exchange.kind = resource.words
         if not await self._may_go_on(exchange, self._methods(resource), _why_not(exchange.request.method, resource)):
             return
         match exchange.request.method:
@@ -197,7 +202,7 @@ class Application:
             case "DELETE":
                 await self._read(exchange, delete.delete, resource)
             case _:
-                await self._read(exchange, self._unchanged.answer, resource, _DEEDS[resource.kind])
+                await self._read(exchange, self._known.answer, resource, _DEEDS[resource.kind])
 
     def _methods(self, resource: Resource) -> tuple[str, ...]:
         storing = ("POST",) if self._store is not None and resource.can_take_instances else ()
@@ -252,8 +257,15 @@ class Application:
             if not body.is_closed:
                 self._reading.do(body.close)
 
+    async def _answer_known(self, exchange: Exchange, answer: Answer) -> None:
+        """Without a thread where nothing has to be read."""
+        if _has_body(exchange.request, answer):
+            await self._read(exchange, lambda _: answer)
+        else:
+            await self._send(exchange, answer, *_begin_body(exchange.request, answer))
+
     async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[bytes | memoryview]) -> None:
-        has_body = answer.status not in {204, 304}
+        has_body = answer.status not in _BODILESS
         size = answer.size
         if body.is_done and size is None and has_body and exchange.request.method != "HEAD":
             size = sum(len(piece) for piece in first)
@@ -297,8 +309,12 @@ def _why_not(method: str, resource: Resource) -> str:
 
 def _begin(deed: Callable[..., Answer], request: Request, *about: Any) -> tuple[Answer, Body, list[bytes | memoryview]]:
     answer = deed(request, *about)
+    return answer, *_begin_body(request, answer)
+
+
+def _begin_body(request: Request, answer: Answer) -> tuple[Body, list[bytes | memoryview]]:
     body = Body(answer)
-    is_wanted = request.method != "HEAD" and answer.status not in {204, 304}
+    is_wanted = _has_body(request, answer)
     try:
         first = body.step() if is_wanted else []
     except BaseException:
@@ -306,7 +322,11 @@ def _begin(deed: Callable[..., Answer], request: Request, *about: Any) -> tuple[
         raise
     if body.is_done or not is_wanted:
         body.close()
-    return answer, body, first
+    return body, first
+
+
+def _has_body(request: Request, answer: Answer) -> bool:
+    return request.method != "HEAD" and answer.status not in _BODILESS
 
 
 async def _answer_problem(

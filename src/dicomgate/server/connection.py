@@ -18,6 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from dicomgate.server import eager
 from dicomgate.server.answers import Header
 from dicomgate.server.census import Census
 from dicomgate.server.cors import Policy
@@ -71,6 +72,7 @@ class Connection(HttpToolsProtocol):
         self._is_retold = False  # the parser is told again what it knows
         self._drained = 0
         self._answering: deque[RequestResponseCycle] = deque()  # requests taken and not yet answered
+        self._next: RequestResponseCycle | None = None
         self._phase = _Phase.HEADER
         self._raw = self._parsed = self._fields = 0  # size of the header so far
         self._progress = self._overhead = 0  # bytes of body since the last look; bytes since the last byte of body
@@ -117,8 +119,11 @@ class Connection(HttpToolsProtocol):
             cause = fault.__context__
             refused = cause if isinstance(cause, _Refusal) else _Refusal(400, "not a well-formed HTTP/1.1 request")
             self._refuse(refused.status, refused.sentence)
-            return
-        self._look_at_phase(began_in, len(data), grew=self._progress > progress)
+        else:
+            self._look_at_phase(began_in, len(data), grew=self._progress > progress)
+        if self._next is not None:
+            cycle, self._next = self._next, None
+            eager.begin(cycle.run_asgi(self.app), self.loop, self.tasks)
 
     def _parse(self, data: bytes) -> None:
         """Who offers another protocol besides is served in this one, as if he had not (RFC 9110 §7.8)."""
@@ -200,7 +205,7 @@ class Connection(HttpToolsProtocol):
         self.cycle = self._new_cycle()
         self._answering.append(self.cycle)
         if before is None or before.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
+            self._next = self.cycle  # begun when all that came is parsed, for it may end at once
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))

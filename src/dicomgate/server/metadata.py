@@ -20,6 +20,7 @@ from dicomgate.origin import ROOT_PLACEHOLDER
 from dicomgate.server import caching, codings, ready
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
+from dicomgate.server.representation import Representation
 from dicomgate.server.requests import Request
 
 _BATCH: Final = 128 << 10
@@ -38,7 +39,7 @@ def retrieve(request: Request, resource: Resource) -> Answer:
     if version is None:
         version, texts = _read(request, resource.target)
     tag, headers = _headers(request, resource, offer, version, coding)
-    early = caching.judge(request, headers, tag)
+    early = Representation(headers=headers, tag=tag, is_lasting=True).judge(request)
     if early is not None:
         return early
     content = request.door.ready.find(version, tag)

@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from dicomgate.dicomweb import multipart
-from dicomgate.server import caching, ranges
+from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.ranges import Read
+from dicomgate.server.representation import Representation
 from dicomgate.server.requests import Request
+
+_MOST_KEPT: Final = 64
+"""Parts of an answer that may be remembered: each costs memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +64,25 @@ def answer_tagged(
     is_exact = not tag.startswith("W/")
     tag = caching.format_tag(tag, f"{media_type} {request.root}", is_exact=is_exact)
     boundary = multipart.stable_boundary(tag) if is_exact else multipart.new_boundary()
-    told = caching.last_modified(modified)
     headers = [
         field("content-type", multipart.content_type(boundary, media_type)),
-        *_validators(tag, told),
+        field("etag", tag),
         lifetime,
         caching.VARY,
     ]
-    early = caching.judge(request, headers, tag, told)
-    if early is not None:
-        return early
     size = _length(boundary, parts)
-    if size is None or not is_exact or any(part.read is None for part in parts):
-        return Answer(headers=[*headers, caching.NO_RANGES], chunks=_write(boundary, parts), size=size)
-    headers.append(ranges.BYTES)
-    found = ranges.answer(request, headers, size, tag, modified=told, read=lambda span: _read(boundary, parts, span))
-    return found or Answer(headers=headers, chunks=_write(boundary, parts), size=size)
+    can_be_read = size is not None and is_exact and all(part.read is not None for part in parts)
+    return Representation(
+        headers=headers,
+        tag=tag,
+        modified=modified,
+        size=size,
+        chunks=_write(boundary, parts),
+        read=(lambda span: _read(boundary, parts, span)) if can_be_read else None,
+        is_lasting=is_exact and len(parts) <= _MOST_KEPT,
+        is_stored=True,
+        parts=len(parts),
+    ).answer(request)
 
 
 def answer_made(request: Request, media_type: str, parts: Iterable[Part], tag: str, lifetime: Header) -> Answer:
@@ -82,8 +90,8 @@ def answer_made(request: Request, media_type: str, parts: Iterable[Part], tag: s
     tag = caching.format_tag(tag, f"{media_type} {request.root}")
     boundary = multipart.stable_boundary(tag)
     content_type = field("content-type", multipart.content_type(boundary, media_type))
-    headers = [content_type, field("etag", tag), lifetime, caching.VARY, caching.NO_RANGES]
-    return caching.judge(request, headers, tag) or Answer(headers=headers, chunks=_write(boundary, parts))
+    headers = [content_type, field("etag", tag), lifetime, caching.VARY]
+    return Representation(headers=headers, tag=tag, chunks=_write(boundary, parts), is_lasting=True).answer(request)
 
 
 def answer_unmeasured(media_type: str, parts: Iterable[Part], headers: Sequence[Header]) -> Answer:
@@ -95,29 +103,32 @@ def answer_single(
     request: Request,
     part: Part,
     tag: str,
-    read_span: Callable[[range], Iterator[bytes]] | None = None,
     *,
     lifetime: Header = caching.IMMUTABLE,
     modified: float = 0.0,
+    is_stored: bool = True,
 ) -> Answer:
-    """One part as the whole body, or the ranges of it that were asked for (V13)."""
-    told = caching.last_modified(modified)
+    """One part as the whole body, or the ranges of it that were asked for (V13).
+
+    `is_stored`: its bytes can be read again as long as what is stored does not change.
+    """
     headers = [
         field("content-type", part.content_type),
         field("content-location", part.location),
-        *_validators(tag, told),
+        field("etag", tag),
         lifetime,
         caching.VARY,
     ]
-    early = caching.judge(request, headers, tag, told)
-    if early is not None:
-        return early
-    read = read_span or part.read
-    if part.size is None or read is None:
-        return Answer(headers=[*headers, caching.NO_RANGES], chunks=part.chunks, size=part.size)
-    headers.append(ranges.BYTES)
-    found = ranges.answer(request, headers, part.size, tag, modified=told, read=read)
-    return found or Answer(headers=headers, chunks=part.chunks, size=part.size)
+    return Representation(
+        headers=headers,
+        tag=tag,
+        modified=modified,
+        size=part.size,
+        chunks=part.chunks,
+        read=part.read,
+        is_lasting=True,
+        is_stored=is_stored,
+    ).answer(request)
 
 
 def answer_made_single(
@@ -130,13 +141,15 @@ def answer_made_single(
     lifetime: Header = caching.IMMUTABLE,
 ) -> Answer:
     """As `answer_single`, of what is made, and only if the caller has not got it."""
-    headers = [field("content-type", content_type), field("content-location", location), field("etag", tag)]
-    early = caching.judge(request, [*headers, lifetime, caching.VARY], tag)
-    return early or answer_single(request, make(), tag, lifetime=lifetime)
-
-
-def _validators(tag: str, modified: str | None) -> list[Header]:
-    return [field("etag", tag), *([field("last-modified", modified)] if modified else [])]
+    headers = [
+        field("content-type", content_type),
+        field("content-location", location),
+        field("etag", tag),
+        lifetime,
+        caching.VARY,
+    ]
+    early = Representation(headers=headers, tag=tag, is_lasting=True).judge(request)
+    return early or answer_single(request, make(), tag, lifetime=lifetime, is_stored=False)
 
 
 def _length(boundary: str, parts: Sequence[Part]) -> int | None:

@@ -6,6 +6,7 @@ Nothing is made before it is known that the caller has not got it yet, and each 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -123,12 +124,10 @@ def single_picture(request: Request, shot: Shot, offer: Offer, task: Task, missi
 
 def single_other(request: Request, instance: Instance, offer: Offer, task: Task) -> Answer:
     """A text, document or video as the whole body."""
-    part = other_part(request, instance, offer, task)
+    part = dataclasses.replace(other_part(request, instance, offer, task), read=_reader(instance, offer))
     tag = format_tag(request, instance.facts.version, part.content_type, task)
     modified = instance.facts.modified
-    answer = parts.answer_single(
-        request, part, tag, _reader(instance, offer), lifetime=caching.CHANGING, modified=modified
-    )
+    answer = parts.answer_single(request, part, tag, lifetime=caching.CHANGING, modified=modified)
     answer.headers = [*_with_charset(answer.headers, offer), *_warnings(request, task)]
     return answer
 

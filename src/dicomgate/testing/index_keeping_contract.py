@@ -265,6 +265,18 @@ class KeepingContract(OpenedIndex):
         assert (third > second, is_changed) == (True, True)
         assert index.changed("1.2.1", third + 1) == (third, True)  # of an index that was there before
 
+    def test_whether_there_was_any_change_is_told_at_once(self, index: Index, tmp_path: Path) -> None:
+        assert index.is_quiet(0)
+        add(index, entry(target(1, 1, 1)))
+        last, _ = index.changed("1.2.1", 0)
+        assert (index.is_quiet(0), index.is_quiet(last), index.is_quiet(last + 1)) == (False, True, False)
+        other = self.open_index(tmp_path / "index")
+        add(other, entry(target(2, 1, 1)))
+        assert not index.is_quiet(last)
+        other.close()
+        index.close()
+        assert not index.is_quiet(last)
+
     def test_the_journal_tells_every_change_in_order(self, index: Index) -> None:
         add(index, entry(target(1, 1, 1)))
         add(index, entry(target(1, 1, 2)), entry(target(1, 1, 1), content="other"), entry(target(1, 1, 2)))
