@@ -23,6 +23,9 @@ _GAP: Final = 6
 _FARTHEST: Final = 100_000.0
 _BOLD: Final = 14
 """Of how many pixels of a letter's height one makes it bold."""
+_BRIGHT: Final = 96
+_EDGE: Final = 0.6
+"""How much of what is below an edge hides."""
 _SHARES: Final = {"LEFT": 0.0, "TOP": 0.0, "CENTER": 0.5, "RIGHT": 1.0, "BOTTOM": 1.0}
 
 
@@ -43,6 +46,8 @@ def draw(canvas: Canvas, label: Label, placing: Placing) -> None:
         is_display = label.is_box_display if point is None else label.is_anchor_display
         offset = marking.offset_of(label.shadow.offset, placing, is_display=is_display)
         _throw(canvas, writer, label.shadow, offset, (left, top))
+    else:
+        _edge(canvas, writer, (left, top))
     canvas.budget.take(pixels=block.size)
     canvas.lay(block, left, top, label.colour)
 
@@ -63,11 +68,9 @@ def _is_seen(corners: Points | None, size: tuple[int, int]) -> bool:
 def _quarters(box: Points, placing: Placing) -> int:
     """How the text is turned, so that it goes from the first corner to the last; one that is mirrored alone is not."""
     goes_left, goes_up = (bool(step < 0) for step in box[1] - box[0])
-    if goes_left and goes_up:
-        return 2
-    if placing.pose.quarters % 2 == 0 or goes_left == goes_up:
-        return 0
-    return 1 if goes_left else 3
+    if placing.pose.quarters % 2:
+        return 3 if goes_up else int(goes_left)
+    return 2 if goes_left and goes_up else 0
 
 
 def _fit(lines: list[tuple[str, str]], box: Points | None, quarters: int, size: tuple[int, int]) -> int:
@@ -131,6 +134,15 @@ def _lead(canvas: Canvas, label: Label, block: tuple[int, int, int, int], point:
     width = marking.thin(canvas.size)
     shapes = [*polygons.stroke(np.concatenate([nearest, point]), width), polygons.discs(point, width * 2)]
     marking.lay(canvas, shapes, label.colour)
+
+
+def _edge(canvas: Canvas, writer: _Writer, corner: tuple[int, int]) -> None:
+    """A thin edge, so that letters can be read on what is as bright as they are."""
+    around = max(writer.size // _BOLD, 1)
+    edge = (0, 0, 0) if max(writer.label.colour) >= _BRIGHT else (255, 255, 255)
+    block = writer.write(around)
+    canvas.budget.take(pixels=block.size)
+    canvas.lay(block, corner[0] - around, corner[1] - around, edge, _EDGE)
 
 
 def _throw(canvas: Canvas, writer: _Writer, shadow: Shadow, offset: Place, corner: tuple[int, int]) -> None:

@@ -79,17 +79,16 @@ def thin(size: tuple[int, int]) -> float:
 def _thickness(mark: Mark, placing: Placing) -> float:
     if mark.thickness is None:
         return thin(placing.size)
-    scale = float(min(placing.pose.size)) if mark.is_display else placing.scale
-    # Who counts pixels where parts of the area are meant gets pixels.
-    said = mark.thickness if mark.is_display and mark.thickness >= 1 else mark.thickness * scale
-    return min(max(said, 1.0), _THICKEST)
+    said, _ = offset_of((mark.thickness, 0.0), placing, is_display=mark.is_display)
+    return max(said, 1.0)
 
 
 def offset_of(offset: Place, placing: Placing, *, is_display: bool) -> Place:
-    """A distance in pixels of the picture."""
-    across, down = placing.pose.size if is_display else (placing.scale, placing.scale)
+    """A distance in pixels of the picture; who counts pixels where parts of the area are meant gets pixels."""
+    is_part = is_display and max(map(abs, offset)) < 1
+    scales = placing.pose.size if is_part else (1.0, 1.0) if is_display else (placing.scale, placing.scale)
     most = _THICKEST / 2
-    return max(min(offset[0] * across, most), -most), max(min(offset[1] * down, most), -most)
+    return max(min(offset[0] * scales[0], most), -most), max(min(offset[1] * scales[1], most), -most)
 
 
 def _shapes(mark: Mark, line: Points, width: float) -> list[Points]:
