@@ -172,6 +172,7 @@ def serve(
         port=section.port,
         workers=section.workers,
         manner=run.Manner(
+            http2=section.http2,
             limits=ConnectionLimits(
                 header_seconds=section.header_seconds,
                 stall_seconds=section.stall_seconds,

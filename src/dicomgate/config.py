@@ -128,6 +128,7 @@ class Server:
         "", "serve HTTPS with this certificate (PEM, with those that vouch for it); a renewed one is used at once"
     )
     tls_key: str = _setting("", "the certificate's private key (PEM, without a password)")
+    http2: bool = _setting(False, "HTTP/2 beside HTTP/1.1, on the same port; without TLS for callers who know (h2c)")
     header_seconds: float = _setting(10.0, "longest wait for a whole request header", least=0.1)
     stall_seconds: float = _setting(60.0, "longest pause within a request body, or of a reader of an answer", least=0.1)
     idle_seconds: float = _setting(75.0, "how long an idle connection is kept", least=0.1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import shutil
+import socket
 import ssl
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from dicomgate.cli import main
@@ -80,6 +82,45 @@ def _is_second(port: int, chain: Path) -> bool:
         return ask(port, chain)[3] == "second"
     except ssl.SSLCertVerificationError:
         return False
+
+
+def agreed(port: int, trusted: Path, *offered: str) -> str | None:
+    """What is spoken with one who offers these."""
+    context = ssl.create_default_context(cafile=trusted)
+    context.set_alpn_protocols(list(offered))
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=processes.PATIENCE) as line,
+        context.wrap_socket(line, server_hostname="127.0.0.1") as encrypted,
+    ):
+        return encrypted.selected_alpn_protocol()
+
+
+def test_http2_is_agreed_where_it_is_switched_on(tmp_path: Path) -> None:
+    """Also with a certificate that was renewed."""
+    first, second = make(tmp_path, "first"), make(tmp_path, "second")
+    used = Certificate(chain=tmp_path / "used.crt", key=tmp_path / "used.key")
+    shutil.copy(first.chain, used.chain)
+    shutil.copy(first.key, used.key)
+    options = ["--tls-cert", str(used.chain), "--tls-key", str(used.key)]
+    with processes.running(*options, data=tmp_path / "data", log=tmp_path / "log") as server:
+        assert agreed(server.port, first.chain, "h2", "http/1.1") == "http/1.1"
+    with processes.running(*options, "--http2", data=tmp_path / "data", log=tmp_path / "log") as server:
+        assert agreed(server.port, first.chain, "h2", "http/1.1") == "h2"
+        assert agreed(server.port, first.chain, "http/1.1") == "http/1.1"
+        assert agreed(server.port, first.chain, "http/1.1", "h2") == "h2", "the server's choice"
+        assert _spoken(server.root, first.chain, is_forced=False) == ("HTTP/2", 204)
+        shutil.copy(second.chain, used.chain)
+        shutil.copy(second.key, used.key)
+        until(lambda: _is_second(server.port, second.chain))
+        assert _spoken(server.root, second.chain, is_forced=True) == ("HTTP/2", 204)
+        assert ask(server.port, second.chain)[0] == 204
+
+
+def _spoken(root: str, trusted: Path, *, is_forced: bool) -> tuple[str, int]:
+    context = ssl.create_default_context(cafile=trusted)
+    with httpx2.Client(http1=not is_forced, http2=True, verify=context, timeout=processes.PATIENCE) as caller:
+        answer = caller.get(f"{root}/studies")
+        return answer.http_version, answer.status_code
 
 
 def test_plain_http_and_old_tls_get_no_answer(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ _SERVING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--workers", "server.workers", {"type": click.IntRange(1), "metavar": "N"}),
     ("--tls-cert", "server.tls_certificate", {"metavar": "FILE"}),
     ("--tls-key", "server.tls_key", {"metavar": "FILE"}),
+    ("--http2", "server.http2", {"is_flag": True}),
     ("--public-url", "server.public_url", {"metavar": "URL"}),
     ("--no-auth", "server.no_auth", {"is_flag": True}),
     ("--allow-delete", "store.allow_delete", {"is_flag": True}),

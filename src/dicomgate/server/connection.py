@@ -8,37 +8,26 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections import deque
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
-import orjson
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from dicomgate.server import eager
+from dicomgate.server import eager, refusals
 from dicomgate.server.answers import Header
 from dicomgate.server.census import Census
 from dicomgate.server.cors import Policy
 from dicomgate.server.cycle import Cycle
-from dicomgate.server.exchange import API_HEADERS
 from dicomgate.server.logs import Log
+from dicomgate.server.reader import Reader
+from dicomgate.server.refusals import LONGEST_URL, Refusal
 from dicomgate.server.sending import Sending
 from dicomgate.server.settings import ConnectionLimits
 
-_LINGER_SECONDS: Final = 2.0
-_LINGER_BYTES: Final = 8 << 20
-_LONGEST_URL: Final = 32 << 10
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
-
-
-class _Refusal(Exception):  # noqa: N818 - a signal through the parser's C code, not an error of ours
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
 
 
 class _Phase(enum.Enum):
@@ -70,15 +59,14 @@ class Connection(HttpToolsProtocol):
         self._is_admitted = False
         self._is_deaf = False  # what still comes is thrown away
         self._is_retold = False  # the parser is told again what it knows
-        self._drained = 0
         self._answering: deque[RequestResponseCycle] = deque()  # requests taken and not yet answered
         self._next: RequestResponseCycle | None = None
         self._phase = _Phase.HEADER
         self._raw = self._parsed = self._fields = 0  # size of the header so far
         self._progress = self._overhead = 0  # bytes of body since the last look; bytes since the last byte of body
         self._timer: asyncio.TimerHandle | None = None
-        self._stall_timer: asyncio.TimerHandle | None = None
-        self._pauses = 0
+        self._reader: Reader
+        self._sending: Sending
 
     def _is_being_sent_to(self) -> bool:
         """True while the caller may still be sending what nobody will read."""
@@ -86,7 +74,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the caller in, and give him a time to say what he wants."""
-        sending = Sending(transport, self.loop, self._is_being_sent_to, self._linger)
+        sending = Sending(transport, self.loop, self._is_being_sent_to, self._fall_deaf)
+        self._reader = Reader(self.loop, sending, self._limits, self._reader_stalled)
+        self._sending = sending
         super().connection_made(sending)  # type: ignore[arg-type]
         self._is_admitted = self._census.admit(self._address)
         if self._is_admitted:
@@ -100,8 +90,8 @@ class Connection(HttpToolsProtocol):
             self._census.leave(self._address)
             self._is_admitted = False
         self._stop_waiting()
-        if self._stall_timer is not None:
-            self._stall_timer.cancel()
+        self._reader.close()
+        self._sending.forget()
         for cycle in self._answering:  # uvicorn tells only the newest
             cycle.disconnected = True
             cycle.message_event.set()
@@ -110,14 +100,14 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came; refuse what breaks the grammar or a bound."""
         if self._is_deaf:
-            self._drain(len(data))
+            self._sending.drop(len(data))
             return
         began_in, progress = self._phase, self._progress
         try:
             self._parse(data)
         except httptools.HttpParserError as fault:
             cause = fault.__context__
-            refused = cause if isinstance(cause, _Refusal) else _Refusal(400, "not a well-formed HTTP/1.1 request")
+            refused = cause if isinstance(cause, Refusal) else Refusal(400, "not a well-formed HTTP/1.1 request")
             self._refuse(refused.status, refused.sentence)
         else:
             self._look_at_phase(began_in, len(data), grew=self._progress > progress)
@@ -179,8 +169,8 @@ class Connection(HttpToolsProtocol):
         if self._is_retold:
             return
         super().on_url(url)
-        if len(self.url) > _LONGEST_URL:
-            raise _Refusal(414, f"the address is longer than {_LONGEST_URL} bytes")
+        if len(self.url) > LONGEST_URL:
+            raise Refusal(414, f"the address is longer than {LONGEST_URL} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One field; those that follow a chunked body are counted and dropped, for they could pose as the header's."""
@@ -189,7 +179,7 @@ class Connection(HttpToolsProtocol):
         self._fields += 1
         self._parsed += len(name) + len(value)
         if self._fields > self._limits.header_fields or self._parsed > self._limits.header_bytes:
-            raise _Refusal(431, f"more than {self._limits.header_fields} fields or {self._limits.header_bytes} bytes")
+            raise Refusal(431, f"more than {self._limits.header_fields} fields or {self._limits.header_bytes} bytes")
         if self._phase is _Phase.HEADER:
             super().on_header(name, value)
 
@@ -236,16 +226,16 @@ class Connection(HttpToolsProtocol):
     def _check_header(self) -> None:
         encodings = [value.strip().lower() for name, value in self.headers if name == b"transfer-encoding"]
         if encodings and encodings != [b"chunked"]:
-            raise _Refusal(400, "Transfer-Encoding: only chunked is understood")
+            raise Refusal(400, "Transfer-Encoding: only chunked is understood")
         if encodings and self.parser.get_http_version() == "1.0":
-            raise _Refusal(400, "Transfer-Encoding: HTTP/1.0 knows none")
+            raise Refusal(400, "Transfer-Encoding: HTTP/1.0 knows none")
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
-            raise _Refusal(400, "expected one Host field")
+            raise Refusal(400, "expected one Host field")
         if self.parser.get_method() == b"CONNECT":
-            raise _Refusal(405, "this is no proxy")
+            raise Refusal(405, "this is no proxy")
         if len(self.pipeline) >= self._limits.pipelined:
-            raise _Refusal(429, "too many requests wait on this connection")
+            raise Refusal(429, "too many requests wait on this connection")
 
     def on_body(self, body: bytes) -> None:
         """Part of the body."""
@@ -268,36 +258,22 @@ class Connection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The caller takes the answer more slowly than it is made; see that he takes it at all."""
         super().pause_writing()
-        self._pauses += 1
-        if self._stall_timer is None:
-            self._watch_reader()
+        self._reader.pause()
 
-    def _linger(self) -> None:
+    def resume_writing(self) -> None:
+        """He has taken most of what waited."""
+        super().resume_writing()
+        self._reader.resume()
+
+    def _fall_deaf(self) -> None:
         """Throw away what still comes, for a moment: closing at once would cost the caller the answer."""
         self._is_deaf = True
         self._stop_waiting()
         self.flow.resume_reading()
-        self._wait(_LINGER_SECONDS, self.transport.close)
 
-    def _drain(self, size: int) -> None:
-        self._drained += size
-        if self._drained > _LINGER_BYTES:
-            self.transport.close()
-
-    def _watch_reader(self) -> None:
-        seen = (self._pauses, self.transport.get_write_buffer_size())
-        self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._look_at_reader, seen)
-
-    def _look_at_reader(self, seen: tuple[int, int]) -> None:
-        self._stall_timer = None
-        if not self.flow.write_paused or self.transport.is_closing():
-            return
-        pauses, waiting = seen
-        if self._pauses == pauses and self.transport.get_write_buffer_size() > waiting - self._limits.progress_bytes:
-            self._log.event("reader stalled", peer=self._address)
-            self.transport.abort()
-        else:
-            self._watch_reader()
+    def _reader_stalled(self) -> None:
+        self._log.event("reader stalled", peer=self._address)
+        self.transport.abort()
 
     def _look_at_progress(self) -> None:
         self._timer = None
@@ -355,18 +331,6 @@ class Connection(HttpToolsProtocol):
 
 
 def _format_refusal(status: int, sentence: str, cross_origin: tuple[Header, ...]) -> bytes:
-    """An answer that a page from elsewhere can read like any other (V15)."""
-    phrase = HTTPStatus(status).phrase
-    body = orjson.dumps({"type": "about:blank", "title": phrase, "status": status, "detail": sentence})
-    fields: list[Header] = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", b"%d" % len(body)),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-        *API_HEADERS,
-        *cross_origin,
-    ]
-    if status in {429, 503}:
-        fields.append((b"retry-after", b"5"))
-    head = b"".join(b"%b: %b\r\n" % field for field in fields)
-    return f"HTTP/1.1 {status} {phrase}\r\n".encode("ascii") + head + b"\r\n" + body
+    fields, body = refusals.make(status, sentence, cross_origin)
+    head = b"".join(b"%b: %b\r\n" % field for field in (*fields, (b"connection", b"close")))
+    return STATUS_LINE[status] + head + b"\r\n" + body

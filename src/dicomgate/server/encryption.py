@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from dicomgate import errors
+
+ALPN: Final = ("http/1.1",)
+"""What is spoken where nothing else is switched on."""
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -24,15 +28,16 @@ class Certificate:
     chain: Path
     key: Path
 
-    def context(self) -> ssl.SSLContext:
-        """For connections from now on. Raises WrongCertificate.
+    def context(self, protocols: Sequence[str] = ALPN) -> ssl.SSLContext:
+        """For connections from now on, which speak one of the protocols. Raises WrongCertificate.
 
         TLS 1.2 and later with forward secrecy alone, as PS3.15's profile after BCP 195 has it.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM")
-        context.set_alpn_protocols(["http/1.1"])
+        context.options |= ssl.OP_NO_RENEGOTIATION  # RFC 9113 §9.2.1
+        context.set_alpn_protocols(list(protocols))
         try:
             context.load_cert_chain(self.chain, self.key, password=_refuse_password)
         except (OSError, ValueError) as fault:
@@ -46,12 +51,12 @@ class Certificate:
         return tuple((one.st_mtime_ns, one.st_size, one.st_ino) for one in found)
 
 
-def renewing_context(certificate: Certificate) -> ssl.SSLContext:
+def renewing_context(certificate: Certificate, protocols: Sequence[str] = ALPN) -> ssl.SSLContext:
     """A context that looks at each handshake, at most once a second, whether the files were renewed.
 
     While a renewal is half done (one of the two files, or neither, fits), the last pair that fitted goes on.
     """
-    outer = certificate.context()
+    outer = certificate.context(protocols)
     current, stamp, looked = outer, certificate.stamp(), time.monotonic()
 
     def choose(handshake: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
@@ -61,7 +66,7 @@ def renewing_context(certificate: Certificate) -> ssl.SSLContext:
             looked = now
             try:
                 if (seen := certificate.stamp()) != stamp:
-                    current, stamp = certificate.context(), seen
+                    current, stamp = certificate.context(protocols), seen
             except (OSError, WrongCertificate):
                 pass
         if current is not outer:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 _SHORT: Final = 8 << 10
+_LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 8 << 20
 
 
 class Sending:
@@ -21,13 +23,17 @@ class Sending:
         transport: asyncio.Transport,
         loop: asyncio.AbstractEventLoop,
         is_being_sent_to: Callable[[], bool],
-        linger: Callable[[], None],
+        fall_deaf: Callable[[], None],
     ) -> None:
+        """`is_being_sent_to`: may he still be sending what nobody will read? `fall_deaf`: nothing more is read."""
         self._transport = transport
         self._is_being_sent_to = is_being_sent_to
-        self._linger = linger
+        self._fall_deaf = fall_deaf
         self._is_closing = False
+        self._dropped = 0
+        self._linger: asyncio.TimerHandle | None = None
         self._waiting: list[bytes] = []
+        self._loop = loop
         self._call_soon = loop.call_soon
         self.pause_reading = transport.pause_reading
         self.resume_reading = transport.resume_reading
@@ -66,4 +72,16 @@ class Sending:
         self._is_closing = True
         if not self._transport.is_closing():
             self._transport.write_eof()
-            self._linger()
+            self._fall_deaf()
+            self._linger = self._loop.call_later(_LINGER_SECONDS, self._transport.close)
+
+    def drop(self, size: int) -> None:
+        """Something came that nobody reads; a caller who goes on and on is cut off."""
+        self._dropped += size
+        if self._dropped > _LINGER_BYTES:
+            self._transport.close()
+
+    def forget(self) -> None:
+        """The connection is gone."""
+        if self._linger is not None:
+            self._linger.cancel()

@@ -19,6 +19,7 @@ from dicomgate.server.connection import Connection
 from dicomgate.server.cors import Policy
 from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
+from dicomgate.server.opening import ALPN, Opening
 from dicomgate.server.settings import ConnectionLimits
 
 ASGIApplication = Callable[
@@ -44,18 +45,22 @@ class Manner:
     cors_origins: tuple[str, ...] = ("loopback",)
     """Web origins whose pages may read what is refused before a request is understood."""
     certificate: Certificate | None = None  # None: plain HTTP
+    http2: bool = False
+    """HTTP/2 beside HTTP/1.1, on the same port."""
 
 
 def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvicorn.Config:
     """uvicorn, told to use our connections and to leave logs, addresses and signals to us."""
+    speaks = functools.partial(Opening, places=Census(manner.limits)) if manner.http2 else Connection
     protocol = functools.partial(
-        Connection,
+        speaks,
         limits=manner.limits,
         census=Census(manner.limits),
         log=log,
         policy=Policy(manner.cors_origins),
     )
     certificate = manner.certificate
+    spoken = ALPN if manner.http2 else encryption.ALPN
     return uvicorn.Config(
         cast(Any, application),
         loop="uvloop" if _has_uvloop() else "asyncio",
@@ -70,7 +75,9 @@ def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvi
         timeout_keep_alive=cast(Any, manner.limits.idle_seconds),
         timeout_graceful_shutdown=cast(Any, manner.stop_seconds),
         backlog=BACKLOG,
-        ssl_context_factory=None if certificate is None else lambda *_: encryption.renewing_context(certificate),
+        ssl_context_factory=None
+        if certificate is None
+        else lambda *_: encryption.renewing_context(certificate, spoken),
     )
 
 

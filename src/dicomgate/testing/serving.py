@@ -117,11 +117,15 @@ def format_request(
 
 @contextmanager
 def serving(
-    application: ASGIApplication, limits: ConnectionLimits | None = None, *, stop_seconds: float = 5.0
+    application: ASGIApplication,
+    limits: ConnectionLimits | None = None,
+    *,
+    stop_seconds: float = 5.0,
+    http2: bool = False,
 ) -> Iterator[Served]:
     """Serve in a thread of this process for as long as the block lasts."""
     ready = threading.Event()
-    manner = Manner(limits=limits or ConnectionLimits(), stop_seconds=stop_seconds)
+    manner = Manner(limits=limits or ConnectionLimits(), stop_seconds=stop_seconds, http2=http2)
     server = Server(application, manner, ready.set)
     with listen("127.0.0.1", 0) as listening:
         port = listening.getsockname()[1]
