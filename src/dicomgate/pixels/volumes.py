@@ -7,6 +7,7 @@ Of which type the values are is said before the first frame is decoded: 16-bit i
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,9 +39,12 @@ def decode(codestream: bytes, description: PixelDescription) -> Pixels:
 
 
 def map_values(stored: Pixels, mapping: ValueMapping, into: Pixels) -> None:
-    """What the stored values of a frame stand for, written into an array of the same shape."""
+    """What the stored values of a frame stand for, written into an array of the same shape.
+
+    NotAcceptable when the array is of integers that do not hold them.
+    """
     if mapping == IDENTITY:
-        np.copyto(into, stored, casting="unsafe")
+        _write(stored, into)
         return
     table = None if mapping.entries is None else np.array(mapping.entries)
     rows = max(_BAND // max(stored[:1].size, 1), 1)
@@ -50,7 +54,17 @@ def map_values(stored: Pixels, mapping: ValueMapping, into: Pixels) -> None:
             found = band * np.float64(mapping.slope) + np.float64(mapping.intercept)
         else:
             found = table[np.clip(band.astype(np.int64) - mapping.first, 0, len(table) - 1)]
-        np.copyto(into[first : first + rows], found, casting="unsafe")
+        _write(found, into[first : first + rows])
+
+
+def _write(found: Pixels, into: Pixels) -> None:
+    if into.dtype.kind in "iu" and not np.can_cast(found.dtype, into.dtype):
+        kept = np.iinfo(into.dtype)
+        low, high = found.min(), found.max()
+        if not (kept.min <= low and high <= kept.max):
+            raise errors.NotAcceptable(f"values from {low:g} to {high:g} do not fit into {into.dtype}")
+        found = np.rint(found) if found.dtype.kind == "f" else found
+    np.copyto(into, found, casting="unsafe")
 
 
 def exact_type(frames: Iterable[tuple[PixelDescription, ValueMapping]]) -> np.dtype[Any]:
@@ -86,6 +100,11 @@ def stored_type(description: PixelDescription) -> np.dtype[Any]:
     return np.dtype(f"{'i' if description.is_signed else 'u'}{size}")
 
 
+def common_type(frames: Iterable[tuple[PixelDescription, ValueMapping]]) -> np.dtype[Any]:
+    """One type for the stored values of all of these frames."""
+    return np.result_type(*{stored_type(description) for description, _ in frames})
+
+
 def allocate(count: int, description: PixelDescription, dtype: DTypeLike, largest: int = LARGEST_BLOCK) -> Pixels:
     """Room for so many frames: (count, rows, columns), or (count, rows, columns, samples) of colour.
 
@@ -111,3 +130,54 @@ def fill(block: Pixels, numbers: Iterable[int], value: float | None) -> None:
         there = sorted(set(range(len(block))) - set(missing))
         value = min((block[number].min() for number in there), default=0)
     block[missing] = value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A block of slices as an array, and where it is in the patient.
+
+    `array`: (slices, rows, columns), or (slices, rows, columns, samples) of colour; counted along the normal of the
+    slices, which is `cross(direction of rows, direction of columns)`. `affine`: (4, 4), from (column, row, slice, 1) to
+    millimetres towards left, back, head; None when frames do not say where they are. `spacing`: millimetres from slice
+    to slice, row to row, column to column. `positions`: of the first pixel of each slice, as its object says it, also
+    computed for the missing ones. `missing`: the numbers of slices that are not there and hold one value in `array`.
+    `instances`: for each slice SOP Instance UID and number of the frame, None for a missing one. `irregularities`: what
+    keeps it from being one regular block, in words. `units`: of the values, as far as the objects say them.
+    """
+
+    array: Pixels
+    affine: NDArray[np.float64] | None
+    spacing: tuple[float, float, float] | None
+    positions: tuple[tuple[float, float, float], ...]
+    missing: tuple[int, ...]
+    instances: tuple[tuple[str, int] | None, ...]
+    irregularities: tuple[str, ...] = ()
+    units: str = ""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the array."""
+        return self.array.shape
+
+    @property
+    def affine_ras(self) -> NDArray[np.float64] | None:
+        """The affine to millimetres towards right, front, head, as NIfTI and most of its readers count."""
+        return None if self.affine is None else np.diag([-1.0, -1.0, 1.0, 1.0]) @ self.affine
+
+    def __len__(self) -> int:
+        """How many slices there are."""
+        return len(self.array)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Pixels:
+        """The array itself, for numpy and all that takes its arrays."""
+        return np.array(self.array, dtype=dtype, copy=copy)
+
+
+def matrix(rows: Iterable[Iterable[float]]) -> NDArray[np.float64]:
+    """Rows of numbers as a matrix."""
+    return np.array([list(row) for row in rows], np.float64)
+
+
+def empty(like: Pixels, dtype: DTypeLike) -> Pixels:
+    """Room of the same shape for values of another type."""
+    return np.empty(like.shape, dtype)
