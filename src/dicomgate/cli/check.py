@@ -120,7 +120,7 @@ def _gather(subject: Subject, probes: list[Probe]) -> list[Finding]:
 def _delete(subject: Subject) -> list[str]:
     from dicomgate.client import check as checking
 
-    return checking.delete(subject)[0] if subject.is_own else []
+    return checking.delete(subject) if subject.is_own else []
 
 
 def _exit_code(findings: list[Finding], *, is_strict: bool) -> int:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from dicomgate.client import probes_common, probes_pictures, probes_retrieve, probes_search, probes_store, subjects
-from dicomgate.client.expectations import require
-from dicomgate.client.probing import DICOM, Ask, Asker, Finding, Probe, Severity, Unexpected, Verdict, settle
+from dicomgate.client.probing import Ask, Asker, Finding, Probe, Unexpected, Verdict, settle
 from dicomgate.client.subjects import Subject
 
 PROBES: Final[tuple[Probe, ...]] = (
@@ -19,17 +18,6 @@ PROBES: Final[tuple[Probe, ...]] = (
     *probes_store.PROBES,
 )
 """All of them, in the order in which they are run."""
-
-_GONE: Final = Probe(
-    item="GEN-10",
-    severity=Severity.SHOULD,
-    asks="a study that was deleted",
-    expects="410, or 404",
-    run=lambda subject: require(
-        subject.asker.ask(Ask(path=f"/studies/{subject.stored[0]}", accept=DICOM)).status in (404, 410),
-        "something after deletion",
-    ),
-)
 
 
 def chosen(items: Sequence[str]) -> list[Probe]:
@@ -44,11 +32,9 @@ def run(subject: Subject, probes: Iterable[Probe]) -> Iterator[Finding]:
         yield settle(probe, subject)
 
 
-def delete(subject: Subject) -> tuple[list[str], Finding | None]:
-    """Delete the studies that were stored: the UIDs of those that are left, and what is at one that is gone."""
-    left = [study for study in dict.fromkeys(subject.stored) if not _is_deleted(subject.asker, study)]
-    is_gone = bool(subject.stored) and subject.stored[0] not in left
-    return left, settle(_GONE, subject) if is_gone else None
+def delete(subject: Subject) -> list[str]:
+    """Delete the studies that were stored; the UIDs of those that are left, for the server does not delete."""
+    return [study for study in dict.fromkeys(subject.stored) if not _is_deleted(subject.asker, study)]
 
 
 def _is_deleted(asker: Asker, study: str) -> bool:

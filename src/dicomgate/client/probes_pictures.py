@@ -221,6 +221,13 @@ PROBES: Final[tuple[Probe, ...]] = (
         run=_thumbnails,
     ),
     Probe(
+        item="THM-02",
+        severity=MUST,
+        asks="a thumbnail of a part of the image: viewport=64,64,0,0,1,1",
+        expects="400, or 404 where there are no thumbnails",
+        run=asking(Ask(path="{image}/thumbnail?viewport=64,64,0,0,1,1", accept=_JPEG), status(400, 404)),
+    ),
+    Probe(
         item="V14",
         severity=SHOULD,
         asks="OHIF's thumbnail: viewport=256,256 of a series",

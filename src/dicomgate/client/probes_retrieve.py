@@ -156,6 +156,14 @@ def _bulk(subject: Subject) -> None:
     require(thing.content is None or parts[0].body in thing.content, "other bytes than were stored")
 
 
+def _true_vr(subject: Subject) -> None:
+    if subject.thing("image").number("00280100") != 16:
+        raise Lacking("no image of 16 bits")
+    for dataset in subject.ask(Ask(path="{image}/metadata")).datasets():
+        seen = str(dataset.get(_PIXELS, {}).get("vr", "none"))
+        require(seen == "OW", seen[:4])
+
+
 def _bulk_single(subject: Subject) -> None:
     reply = subject.asker.ask(Ask(path=_bulk_address(subject, "image", _PIXELS), accept=_SINGLE))
     media_type("application/octet-stream")(reply)
@@ -307,6 +315,13 @@ PROBES: Final[tuple[Probe, ...]] = (
     ),
     Probe(item="RET-06", severity=MUST, asks="all of a file's attributes", expects="in its metadata", run=_complete),
     Probe(item="RET-07", severity=MUST, asks="the BulkDataURI of pixels", expects="exactly their bytes", run=_bulk),
+    Probe(
+        item="V13",
+        severity=SHOULD,
+        asks="the VR of 16-bit pixels in metadata",
+        expects="OW",
+        run=_true_vr,
+    ),
     Probe(item="V12", severity=SHOULD, asks="a BulkDataURI", expects="absolute", run=_bulk_absolute),
     Probe(
         item="V13", severity=SHOULD, asks="bulk data as a single part", expects="exactly its bytes", run=_bulk_single
@@ -337,9 +352,11 @@ PROBES: Final[tuple[Probe, ...]] = (
     Probe(
         item="FRM-01",
         severity=MUST,
-        asks="frames 0 and a",
+        asks="frames 0, a, and 2,1",
         expects="400",
-        run=asking_each([Ask(path=f"{{movie}}/frames/{wrong}", accept=OCTETS) for wrong in ("0", "a")], status(400)),
+        run=asking_each(
+            [Ask(path=f"{{movie}}/frames/{wrong}", accept=OCTETS) for wrong in ("0", "a", "2,1")], status(400)
+        ),
     ),
     Probe(
         item="AMB-10",

@@ -161,6 +161,12 @@ def _need(subject: Subject, most: int) -> None:
         raise Lacking("no series of several images")
 
 
+def _unlimited(subject: Subject) -> None:
+    if not subject.is_own:
+        raise Lacking("only done with --store")
+    asking(Ask(path="/studies/{study}/instances"), count(len(subject.study_instances)))(subject)
+
+
 def _limited(subject: Subject) -> None:
     _need(subject, 2)
     asking(Ask(path="/studies/{study}/series/{series}/instances?limit=1"), count(1))(subject)
@@ -376,6 +382,20 @@ PROBES: Final[tuple[Probe, ...]] = (
         asks="a search as XML",
         expects="one document for each result",
         run=asking(Ask(path="/studies?StudyInstanceUID={study}", accept=XML), parts_are("application/dicom+xml")),
+    ),
+    Probe(
+        item="QIDO-16",
+        severity=MUST,
+        asks="limit=0",
+        expects="204, or at least no results",
+        run=asking(Ask(path="/studies?StudyInstanceUID={study}&limit=0"), count(0)),
+    ),
+    Probe(
+        item="V7",
+        severity=SHOULD,
+        asks="a search without a limit",
+        expects="everything",
+        run=_unlimited,
     ),
     Probe(
         item="V9",

@@ -166,6 +166,22 @@ def _in_pieces(content: bytes) -> Iterator[bytes]:
     return (body[start : start + 700] for start in range(0, len(body), 700))
 
 
+def _deleted(subject: Subject) -> None:
+    _need_leave(subject)
+    reply = subject.ask(Ask(path="/studies/{study}", method="DELETE"))
+    require(reply.status in (200, 202, 204), f"{reply.status}")
+
+
+def _gone(subject: Subject) -> None:
+    """Last of all, for the study is needed until then."""
+    _need_leave(subject)
+    reply = subject.ask(Ask(path="/studies/{study}", accept=_FILES))
+    if reply.status == 200:
+        raise Lacking("nothing was deleted")
+    require(reply.status == 410, f"{reply.status}")
+
+
+_FILES: Final = 'multipart/related; type="application/dicom"'
 _QUOTED: Final = f'multipart/related; type="application/dicom"; boundary="{_BOUNDARY}"'
 _BARE: Final = f"multipart/related; type=application/dicom; boundary={_BOUNDARY}"
 
@@ -251,4 +267,12 @@ PROBES: Final[tuple[Probe, ...]] = (
         expects="it is stored",
         run=_implicit,
     ),
+    Probe(
+        item="AMB-21",
+        severity=Severity.MAY,
+        asks="the study is deleted",
+        expects="200 or 204, though the standard knows no deletion",
+        run=_deleted,
+    ),
+    Probe(item="GEN-10", severity=SHOULD, asks="a study that was deleted", expects="410", run=_gone),
 )
