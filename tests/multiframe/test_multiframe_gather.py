@@ -118,6 +118,7 @@ def test_what_is_too_long_for_one_object_becomes_two(monkeypatch: pytest.MonkeyP
 STACK = [slice_of(CT, number) for number in range(1, 9)]
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=8, unique=True), st.randoms(use_true_random=False))
 def test_the_order_of_files_does_not_matter(numbers: list[int], order: random.Random) -> None:
     contents = [STACK[number - 1] for number in numbers]

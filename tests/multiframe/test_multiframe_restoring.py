@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multiframe_slices import CLASSIC_SERIES, CT, IMPLICIT, described, edited, series_of, slice_of, written
+from multiframe_slices import CLASSIC_SERIES, CT, IMPLICIT, described, edited, series_of, slice_of, sources_of, written
 
 from dicomgate import errors
 from dicomgate.dicom import header
@@ -17,8 +17,8 @@ from dicomgate.multiframe import classic, enhanced, gather, restoring, writing
 
 
 def restored(content: bytes) -> list[bytes]:
-    source = BytesSource(content)
-    return [b"".join(one.chunks) for one in restoring.restore(source, header.read(source))]
+    (source,) = sources_of([content])
+    return [b"".join(one.chunks) for one in restoring.restore(source)]
 
 
 ODD = {
@@ -54,6 +54,7 @@ def test_a_file_without_preamble_comes_back_LC_32() -> None:
     assert restored(written([bare])) == [bare]
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=3000), st.integers(0x10, 0xFF), st.sampled_from(["ISO_IR 100", "ISO_IR 144", "ISO_IR 192"]))
 def test_whatever_the_sources_hold_comes_back_LC_32(value: bytes, block: int, charset: str) -> None:
     def change(dataset: pydicom.Dataset) -> None:

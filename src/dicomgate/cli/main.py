@@ -51,6 +51,7 @@ VERBS: Final[dict[str, str]] = {
     "show": "Show what a file or instance says, or its picture, in the terminal.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "check": "Probe a DICOMweb server against the standard.",
+    "convert": "Convert series to enhanced multi-frame objects and back (Supplement 157).",
     "demo": "Make sample studies and serve them.",
     "admin": "Look after a data folder: verify, reindex, problems, index, correct; manual pages.",
     "config": "Show the settings and where each value came from; name servers.",

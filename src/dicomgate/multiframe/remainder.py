@@ -12,7 +12,7 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import zstandard
 
@@ -125,17 +125,27 @@ def _format(original: Original) -> Iterator[bytes]:
             yield piece.difference
 
 
-def find_blocks(attributes: JSONDataset) -> list[tuple[int, int, int, str]]:
-    """First frame, count, size and path of the content of each block; none when the object has no such record."""
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The originals of some frames, compressed: the element that holds them, and how large they are without that."""
+
+    first: int
+    count: int
+    size: int
+    content: dict[str, Any]
+
+
+def find_blocks(attributes: JSONDataset) -> list[Block]:
+    """The record of an object; none when it has none. Malformed when it is not as it was written."""
     if attributes.get(RESERVATION, {}).get("Value") != [CREATOR]:
         return []
     found = []
-    for number, item in enumerate(attributes.get(SEQUENCE, {}).get("Value") or (), 1):
+    for item in attributes.get(SEQUENCE, {}).get("Value") or ():
         counts = [(item or {}).get(tag, {}).get("Value") or [None] for tag in (_FIRST, _COUNT, _SIZE)]
         first, count, size = (given[0] for given in counts)
         if not (isinstance(first, int) and isinstance(count, int) and isinstance(size, int)):
             raise errors.Malformed("the record of the originals is not as it was written")
-        found.append((first, count, size, f"{SEQUENCE}/{number}/{_CONTENT}"))
+        found.append(Block(first, count, size, item.get(_CONTENT) or {}))
     return found
 
 

@@ -9,11 +9,10 @@ from typing import Final
 
 from dicomgate import errors
 from dicomgate.dicom import header
-from dicomgate.dicom.frames import FragmentFrames, NativeFrames
-from dicomgate.dicom.header import Header
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.source import BytesSource, Source
-from dicomgate.multiframe import classes, classic, remainder
+from dicomgate.multiframe import classes, classic, remainder, splitting
+from dicomgate.multiframe.classic import Classic
 
 _IDENTITY: Final = ("00100020", "00100010", "0020000D")
 
@@ -22,43 +21,46 @@ _IDENTITY: Final = ("00100020", "00100010", "0020000D")
 class Restored:
     """One file as it was before the conversion."""
 
+    series: str
     instance: str
     chunks: tuple[bytes, ...]
 
 
-def can_restore(found: Header) -> bool:
+def can_restore(source: Classic) -> bool:
     """True when the object keeps what its sources were made of; only objects made here do."""
-    return bool(remainder.find_blocks(found.attributes))
+    return remainder.RESERVATION in source.attributes and bool(remainder.find_blocks(source.attributes))
 
 
-def restore(source: Source, found: Header) -> Iterator[Restored]:
+def restore(source: Classic) -> Iterator[Restored]:
     """Every source of the object, in the order of its frames, each proven by its digest before it is given.
 
     NotAcceptable when the object keeps no originals, Conflict when patient or study were changed since, so that the
     files would say something else than the object, Malformed when frames or record are damaged.
     """
-    blocks = remainder.find_blocks(found.attributes)
+    blocks = remainder.find_blocks(source.attributes)
     if not blocks:
         raise errors.NotAcceptable("the object does not keep what it was made of: its sources cannot be restored")
-    origins = conversion_sources(found.attributes)
+    origins = conversion_sources(source.attributes)
     number = 0
-    for first, count, size, path in blocks:
-        if first != number + 1:
-            raise errors.Malformed("the record of the originals is not in order")
-        for original in remainder.read_block(_content(source, found, path), count, size):
-            number += 1
-            parts = remainder.join(original, read_frame(source, found, number))
-            yield _checked(parts, found.attributes, origins[number - 1] if number <= len(origins) else "")
+    with source.opened() as (_, dataset):
+        for block in blocks:
+            if block.first != number + 1:
+                raise errors.Malformed("the record of the originals is not in order")
+            content = _content(source, dataset, block)
+            for original in remainder.read_block(content, block.count, block.size):
+                number += 1
+                parts = remainder.join(original, splitting.read_frame(source, dataset, number))
+                yield _checked(parts, source.attributes, origins[number - 1] if number <= len(origins) else "")
     if number != len(origins):
         raise errors.Malformed(f"originals of {number} frames are kept, the object has {len(origins)}")
 
 
-def _content(source: Source, found: Header, path: str) -> bytes:
+def _content(source: Classic, dataset: Source, block: remainder.Block) -> bytes:
     """The compressed bytes of a block, which stand in the data set when they are few."""
-    place = found.bulk.get(path)
+    place = source.places.get(block.content.get("BulkDataURI", ""))
     if place is not None:
-        return source.read_at(place.offset, place.length)
-    return a2b_base64(classic.find(found.attributes, path).get("InlineBinary", ""))
+        return dataset.read_at(place.offset, place.length)
+    return a2b_base64(block.content.get("InlineBinary", ""))
 
 
 def conversion_sources(attributes: JSONDataset) -> list[str]:
@@ -66,20 +68,6 @@ def conversion_sources(attributes: JSONDataset) -> list[str]:
     frames = classic.items(attributes, classes.PER_FRAME)
     origins = (next(iter(classic.items(frame, classes.CONVERSION_SOURCE)), {}) for frame in frames)
     return [classic.text(origin, "00081155") for origin in origins]
-
-
-def read_frame(source: Source, found: Header, number: int) -> bytes:
-    """One frame's bytes, from 1: its samples as they lie there, or its codestream. Malformed when it is not there."""
-    match found.frames:
-        case NativeFrames():
-            place = found.frames.find(number)
-            if place is not None and place[1] == 0 and place[2] % 8 == 0:
-                return source.read_at(place[0].start, len(place[0]))
-        case FragmentFrames():
-            spans = found.frames.find(number)
-            if spans is not None:
-                return b"".join(source.read_at(span.start, len(span)) for span in spans)
-    raise errors.Malformed(f"frame {number} cannot be found in the pixel data")
 
 
 def _checked(parts: list[bytes], attributes: JSONDataset, origin: str) -> Restored:
@@ -90,4 +78,4 @@ def _checked(parts: list[bytes], attributes: JSONDataset, origin: str) -> Restor
     instance = classic.text(joined.attributes, "00080018")
     if instance != origin:
         raise errors.Conflict("a restored file has another UID than the object says")
-    return Restored(instance, tuple(parts))
+    return Restored(classic.text(joined.attributes, "0020000E"), instance, tuple(parts))

@@ -1,0 +1,187 @@
+"""All that becomes of a patient's instances in the enhanced view: objects, presentation states, new references.
+
+PS3.4 C.3.5: what refers to a converted image refers to its object afterwards, and nothing is left out (LC-06, LC-07).
+UIDs are settled before anything is described, so that one object can be described without the others.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from dicomgate.dicom import encode, part10, syntaxes
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.multiframe import classes, classic, enhanced, gather, overlays, reissuing, writing
+from dicomgate.multiframe.classic import Classic
+from dicomgate.multiframe.enhanced import Enhanced, Settled
+from dicomgate.multiframe.gather import Gathering, Leftover, Reason
+from dicomgate.multiframe.overlays import State
+from dicomgate.multiframe.references import Now
+
+
+class Became(enum.StrEnum):
+    """What an instance of the view is."""
+
+    ENHANCED = "enhanced"
+    STATE = "presentation state of overlays"
+    REISSUED = "references updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One instance of the view; `write` gives its file, as often as it is asked for."""
+
+    became: Became
+    study: str
+    series: str
+    instance: str
+    sources: tuple[Classic, ...]
+    write: Callable[[], Iterator[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What becomes of a number of instances. Nothing is written, and only pixels that hide overlays were read."""
+
+    gathering: Gathering
+    settled: tuple[Settled, ...]
+    states: tuple[tuple[State, ...], ...]
+    renaming: dict[str, Now]
+    known: dict[str, tuple[str, str]]
+    keeps_originals: bool
+
+    @property
+    def failures(self) -> list[Leftover]:
+        """Images that have a class with many frames and could not be converted."""
+        return [one for one in self.gathering.leftovers if one.reason is not Reason.CLASS]
+
+    def describe(self, number: int) -> Enhanced:
+        """The object of the set with this number, from 0, without being written."""
+        states = [state.instance for state in self.states[number]]
+        return enhanced.describe(self.settled[number], self.renaming, known=self.known, states=states)
+
+    def products(self) -> Iterator[Product]:
+        """Every instance of the view, those that stay as they are, too."""
+        for number, settled in enumerate(self.settled):
+            yield self._enhanced(number, settled)
+            yield from self._states(number, settled)
+        for leftover in self.gathering.leftovers:
+            if leftover.reason is not Reason.TWICE:
+                yield self._other(leftover.source)
+
+    def _enhanced(self, number: int, settled: Settled) -> Product:
+        def write() -> Iterator[bytes]:
+            return writing.write(self.describe(number), keeps_originals=self.keeps_originals)
+
+        sources = settled.frame_set.sources
+        return Product(
+            became=Became.ENHANCED,
+            study=sources[0].text("0020000D"),
+            series=settled.series,
+            instance=settled.instance,
+            sources=sources,
+            write=write,
+        )
+
+    def _states(self, number: int, settled: Settled) -> Iterator[Product]:
+        for state, dataset in self.describe_states(number):
+            yield Product(
+                became=Became.STATE,
+                study=classic.text(dataset, "0020000D"),
+                series=classic.text(dataset, "0020000E"),
+                instance=state.instance,
+                sources=tuple(settled.frame_set.sources[frame - 1] for frame in state.frames),
+                write=partial(_write_state, dataset, state),
+            )
+
+    def describe_states(self, number: int) -> Iterator[tuple[State, JSONDataset]]:
+        """The presentation states of the set with this number, from 0, and their data sets."""
+        if not self.states[number]:
+            return
+        image = self.describe(number).attributes
+        image = {tag: element for tag, element in image.items() if tag not in {classes.SHARED, classes.PER_FRAME}}
+        for state in self.states[number]:
+            yield state, overlays.describe(self.settled[number], state, image)
+
+    def _other(self, source: Classic) -> Product:
+        now = self.renaming.get(source.instance)
+        if now is None:
+            return Product(
+                became=Became.UNCHANGED,
+                study=source.text("0020000D"),
+                series=source.series,
+                instance=source.instance,
+                sources=(source,),
+                write=partial(_copy, source),
+            )
+        return Product(
+            became=Became.REISSUED,
+            study=now.study,
+            series=now.series,
+            instance=now.instance,
+            sources=(source,),
+            write=partial(reissuing.write, source, now, self.renaming),
+        )
+
+    def explain(self) -> dict[str, Any]:
+        """What would be made and why, as plain data."""
+        found = self.gathering.explain()
+        for described, settled, states in zip(found["objects"], self.settled, self.states, strict=True):
+            described |= {
+                "becomes": "Legacy Converted Enhanced " + settled.frame_set.kind.name,
+                "SOPInstanceUID": settled.instance,
+                "presentation_states": len(states),
+            }
+        for one in found["leftovers"]:
+            one["becomes"] = (Became.REISSUED if one["SOPInstanceUID"] in self.renaming else Became.UNCHANGED).value
+        return found
+
+
+def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = True) -> Plan:
+    """What becomes of instances of any kind, which are taken to be all that there is of their patients.
+
+    OSError when an image whose samples hide an overlay cannot be read.
+    """
+    every = list(sources)
+    gathering = gather.gather(every)
+    settled = enhanced.settle(gathering.sets, salt=salt)
+    renaming: dict[str, Now] = {}
+    for one in settled:
+        renaming |= one.renaming(one.frame_set.kind.legacy)
+    others = [left.source for left in gathering.leftovers if left.source.instance not in renaming]
+    renaming |= reissuing.close(others, renaming, salt=salt)
+    return Plan(
+        gathering=gathering,
+        settled=tuple(settled),
+        states=tuple(tuple(overlays.find(one)) for one in settled),
+        renaming=renaming,
+        known={one.instance: (one.text("0020000D"), one.series) for one in every if one.instance},
+        keeps_originals=keeps_originals,
+    )
+
+
+def _write_state(dataset: JSONDataset, state: State) -> Iterator[bytes]:
+    def find_bulk(path: str, element: classic.Element) -> encode.BulkValue | encode.Frames | encode.Encapsulated:
+        place = state.source.places.get(element["BulkDataURI"])
+        if place is None:
+            return encode.no_bulk(path, element)
+        with state.source.opened() as (_, found):
+            value = classic.value(place, found)
+            assert isinstance(value, encode.BulkValue), "overlay data is not compressed"
+            return encode.BulkValue(value.size, list(value.chunks))
+
+    yield part10.write_beginning(
+        sop_class=enhanced.PRESENTATION_STATE,
+        instance=state.instance,
+        transfer_syntax=syntaxes.EXPLICIT_LITTLE,
+    )
+    yield from encode.write_dataset(dataset, find_bulk)
+
+
+def _copy(source: Classic) -> Iterator[bytes]:
+    with source.opened() as (file, _):
+        yield from classic.read_span(file, range(file.size))

@@ -1,0 +1,88 @@
+"""Objects that refer to what was converted, as new ones that refer to what it has become (PS3.4 C.3.5, LC-06).
+
+Everything else in them goes out byte for byte: pixels, texts, private attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from dicomgate.dicom import encode, header
+from dicomgate.dicom.amend import Amendment
+from dicomgate.dicom.encode import BulkValue, Encapsulated, Frames
+from dicomgate.dicom.header import Header
+from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.original_attributes import Changes
+from dicomgate.dicom.source import Source
+from dicomgate.multiframe import classes, classic, enhanced, identity, references
+from dicomgate.multiframe.classic import Classic, Element
+from dicomgate.multiframe.references import Now, Renaming
+
+
+def close(others: Iterable[Classic], renaming: Renaming, *, salt: str = "") -> dict[str, Now]:
+    """What must be issued anew: whoever refers to what was converted, and whoever refers to them again."""
+    found: dict[str, Now] = {}
+    waiting = [other for other in others if other.instance and other.series]
+    while True:
+        every = {**renaming, **found}
+        caught = [other for other in waiting if references.refers(other.attributes, every)]
+        if not caught:
+            return found
+        found |= {other.instance: _now(other, salt) for other in caught}
+        gone = set(map(id, caught))
+        waiting = [other for other in waiting if id(other) not in gone]
+
+
+def _now(other: Classic, salt: str) -> Now:
+    return Now(
+        study=other.text("0020000D"),
+        series=identity.derive("series of new references", [other.series], salt=salt),
+        instance=identity.derive("new references", [other.instance], salt=salt),
+        sop_class=other.sop_class,
+    )
+
+
+def changes(other: Classic, now: Now, renaming: Renaming) -> Changes:
+    """What the new object says differently."""
+    updated = references.update(other.attributes, renaming)
+    new: dict[str, Element | None] = {
+        tag: element for tag, element in updated.items() if element is not other.attributes.get(tag)
+    }
+    origin = {"00081150": _uid(other.sop_class), "00081155": _uid(other.instance)}
+    new["00080018"] = _uid(now.instance)
+    new["0020000E"] = _uid(now.series)
+    new[classes.CONVERSION_SOURCE] = {"vr": "SQ", "Value": [origin]}
+    items = enhanced.equipment([other.attributes], enhanced.NEW_REFERENCES)
+    new[enhanced.EQUIPMENT] = {"vr": "SQ", "Value": items}
+    return new
+
+
+def _uid(uid: str) -> Element:
+    return {"vr": "UI", "Value": [uid]}
+
+
+def write(other: Classic, now: Now, renaming: Renaming) -> Iterator[bytes]:
+    """The new object as a file. Malformed, TooLarge as `amend.amend`; OSError when the source cannot be read."""
+    with other.opened() as (file, _):
+        found = header.read(file)
+        amendment = _Reissue(file, found, changes(other, now, renaming), other)
+        yield from encode.batched(amendment.pieces())
+
+
+class _Reissue(Amendment):
+    """One file with new references, whose large values are named by their content."""
+
+    def __init__(self, source: Source, found: Header, new: Changes, other: Classic) -> None:
+        super().__init__(source, found, new, [])
+        self._other = other
+
+    def _find_bulk(self, path: str, element: Element) -> BulkValue | Frames | Encapsulated:
+        place = self._other.places.get(element.get("BulkDataURI", ""))
+        return super()._find_bulk(path, element) if place is None else classic.value(place, self._content)
+
+
+def dataset(other: Classic, now: Now, renaming: Renaming) -> JSONDataset:
+    """The new object's data set, without being written."""
+    new = {tag: element for tag, element in changes(other, now, renaming).items() if element is not None}
+    joined = {**other.attributes, **new}
+    return {tag: joined[tag] for tag in sorted(joined)}
