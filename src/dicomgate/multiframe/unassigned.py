@@ -60,10 +60,11 @@ def collect(sources: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDatase
 
 
 def _left(source: JSONDataset, placed: list[JSONDataset]) -> JSONDataset:
-    return {tag: element for tag, element in source.items() if _may_stay(tag) and not _is_placed(tag, element, placed)}
+    return {tag: element for tag, element in source.items() if may_stay(tag) and not _is_placed(tag, element, placed)}
 
 
-def _may_stay(tag: str) -> bool:
+def may_stay(tag: str) -> bool:
+    """Whether an attribute of a source is kept at all, somewhere in the object."""
     return tag not in NEVER and not tag.startswith(_NEVER_GROUPS) and not classes.is_overlay(tag)
 
 
