@@ -25,7 +25,14 @@ _DESTINATION = click.argument(
 
 @click.group()
 def convert() -> None:
-    """Convert series between one image per file and one object for all images (Supplement 157)."""
+    """Convert series between one image per file and one object for all images (Supplement 157).
+
+    For example,
+
+    \b
+    dicomgate convert enhanced ./scans ./enhanced
+    dicomgate convert classic ./enhanced ./classic
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
 
 
 @convert.command()
@@ -43,7 +50,13 @@ def enhanced(  # noqa: PLR0917 - click's signature
     Whatever refers to the images is written with new references; all else is copied, so that DST holds all that SRC
     does. The same files always give the same bytes and UIDs. Exit code 3 when an image could not be converted or a
     file not be read, 4 when there is nothing to convert.
-    """
+
+    For example,
+
+    \b
+    dicomgate convert enhanced --explain ./scans
+    dicomgate convert enhanced ./scans ./enhanced
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.multiframe import conversion
 
     sources, troubles = _read(source)
@@ -75,7 +88,13 @@ def classic(source: Path, destination: Path | None, explain: bool, new_uids: boo
     Objects that dicomgate made give back the very files they were made of, each proven by its digest. Converted objects
     of other makers give images with the UIDs of the originals, all others images with new ones. Exit code 3 when an
     object could not be taken apart or a file not be read, 4 when there is none.
-    """
+
+    For example,
+
+    \b
+    dicomgate convert classic ./enhanced ./classic
+    dicomgate convert classic --new-uids ./enhanced ./images
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.multiframe import classes
 
     sources, troubles = _read(source)
