@@ -61,8 +61,8 @@ def reference(path, number, photometric):
         return pydicom.pixels.pixel_array(path, index=number - 1, raw=photometric != "RGB")
 
 
-OTHERS_DIFFER = {"jpeg2000-multiframe-multifragments.dcm"}
-"""There the codec goes past Bits Stored: pydicom leaves it so."""
+OTHERS_DIFFER = {"jpeg2000-multiframe-multifragments.dcm", "SC_rgb_jpeg_lossy_gdcm.dcm"}
+"""In the first the codec goes past Bits Stored: pydicom leaves it so. One of the second kind says RGB of YCbCr."""
 PILLOW = {
     *(f"{BASE}{end}" for end in ("5", "1", "2", "4.50", "4.90", "4.91")),
     syntaxes.IMPLICIT_LITTLE,
@@ -84,6 +84,15 @@ def test_pixels_are_those_of_pydicom_and_pillow_MT_07(path):
         assert np.abs(expected.astype(int) - found.pixels).max() <= 2  # two roundings from YCbCr
     else:
         np.testing.assert_array_equal(found.pixels, expected)
+
+
+def test_both_pictures_of_one_codestream_have_its_colours():
+    """One of the two data sets says YBR_FULL, the other RGB; a third file has the same picture without loss."""
+    truth = decode(named("SC_rgb_jpeg_gdcm.dcm")).pixels.astype(int)
+    lossy = [path for path in FILES if path.name == "SC_rgb_jpeg_lossy_gdcm.dcm"]
+    assert lossy
+    for path in lossy:
+        assert np.abs(decode(path).pixels - truth).mean() < 2
 
 
 @pytest.mark.parametrize(
@@ -303,3 +312,58 @@ def test_what_is_not_decoded_is_said_to_be():
 def test_a_native_frame_of_another_length(length):
     with pytest.raises(errors.Malformed):
         decoding.decode_frame(bytes(length), stored.described(stored.smooth()))
+
+
+@pytest.mark.parametrize("name", ["liver", "liver_nonbyte_aligned"])
+def test_single_bits_in_rle_are_those_that_are_packed(name):
+    """One segment of bits as they lie uncompressed, each frame padded to whole bytes."""
+    place = stored.ROOT.parent / "objects" / "pydicom"
+    if not place.is_dir():
+        pytest.skip("no shared data here")
+    for number in (1, 2, 3):
+        native = decode(place / f"{name}.dcm", number).pixels
+        assert 0 < native.sum() < native.size
+        np.testing.assert_array_equal(decode(place / f"{name}_rle.dcm", number).pixels, native)
+
+
+def test_single_bits_in_rle_are_as_many_as_there_are_pixels():
+    description = replace(
+        stored.described(np.zeros((3, 3), "u1")),
+        bits_allocated=1,
+        bits_stored=1,
+        high_bit=0,
+        transfer_syntax=f"{BASE}5",
+    )
+    header = struct.pack("<16I", 1, 64, *[0] * 14)
+    assert decoding.decode_frame(header + b"\x01\x93\x00", description).pixels[0].tolist() == [1, 1, 0]
+    for wrong in (header + b"\x00\x93", header + b"\x02\x93\x00\x00", struct.pack("<16I", 2, 64, 66, *[0] * 13)):
+        with pytest.raises(errors.Malformed):
+            decoding.decode_frame(wrong, description)
+
+
+def test_colours_that_are_sampled_unlike_are_luminance_and_chrominance_whatever_is_said():
+    """A data set that says RGB of such a picture forgot to say what the codec did."""
+    flat = np.zeros((16, 16, 3), "u1") + np.array([250, 20, 30], "u1")
+    for sampling, is_believed in (("420", False), ("444", True)):
+        codestream = bytearray(imagecodecs.jpeg8_encode(flat, 95, subsampling=sampling))
+        at = codestream.index(b"\xff\xe0")
+        del codestream[at : at + 2 + int.from_bytes(codestream[at + 2 : at + 4], "big")]  # JFIF, which would say so
+        description = stored.described(flat, transfer_syntax=f"{BASE}4.50", photometric_interpretation="RGB")
+        found = decoding.decode_frame(bytes(codestream), description).pixels
+        assert bool(np.abs(found.astype(int) - flat).max() > 12) is is_believed
+
+
+@pytest.mark.parametrize("bits", [17, 20, 24])
+def test_jpeg_2000_of_more_than_16_bits(bits):
+    pixels = np.random.default_rng(bits).integers(0, 1 << bits, (33, 21), dtype=np.uint32)
+    codestream = imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat="J2K", bitspersample=bits)
+    description = stored.described(pixels, stored=bits, transfer_syntax=f"{BASE}4.90")
+    np.testing.assert_array_equal(decoding.decode_frame(codestream, description).pixels, pixels)
+
+
+def test_jpeg_2000_of_more_bits_than_are_decoded_exactly_is_refused():
+    pixels = np.zeros((8, 8), np.uint32)
+    codestream = imagecodecs.jpeg2k_encode(pixels, level=0, reversible=True, codecformat="J2K", bitspersample=26)
+    description = stored.described(pixels, stored=26, transfer_syntax=f"{BASE}4.90")
+    with pytest.raises(errors.NotAcceptable):
+        decoding.decode_frame(codestream, description)

@@ -84,7 +84,7 @@ def test_whole_words_keep_every_bit_beside_the_values(uid, pixels, bits):
     assert back.codestream == stored.native(pixels)
 
 
-@pytest.mark.parametrize("uid", [EXPLICIT, syntaxes.ENCAPSULATED_LITTLE, f"{BASE}8.1"])
+@pytest.mark.parametrize("uid", [EXPLICIT, syntaxes.ENCAPSULATED_LITTLE, f"{BASE}8.1", f"{BASE}4.90"])
 @given(shapes.arrays("u1", st.tuples(st.integers(1, 30), st.integers(1, 30)), elements=st.integers(0, 1)))
 @pytest.mark.slow
 def test_single_bits_keep_their_places_MT_11(uid, bits):

@@ -34,6 +34,7 @@ class CodestreamHeader:
     """One picture. `bits`: of a sample; `start`: where the codestream begins, past what a file format puts before it.
 
     Of JPEG: `frame` is the start-of-frame marker, `adobe` the colour transform that an Adobe segment names, None
+    without one; `is_subsampled`: components differ in how many samples they have.
     """
 
     rows: int
@@ -47,6 +48,7 @@ class CodestreamHeader:
     adobe: int | None = None
     is_jfif: bool = False
     components: bytes = b""
+    is_subsampled: bool = False
 
 
 def read(content: bytes, media_type: str) -> CodestreamHeader | None:
@@ -109,6 +111,7 @@ def _frame(marker: int, segment: bytes, stop: int, *, adobe: int | None, is_jfif
         adobe=adobe,
         is_jfif=is_jfif,
         components=segment[6::3],
+        is_subsampled=len(set(segment[7::3])) > 1,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
@@ -51,7 +51,7 @@ TABLE: dict[str, Format] = {
     f"{_UID}4.70": _LOSSLESS_JPEG,
     f"{_UID}4.80": _LOSSLESS_JPEG,
     f"{_UID}4.81": Format(stored=frozenset(range(8, 17)), kinds=_GREY | _COLOUR),
-    f"{_UID}4.90": _LOSSLESS_WAVELET,
+    f"{_UID}4.90": replace(_LOSSLESS_WAVELET, single_bits=True),
     f"{_UID}4.91": _LOSSY_WAVELET,
     f"{_UID}4.201": _LOSSLESS_WAVELET,
     f"{_UID}4.202": _LOSSLESS_WAVELET,
@@ -90,7 +90,8 @@ def find_obstacle(description: PixelDescription, transfer_syntax: str) -> str | 
     if description.is_float:
         return None if held.floats else "holds no floating point pixels"
     if description.bits_allocated == 1:
-        return None if held.single_bits else "holds no pixels of one bit"
+        is_held = held.single_bits and (held.containers or not description.is_colour)
+        return None if is_held else "holds no pixels of one bit"
     if description.bits_allocated not in (8, 16, 32, 64):
         return f"is not written from {description.bits_allocated} bits allocated"
     return _find_whole(description, held) if held.containers else _find_valued(description, held)

@@ -20,6 +20,8 @@ from dicomgate.pixels.samples import Pixels
 
 MOST_SCANS = 1000
 """A progressive JPEG codestream may ask for work on every pixel in each of its scans."""
+MOST_BITS = 24
+"""Of a sample in JPEG 2000: beyond it the decoder's arithmetic, of 32 bits, gives other values."""
 _UID = "1.2.840.10008.1.2."
 _END = b"\xff\xd9"
 _TO_RGB = frozenset({"image/jpeg", "image/jxl"})
@@ -171,9 +173,11 @@ def _inflate(content: bytes, description: PixelDescription) -> _Words:
 
 
 def _rle(content: bytes, description: PixelDescription) -> _Words:
+    kind = description.photometric_interpretation
+    if description.bits_allocated == 1 and not description.is_colour:
+        return _bits(rle.decode_bits(content, description), description)
     if description.bits_allocated not in (8, 16, 32, 64):
         raise errors.Malformed(f"an RLE frame of {description.bits_allocated} bits allocated")
-    kind = description.photometric_interpretation
     return _Words(rle.decode(content, description), description.bits_allocated, _native_colours(kind))
 
 
@@ -197,6 +201,8 @@ def _decompress(content: bytes, header: CodestreamHeader, description: PixelDesc
         return imagecodecs.htj2k_decode(codestream, planar=False)
     if media_type == "image/jxl":
         return imagecodecs.jpegxl_decode(codestream, numthreads=1)
+    if header.bits > MOST_BITS:
+        raise errors.NotAcceptable(f"JPEG 2000 of {header.bits} bits a sample: at most {MOST_BITS} are decoded exactly")
     return imagecodecs.jpeg2k_decode(codestream, planar=False, numthreads=1)
 
 
@@ -216,9 +222,12 @@ def _decompress_jpeg(codestream: bytes, header: CodestreamHeader, description: P
 
 
 def _is_rgb(header: CodestreamHeader, description: PixelDescription) -> bool:
-    """Whether the components are red, green and blue: what the codestream says counts before the data set."""
+    """Whether the components are red, green and blue: what the codestream says counts before the data set.
+
+    Red, green and blue are never sampled unlike: who writes so and says RGB has forgotten to say what the codec did.
+    """
     if header.adobe is not None:
         return header.adobe == 0
-    if header.is_jfif:
+    if header.is_jfif or header.is_subsampled:
         return False
     return header.components == b"RGB" or description.photometric_interpretation == RGB

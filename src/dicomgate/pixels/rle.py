@@ -33,6 +33,14 @@ def decode(content: bytes, description: PixelDescription) -> Pixels:
     return words[:, :, 0] if samples == 1 else words
 
 
+def decode_bits(content: bytes, description: PixelDescription) -> bytes:
+    """Bits as they are packed uncompressed: one segment, each frame padded to whole bytes. The faults of `decode`."""
+    codestreams_rle.check(BytesSource(content), samples=1, bits_allocated=1)
+    packed = bytearray(description.frame_bytes)
+    _unpack(content[_HEADER.size :], packed)
+    return bytes(packed)
+
+
 def _unpack(segment: bytes, plane: bytearray) -> None:
     """Fill the plane. Beyond the last pixel stands at most the pad byte, which looks like the beginning of a run."""
     for packed in (segment, segment[:-1]):
