@@ -76,7 +76,7 @@ def open_archive(data: Path, settings: config.Settings, *, create: bool = True) 
     if not create and not (data / INDEX).exists():
         raise errors.NotFound(f"no archive in {data}")
     data.mkdir(parents=True, exist_ok=True)  # the blob store, which begins below, makes its name durable
-    if not _is_archive(data) and _holds_other_files(data):
+    if not is_archive(data) and _holds_other_files(data):
         raise errors.Malformed(
             f"{data} holds files and is no data folder; name a new or empty one, "
             f'or serve the files where they lie: "dicomgate serve {data}"'
@@ -102,7 +102,7 @@ def rebuild(data: Path, settings: config.Settings, progress: Callable[[int], Non
 
     Killed at any moment, it leaves the old index whole, or no index, or the new one. NotFound where no archive is.
     """
-    if not _is_archive(data):
+    if not is_archive(data):
         raise errors.NotFound(f"no archive in {data}")
     fresh, old = data / _FRESH, data / INDEX
     with _locked(data, exclusive=True):
@@ -144,7 +144,7 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
 @contextmanager
 def open_index(folder: Path, settings: config.Settings) -> Iterator[Index]:
     """The index of a data folder, or of a folder that was served in place before. NotFound where there is none."""
-    if _is_archive(folder):
+    if is_archive(folder):
         with open_archive(folder, settings, create=False) as archive:
             yield archive.index
     elif (_home(folder.resolve()) / INDEX).exists():
@@ -397,8 +397,8 @@ def _tell(there: Connection, progress: Progress) -> None:
         raise SystemExit(0) from None
 
 
-def _is_archive(data: Path) -> bool:
-    """True also when the index was lost."""
+def is_archive(data: Path) -> bool:
+    """True for a data folder, also when its index was lost."""
     return (data / INDEX).exists() or (data / _BLOBS).is_dir()
 
 

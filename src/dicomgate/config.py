@@ -253,10 +253,7 @@ class Remote:
     token_file: str = _setting("", "a file with a bearer token")
     user: str = _setting("", "a name to say, with the password of `password_file`")
     password_file: str = _setting("", "a file with the password of `user`")
-    token_url: str = _setting("", "where an access token is asked for (OAuth 2.0)", form=_ADDRESS)
-    device_url: str = _setting(
-        "", "where a person is asked for leave in a browser (OAuth 2.0 device code), with `token_url`", form=_ADDRESS
-    )
+    token_url: str = _setting("", "where an access token is asked for (OAuth 2.0 client credentials)", form=_ADDRESS)
     client_id: str = _setting("", "who asks at `token_url`")
     client_secret_file: str = _setting("", "a file with the secret of `client_id`")
     scope: str = _setting("", "what is asked for at `token_url`")

@@ -158,6 +158,12 @@ def test_every_verb_is_described():
     assert "make demo" in text
 
 
+def test_exit_codes_are_those_of_the_command_line():
+    page = (ROOT / "docs/how-to/find-get-sync.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)
+    assert {int(code): words for code, words in rows} == main.EXIT_CODES
+
+
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["development"]]

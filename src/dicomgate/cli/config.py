@@ -86,7 +86,7 @@ def remotes(config_file: Path | None) -> int:
 def _who(remote: settings_tree.Remote) -> str:
     """Who we say that we are, in a word or two."""
     if remote.token_url:
-        return "device code" if remote.device_url else "client credentials"
+        return "client credentials"
     kinds = {"token": remote.token_file, "password": remote.user, "certificate": remote.certificate}
     return ", ".join(name for name, value in kinds.items() if value)
 

@@ -49,6 +49,8 @@ EXIT_CODES: Final[dict[int, str]] = {
 VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
     "show": "Show what a file or instance says, or its picture, in the terminal.",
+    "find": "Find studies, series and instances in a folder or on a server.",
+    "get": "Get studies, series and instances as files.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "check": "Probe a DICOMweb server against the standard.",
     "convert": "Convert series to enhanced multi-frame objects and back (Supplement 157).",

@@ -49,6 +49,19 @@ def reading(command: Command) -> Command:
     return click.option("--config", "config_file", type=FILE, help=text)(command)
 
 
+def running(command: Command) -> Command:
+    """Add --progress and --dry-run."""
+    text = "tell a program of it: JSON Lines on standard error"
+    command = click.option("--progress", type=click.Choice(["bar", "json"]), default="bar", help=text)(command)
+    return click.option("--dry-run", is_flag=True, help="only say what would be done")(command)
+
+
+def calling(command: Command) -> Command:
+    """Add --token-file."""
+    text = "a file with a bearer token for the server"
+    return click.option("--token-file", type=FILE, help=text)(command)
+
+
 def settings(config_file: Path | None, options: dict[str, Any] | None = None) -> config.Settings:
     """All settings, with what was said on the command line over the rest. Raises config.WrongSetting."""
     said = {name: (options or {}).get(_parameter(name)) for _, name, _ in _SERVING}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
@@ -12,6 +13,7 @@ from typing import Final, Self
 import httpx2
 
 from dicomgate import __version__, errors
+from dicomgate.client.identity import Identity
 
 _LONGEST_ANSWER: Final = 64 << 20
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -52,7 +54,7 @@ class Request:
     method: str
     path: str
     headers: Mapping[str, str]
-    parameters: Mapping[str, str | int] | None = None
+    parameters: Mapping[str, str | int] | Sequence[tuple[str, str | int]] | None = None
     body: Callable[[], Iterator[bytes]] | None = None
 
 
@@ -65,11 +67,30 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer whose body comes as it is read. `chunks` may be asked for once; UpstreamFailed when it breaks off."""
+
+    status: int
+    content_type: str
+    chunks: Iterator[bytes]
+
+
+class Lost(errors.UpstreamFailed):
+    """The server cannot be reached, also when asked again: going on makes no sense."""
+
+
 class Caller:
     """Calls one server; may be used by several threads at once. A context manager."""
 
     def __init__(
-        self, root: str, *, token: str | None = None, patience: Patience | None = None, timeout: float = 120.0
+        self,
+        root: str,
+        *,
+        token: str | None = None,
+        patience: Patience | None = None,
+        timeout: float = 120.0,
+        identity: Identity | None = None,
     ) -> None:
         self.root = root.rstrip("/")
         self._patience = patience or Patience()
@@ -78,7 +99,11 @@ class Caller:
         headers = {"User-Agent": f"dicomgate/{__version__}"}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx2.Client(headers=headers, timeout=httpx2.Timeout(timeout, connect=10.0))
+        self._http = httpx2.Client(
+            headers=headers,
+            timeout=httpx2.Timeout(timeout, connect=10.0),
+            **(identity.arguments() if identity is not None else {}),
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +131,76 @@ class Caller:
                 return self._examine(answer)
             if number == last or self._stopped.wait(self._patience.pause(number, retry_after)):
                 break
-        said = f"answers {answer.status}" if answer is not None else "cannot be reached any more"
+        if answer is None:
+            raise Lost(f"{self._host} cannot be reached any more, also when asked again")
+        raise errors.UpstreamFailed(f"{self._host} answers {answer.status}, also when asked again")
+
+    @contextmanager
+    def stream(self, request: Request) -> Iterator[Streamed]:
+        """An answer to be read while inside; asked for again as `send` does until one begins. The faults of `send`."""
+        response = self._begin(request)
+        try:
+            yield Streamed(response.status_code, response.headers.get("Content-Type", ""), self._chunks(response))
+        finally:
+            response.close()
+
+    def _begin(self, request: Request) -> httpx2.Response:
+        last = self._patience.tries - 1
+        said = ""
+        for number in range(last + 1):
+            response = self._open(request, is_last=number == last)
+            if response is not None and response.status_code not in _LATER:
+                return self._checked(response)
+            retry_after = None
+            if response is not None:
+                said, retry_after = f"answers {response.status_code}", response.headers.get("Retry-After")
+                response.close()
+            if number == last or self._stopped.wait(self._patience.pause(number, retry_after)):
+                break
+        if not said:
+            raise Lost(f"{self._host} cannot be reached any more, also when asked again")
         raise errors.UpstreamFailed(f"{self._host} {said}, also when asked again")
+
+    def _open(self, request: Request, *, is_last: bool) -> httpx2.Response | None:
+        response: httpx2.Response | None = None
+        with self._faults(is_last=is_last):
+            built = self._http.build_request(
+                request.method,
+                self.root + request.path,
+                headers=dict(request.headers),
+                params=_pairs(request),
+            )
+            response = self._http.send(built, stream=True)
+            self._has_answered = True
+        return response
+
+    def _checked(self, response: httpx2.Response) -> httpx2.Response:
+        try:
+            self._examine(Answer(response.status_code, _media_type(response), b""))
+        except errors.Fault:
+            response.close()
+            raise
+        return response
+
+    def _chunks(self, response: httpx2.Response) -> Iterator[bytes]:
+        try:
+            yield from response.iter_bytes()
+        except httpx2.TransportError as fault:
+            raise errors.UpstreamFailed(f"{self._host}: the connection breaks: {fault}") from fault
+
+    @contextmanager
+    def _faults(self, *, is_last: bool) -> Iterator[None]:
+        """What the library says, in our words; what may go well the next time is passed over but for the last time."""
+        try:
+            yield
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
+            raise errors.Malformed("expected an address like http://host:8104/dicomweb") from fault
+        except httpx2.ConnectError as fault:
+            if not self._has_answered:
+                raise Lost(f"cannot reach {self._host}: {fault}") from fault
+        except httpx2.TransportError as fault:
+            if is_last:
+                raise errors.UpstreamFailed(f"{self._host}: the connection breaks: {fault}") from fault
 
     @property
     def _host(self) -> str:
@@ -115,27 +208,22 @@ class Caller:
 
     def _try(self, request: Request, *, is_last: bool) -> tuple[Answer | None, str | None]:
         """The answer, or None when the connection broke; and what the server says of when to come again."""
-        try:
-            with self._http.stream(
+        answer: Answer | None = None
+        retry_after: str | None = None
+        with (
+            self._faults(is_last=is_last),
+            self._http.stream(
                 request.method,
                 self.root + request.path,
                 headers=dict(request.headers),
-                params=request.parameters,
+                params=_pairs(request),
                 content=request.body() if request.body else None,
-            ) as response:
-                self._has_answered = True
-                answer = Answer(response.status_code, _media_type(response), self._read(response))
-                return answer, response.headers.get("Retry-After")
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as fault:
-            raise errors.Malformed("expected an address like http://host:8104/dicomweb") from fault
-        except httpx2.ConnectError as fault:
-            if not self._has_answered:
-                raise errors.UpstreamFailed(f"cannot reach {self._host}: {fault}") from fault
-            return None, None
-        except httpx2.TransportError as fault:
-            if is_last:
-                raise errors.UpstreamFailed(f"{self._host}: the connection breaks: {fault}") from fault
-            return None, None
+            ) as response,
+        ):
+            self._has_answered = True
+            retry_after = response.headers.get("Retry-After")
+            answer = Answer(response.status_code, _media_type(response), self._read(response))
+        return answer, retry_after
 
     def _read(self, response: httpx2.Response) -> bytes:
         body = bytearray()
@@ -160,3 +248,11 @@ class Caller:
 
 def _media_type(response: httpx2.Response) -> str:
     return str(response.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
+
+def _pairs(request: Request) -> list[tuple[str, str | int | float | bool | None]] | None:
+    """The parameters as the library takes them; None: those of the path stay."""
+    given = request.parameters
+    if given is None:
+        return None
+    return [*(given.items() if isinstance(given, Mapping) else given)]
