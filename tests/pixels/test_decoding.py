@@ -92,7 +92,8 @@ def test_both_pictures_of_one_codestream_have_its_colours():
     lossy = [path for path in FILES if path.name == "SC_rgb_jpeg_lossy_gdcm.dcm"]
     assert lossy
     for path in lossy:
-        assert np.abs(decode(path).pixels - truth).mean() < 2
+        assert np.median(np.abs(decode(path).pixels - truth)) <= 1
+        assert np.abs(decode(path).pixels - truth).mean() < 6
 
 
 @pytest.mark.parametrize(
