@@ -157,6 +157,22 @@ def test_what_differs_by_rounding_alone_is_of_one_stack(turn: float, scale: floa
     assert len(stacks(image((0, 0, 0)), near)) == 1
 
 
+def test_rounding_makes_no_other_stack_whatever_the_direction() -> None:
+    for step in range(300):
+        first, second = (turned((0.0, 0.0, step / 50 + by)) for by in (0, 5e-4))
+        assert len(stacks(image((0, 0, 0), (*first[0], *first[1])), image((0, 0, 1), (*second[0], *second[1])))) == 1
+
+
+def test_what_a_frame_says_comes_before_what_all_share() -> None:
+    shared = {
+        "00209116": sequence({"00200037": ds([1, 0, 0, 0, 1, 0])}),
+        "00209113": sequence({"00200032": ds([0, 0, 5])}),
+        "00289110": sequence({"00280030": ds([1, 1])}),
+    }
+    own = {"00209113": sequence({"00200032": ds([0, 0, 9])})}
+    assert [plane and plane.position[2] for plane in planes.find_planes(grouped(shared, own, {}))] == [9, 5]
+
+
 def test_one_slice_is_as_thick_as_it_says() -> None:
     (stack,) = stacks({**image((0, 0, 0)), "00180050": ds([2.5])})
     assert stack.spacing == (2.5, 0.5, 0.7)
