@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dicomgate import errors
 from dicomgate.client import check, probing, subjects
+from dicomgate.client.identity import Identity
 from dicomgate.client.probing import Ask, Asker, Probe, Severity, Unexpected, Verdict
 from dicomgate.samples import check_files
 from dicomgate.testing.serving import serving
@@ -123,9 +125,10 @@ def test_what_is_not_met_weighs_as_the_standard_says(severity: Severity, verdict
     assert finding.is_failure == (severity is Severity.MUST)
 
 
-def test_the_token_goes_to_no_other_address_that_answers_name(server: Any) -> None:
+def test_the_token_goes_to_no_other_address_that_answers_name(server: Any, tmp_path: Path) -> None:
     server.answers.append((200, {}, b""))
-    with Asker(server.root, token="secret") as asker:
+    (tmp_path / "token").write_text("secret\n")
+    with Asker(server.root, identity=Identity(token_file=str(tmp_path / "token"))) as asker:
         asker.ask(Ask(path="/studies"))
         asker.ask(Ask(path="/studies", is_anonymous=True))
         asker.ask(Ask(path=server.root.replace("127.0.0.1", "localhost") + "/bulk"))

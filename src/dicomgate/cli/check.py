@@ -15,6 +15,7 @@ from dicomgate.cli import completion, main, options
 if TYPE_CHECKING:
     from dicomgate.client.probing import Asker, Finding, Probe
     from dicomgate.client.subjects import Subject
+    from dicomgate.config import Remote
 
 _QUESTION = "Store {count} small instances on {root} to probe it with, and delete them afterwards?"
 
@@ -26,13 +27,13 @@ _QUESTION = "Store {count} small instances on {root} to probe it with, and delet
 )
 @click.option("--item", "items", multiple=True, metavar="NAME", help="only these items, as QIDO-16 or V; repeatable")
 @click.option("--wado", metavar="URL", help="where WADO-URI is answered, if not at URL itself")
-@click.option("--token-file", type=options.FILE, help="a file with a bearer token for the server")
 @click.option(
     "--timeout", default=20.0, type=click.FloatRange(0.1, 600), show_default=True, help="seconds for an answer"
 )
 @click.option("--markdown", is_flag=True, help="the report as a page of Markdown")
 @click.option("--strict", is_flag=True, help="exit code 3 for every SHOULD that is not met, too")
 @click.option("--list", "lists", is_flag=True, help="show what would be probed, and ask nothing")
+@options.calling
 @options.reading
 def check(
     url: str, *, stores: bool | None, items: tuple[str, ...], wado: str | None, token_file: Path | None,
@@ -51,8 +52,8 @@ def check(
     dicomgate check http://127.0.0.1:8104/dicomweb --store --wado http://127.0.0.1:8104/wado
     dicomgate check lab --read-only --item QIDO | jq -c 'select(.result != "ok")'
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    from dicomgate.cli import places
     from dicomgate.client import check as checking
-    from dicomgate.client import store as storing
     from dicomgate.client.probing import Asker
 
     probes = checking.chosen(items)
@@ -61,28 +62,26 @@ def check(
     if lists:
         _show_probes(probes)
         return main.DONE
-    url, token_file = _find_server(url, token_file, config_file)
-    token = storing.read_token(token_file) if token_file else None
-    with Asker(url, token=token, seconds=timeout) as asker:
-        subject = _subject(asker, _may_store(url, stores))
+    remote = _find_server(url, token_file, config_file)
+    with Asker(remote.url, identity=places.identify(remote), seconds=timeout) as asker:
+        subject = _subject(asker, _may_store(remote.url, stores))
         subject.wado = wado or ""
         try:
             findings = _gather(subject, probes)
         finally:
             left = _delete(subject)
-    _show(url, findings, left, is_markdown=markdown)
+    _show(remote.url, findings, left, is_markdown=markdown)
     return _exit_code(findings, is_strict=strict)
 
 
-def _find_server(url: str, token_file: Path | None, config_file: Path | None) -> tuple[str, Path | None]:
-    """The address, and the file with the token, of what is an address itself or a remote's name."""
-    if url.startswith(("http://", "https://")):
-        return url, token_file
-    remote = options.settings(config_file).remotes.get(url)
-    if remote is None:
+def _find_server(url: str, token_file: Path | None, config_file: Path | None) -> Remote:
+    """The server that is named."""
+    from dicomgate.cli import places
+
+    remote = places.find_remote(url, options.settings(config_file), token_file)
+    if remote is None or not remote.url.startswith(("http://", "https://")):
         raise click.BadParameter("expected an address like http://host:8104/dicomweb, or a remote's name")
-    said = Path(remote.token_file).expanduser() if remote.token_file else None
-    return remote.url, token_file or said
+    return remote
 
 
 def _may_store(url: str, stores: bool | None) -> bool:

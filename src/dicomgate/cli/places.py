@@ -22,6 +22,7 @@ from dicomgate.origin import Instance, JSONDataset, Origin
 if TYPE_CHECKING:
     from dicomgate.client.caller import Caller
     from dicomgate.client.fetch import Sink
+    from dicomgate.client.identity import Identity
     from dicomgate.dicom.presentation import Presentation
     from dicomgate.representations.maker import Maker
 
@@ -88,11 +89,18 @@ def find_remote(where: str, settings: config.Settings, token_file: Path | None) 
 def calling(remote: config.Remote) -> Iterator[Caller]:
     """A caller of a server, as who the settings say."""
     from dicomgate.client.caller import Caller
-    from dicomgate.client.identity import Identity
 
     if urlsplit(remote.url).scheme not in {"http", "https"}:
         raise errors.Malformed("expected an address like http://host:8104/dicomweb")
-    identity = Identity(
+    with Caller(remote.url, identity=identify(remote)) as caller:
+        yield caller
+
+
+def identify(remote: config.Remote) -> Identity:
+    """Who we are there, as the settings say."""
+    from dicomgate.client.identity import Identity
+
+    return Identity(
         token_file=remote.token_file,
         user=remote.user,
         password_file=remote.password_file,
@@ -104,8 +112,6 @@ def calling(remote: config.Remote) -> Iterator[Caller]:
         key=remote.key,
         authorities=remote.authorities,
     )
-    with Caller(remote.url, identity=identity) as caller:
-        yield caller
 
 
 def _open_folder(folder: Path, settings: config.Settings, stack: ExitStack) -> Local:

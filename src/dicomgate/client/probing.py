@@ -14,6 +14,7 @@ import httpx2
 import orjson
 
 from dicomgate import __version__, errors
+from dicomgate.client.identity import Identity
 from dicomgate.dicomweb import media_types, multipart
 
 JSON: Final = media_types.DICOM_JSON
@@ -187,17 +188,15 @@ class Finding:
 class Asker:
     """Asks one server, bounded in time and size for each question; a context manager.
 
-    The token goes to the server's own address alone, whatever addresses its answers name.
+    Who we are is told to the server's own address alone, whatever addresses its answers name. Malformed when a file
+    that says it cannot be read.
     """
 
-    def __init__(self, root: str, *, token: str | None = None, seconds: float = 20.0) -> None:
+    def __init__(self, root: str, *, identity: Identity | None = None, seconds: float = 20.0) -> None:
         self.root = root.rstrip("/")
-        self.token = token
         self.seconds = seconds
-        self._http = httpx2.Client(timeout=httpx2.Timeout(seconds, connect=min(seconds, 10.0)), trust_env=False)
-        del self._http.headers["Accept"]
-        self._http.headers["Accept-Encoding"] = "identity"
-        self._http.headers["User-Agent"] = f"dicomgate/{__version__}"
+        self._known = _caller(identity or Identity(), seconds)
+        self._stranger = _caller(Identity(authorities=identity.authorities if identity else ""), seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -205,7 +204,8 @@ class Asker:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._http.close()
+        self._known.close()
+        self._stranger.close()
 
     def address(self, path: str) -> str:
         """The whole address of a path below the root."""
@@ -215,10 +215,9 @@ class Asker:
         """The answer, read whole. Unexpected when none comes in time, or one without end."""
         until = time.monotonic() + self.seconds
         address = self.address(ask.path)
+        headers = {**({} if ask.accept is None else {"Accept": ask.accept}), **ask.headers}
         try:
-            with self._http.stream(
-                ask.method, address, headers=self._headers(ask, address), content=ask.body
-            ) as response:
+            with self._caller(ask, address).stream(ask.method, address, headers=headers, content=ask.body) as response:
                 body = self._read(response, until)
                 fields = tuple(
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
@@ -229,11 +228,9 @@ class Asker:
         except (httpx2.TransportError, httpx2.InvalidURL) as fault:
             raise Unexpected(f"no answer: {type(fault).__name__}") from None
 
-    def _headers(self, ask: Ask, address: str) -> dict[str, str]:
-        headers = {} if ask.accept is None else {"Accept": ask.accept}
-        if self.token is not None and not ask.is_anonymous and _origin(address) == _origin(self.root):
-            headers["Authorization"] = f"Bearer {self.token}"
-        return {**headers, **ask.headers}
+    def _caller(self, ask: Ask, address: str) -> httpx2.Client:
+        is_known = not ask.is_anonymous and _origin(address) == _origin(self.root)
+        return self._known if is_known else self._stranger
 
     def _read(self, response: httpx2.Response, until: float) -> bytes:
         body = bytearray()
@@ -246,8 +243,22 @@ class Asker:
         return bytes(body)
 
 
+def _caller(identity: Identity, seconds: float) -> httpx2.Client:
+    """Follows no redirect, unpacks nothing, and says no more than it is told."""
+    timeout = httpx2.Timeout(seconds, connect=min(seconds, 10.0))
+    caller = httpx2.Client(timeout=timeout, trust_env=False, **identity.arguments())
+    del caller.headers["Accept"]
+    caller.headers["Accept-Encoding"] = "identity"
+    caller.headers["User-Agent"] = f"dicomgate/{__version__}"
+    return caller
+
+
 def _origin(address: str) -> tuple[str, str]:
-    parts = urlsplit(address)
+    """Scheme, host and port; of what is no address, none that is anybody's."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
     return parts.scheme, parts.netloc
 
 
