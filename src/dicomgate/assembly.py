@@ -43,7 +43,7 @@ from dicomgate.pixels.processes import Workers
 from dicomgate.representations.kept import Kept
 from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
-from dicomgate.server import run, supervisor, urls
+from dicomgate.server import run, supervisor, threads, urls
 from dicomgate.server.app import Application
 from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
@@ -203,7 +203,7 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
-    workers = stack.enter_context(Workers(_worker_limits()))
+    workers = stack.enter_context(Workers(_worker_limits(settings.server.workers), threads.aside))
     if folder is not None:
         opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
     else:
@@ -251,7 +251,7 @@ def _kept(settings: config.Settings, data: Path | None, folder: Path | None, ret
 
     if not settings.cache.disk_bytes:
         Kept(home / _CACHE, _EVERY_SIZE).forget(None)
-    return Kept(home / _CACHE, settings.cache.disk_bytes, is_current)
+    return Kept(home / _CACHE, settings.cache.disk_bytes, is_current, aside=threads.aside)
 
 
 def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
@@ -267,9 +267,9 @@ def _hosts(server: config.Server) -> tuple[str, ...] | None:
     return (*server.allowed_hosts, *([own] if own else []))
 
 
-def _worker_limits() -> pixels.Limits:
-    """As many processes for pictures as there are processors for them."""
-    return replace(pixels.DEFAULT, processes=max(pixels.DEFAULT.processes, len(os.sched_getaffinity(0))))
+def _worker_limits(servers: int) -> pixels.Limits:
+    """As many processes for pictures as there are processors, of all processes that serve together."""
+    return replace(pixels.DEFAULT, processes=max(1, -(-pixels.cores() // servers)))
 
 
 def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:

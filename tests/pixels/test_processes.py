@@ -240,3 +240,30 @@ def test_a_killed_parent_leaves_no_process_behind_even_a_busy_one(tmp_path):
     go_on(process)
     until(lambda: state(process) is None or state(process)[0] == "Z")
     assert (tmp_path / "second").stat().st_size < 144_000_000
+
+
+def test_so_many_wait_and_no_more(tmp_path):
+    """One more would wait for nothing, and hold up who needs no process."""
+    with Workers(Limits(processes=1, queue=1)) as few:
+        decode(few, tmp_path / "1")
+        stop(idle_process(few))
+        (process,) = [one._process.pid for one in few._idle]
+        said = []
+
+        def ask(number):
+            try:
+                decode(few, tmp_path / f"asked {number}")
+            except errors.Fault as fault:
+                said.append(type(fault))
+
+        asking = [threading.Thread(target=ask, args=(number,)) for number in range(2)]
+        for one in asking:
+            one.start()
+        until(lambda: few._asking == 2)
+        with pytest.raises(errors.Unavailable, match="too many"):
+            decode(few, tmp_path / "2")
+        go_on(process)
+        for one in asking:
+            one.join(100)
+        assert said == []
+        decode(few, tmp_path / "3")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dicomgate import errors
-from dicomgate.server.threads import Threads
+from dicomgate.server.threads import Threads, aside
 
 
 @contextlib.contextmanager
@@ -121,3 +121,34 @@ def test_nothing_is_kept_of_a_deed_that_is_over():
 
     with threads(1) as made:
         assert asyncio.run(ask(made))
+
+
+def test_who_waits_aside_holds_up_nobody_T5():
+    gate, came = threading.Event(), threading.Barrier(3, timeout=100)
+
+    def wait():
+        with aside():
+            came.wait()
+            assert gate.wait(100)
+
+    async def ask(made):
+        waiting = [made.do(wait) for _ in range(2)]
+        queued = made.do(divmod, 7, 2)
+        await asyncio.to_thread(came.wait)
+        assert await queued == (3, 1), "though both threads wait"
+        assert await made.do(divmod, 9, 2) == (4, 1)
+        assert not any(one.done() for one in waiting)
+        gate.set()
+        await asyncio.gather(*waiting)
+        deadline = time.monotonic() + 100
+        while len(made._threads) > 2:  # those that were begun meanwhile end when they have done something
+            assert time.monotonic() < deadline
+            await asyncio.gather(*(made.do(int, "5") for _ in range(8)))
+
+    with threads(2) as made:
+        asyncio.run(ask(made))
+
+
+def test_waiting_aside_is_nothing_outside_of_a_pool():
+    with aside():
+        pass

@@ -24,14 +24,15 @@ def cores() -> int:
 class Limits:
     """Bounds on a task. `memory`: bytes beside the program's own; `output`: bytes it may write.
 
-    `seconds`: how long it may take; `waiting`: how long a caller waits for a process to be free. `processes`: how many
-    there are at most, each started when it is first needed.
+    `seconds`: how long it may take; `waiting`: how long a caller waits for a process to be free; `queue`: how many may
+    wait. `processes`: how many there are at most, each started when it is first needed.
     """
 
     memory: int = 3 << 30
     output: int = (4 << 30) - 2
     seconds: float = 60.0
     waiting: float = 60.0
+    queue: int = 200
     processes: int = field(default_factory=cores)
 
     def within(self, bounds: Bounds | None) -> Bounds:

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
@@ -29,8 +30,13 @@ _BROKEN = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFP
 class Workers:
     """Up to so many worker processes, shared by any number of threads. None runs before the first task."""
 
-    def __init__(self, limits: Limits = DEFAULT) -> None:
+    def __init__(
+        self, limits: Limits = DEFAULT, aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """`aside`: what a thread enters while it waits for a process or for its answer."""
         self.limits = limits
+        self._aside = aside
+        self._asking = 0
         self._places = threading.BoundedSemaphore(limits.processes)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -43,12 +49,13 @@ class Workers:
         The task's own faults; Malformed when its content breaks the process, TooLarge when it takes too long or too
         much memory, Unavailable when no process is free in time, none can be started or one was killed.
         """
-        if not self._places.acquire(timeout=self.limits.waiting):
-            raise errors.Unavailable("all processes for pictures are at work")
-        try:
-            return self._run(task, arguments, files, self.limits.within(bounds))
-        finally:
-            self._places.release()
+        with self._among_others(), self._aside():
+            if not self._places.acquire(timeout=self.limits.waiting):
+                raise errors.Unavailable("all processes for pictures are at work")
+            try:
+                return self._run(task, arguments, files, self.limits.within(bounds))
+            finally:
+                self._places.release()
 
     def close(self) -> None:
         """End the processes that are free now, the others after their tasks; later tasks are refused."""
@@ -63,6 +70,19 @@ class Workers:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+    @contextmanager
+    def _among_others(self) -> Iterator[None]:
+        """Counts who asks. Unavailable when so many wait that one more would wait for nothing."""
+        with self._lock:
+            if self._asking >= self.limits.queue + self.limits.processes:
+                raise errors.Unavailable("too many pictures wait to be made")
+            self._asking += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._asking -= 1
 
     def _run(self, task: str, arguments: dict[str, Any], files: Sequence[int], bounds: Bounds) -> Any:
         worker = self._take()

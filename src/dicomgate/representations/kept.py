@@ -57,10 +57,13 @@ class Kept:
         is_current: Callable[[Facts], bool] = lambda _: True,
         *,
         most_files: int = _MOST_FILES,
+        aside: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:
+        """`aside`: what a thread enters while it waits for another that makes the same."""
         self._directory = directory if size > 0 else None
         self._size, self._most_files = size, most_files
         self._is_current = is_current
+        self._aside = aside
         self._lock = threading.Lock()
         self._making: dict[Path, threading.Event] = {}
 
@@ -80,7 +83,8 @@ class Kept:
             if other is None:
                 mine = self._making[path] = threading.Event()
         if other is not None:
-            other.wait(_MOST_WAITED)
+            with self._aside():
+                other.wait(_MOST_WAITED)
             return kept_files.find(path) or make()
         try:
             found = kept_files.find(path)  # another thread may have made it since the first look
