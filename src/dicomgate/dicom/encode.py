@@ -129,9 +129,12 @@ def batched(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Small pieces joined, large ones as they come."""
     batch = bytearray()
     for piece in pieces:
-        if len(batch) + len(piece) > STEP:
-            yield bytes(batch)
-            batch.clear()
+        if len(piece) >= _BATCH:
+            if batch:
+                yield bytes(batch)
+                batch.clear()
+            yield piece
+            continue
         batch += piece
         if len(batch) >= _BATCH:
             yield bytes(batch)

@@ -149,8 +149,7 @@ def describe(
     if classes.FRAME_ANATOMY not in split.shared and classes.FRAME_ANATOMY not in split.per_frame[0]:
         top.setdefault("00200060", {"vr": "CS"})
     agreed = {tag: element for tag, element in top.items() if all(one.get(tag) == element for one in datasets)}
-    placed = [[agreed, *_items(split.shared), *_items(own)] for own in split.per_frame]
-    left = unassigned.collect(datasets, placed)
+    left = unassigned.collect(datasets, [agreed, *_items(split.shared)], [_items(own) for own in split.per_frame])
     top[classes.SHARED] = _sequence([_groups(split.shared, classes.UNASSIGNED_SHARED, left.shared)])
     top[classes.PER_FRAME] = _sequence(
         [
@@ -241,7 +240,7 @@ def _frame_type(frame_set: FrameSet) -> JSONDataset:
     found = image_types.convert(
         frame_set.sources[0].attributes,
         is_regular=frame_set.is_regular,
-        is_sound=frame_set.is_sound and groups.is_thick(frame_set),
+        is_sound=frame_set.is_sound,
         has_times=frame_set.has_times,
     )
     elements = found.elements

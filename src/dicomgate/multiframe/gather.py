@@ -49,8 +49,11 @@ class Leftover:
 class FrameSet:
     """Images that become one object, in the order of its frames.
 
-    `places` are their in-stack position numbers, `times` their temporal position indices, from 1. `criteria` says
-    what they have in common, in words; `part` which part of a stack this is that is too large for one object.
+    `places` are their in-stack position numbers, `times` their temporal position indices, from 1. `is_regular`: the
+    slices are evenly spaced on a straight line, every position as often as any other. `is_sound`: they are, or they are
+    all at one place, and it is known how much room a slice takes: nothing speaks against taking each frame for a part
+    of a volume. `criteria` says what they have in common, in words; `part` which part of a stack this is that is too
+    large for one object.
     """
 
     kind: Kind
@@ -58,6 +61,8 @@ class FrameSet:
     stack: Stack
     places: tuple[int, ...]
     times: tuple[int, ...]
+    is_regular: bool
+    is_sound: bool
     criteria: dict[str, str]
     part: int = 1
 
@@ -65,22 +70,6 @@ class FrameSet:
     def is_compressed(self) -> bool:
         """Frames are encapsulated."""
         return _is_compressed(self.sources[0])
-
-    @property
-    def is_regular(self) -> bool:
-        """Slices that are evenly spaced on a straight line, every position as often as any other."""
-        each = set(Counter(self.places).values())
-        return len(each) == 1 and len(set(self.places)) > 1 and self._is_even
-
-    @property
-    def _is_even(self) -> bool:
-        odd = set(self.stack.irregularities) - {"several slices at one position", "tilted"}
-        return not odd
-
-    @property
-    def is_sound(self) -> bool:
-        """Nothing about the places speaks against taking each frame for a part of a volume."""
-        return self.is_regular or len(set(self.places)) == 1
 
     @property
     def has_times(self) -> bool:
@@ -236,18 +225,35 @@ def _stacked(criteria: dict[str, str], group: Sequence[Classic], echo: str) -> I
         placed.sort(key=lambda one: one[:2])
         said = {**criteria, **_said(stack), **({"echo": echo} if echo else {})}
         for part, cut in enumerate(_cut(placed), 1):
+            places = tuple(place for _, place, _ in cut)
+            is_regular = _is_regular(stack, places)
             yield FrameSet(
                 kind=kind,
                 sources=tuple(source for *_, source in cut),
                 stack=stack,
-                places=tuple(place for _, place, _ in cut),
+                places=places,
                 times=tuple(time for time, *_ in cut),
+                is_regular=is_regular,
+                is_sound=(is_regular or len(set(places)) == 1) and _is_thick(stack, cut),
                 criteria=said,
                 part=part,
             )
 
 
 _Placed = tuple[int, int, Classic]
+
+
+def _is_regular(stack: Stack, places: Sequence[int]) -> bool:
+    each = Counter(places)
+    odd = set(stack.irregularities) - {"several slices at one position", "tilted"}
+    return len(set(each.values())) == 1 and len(each) > 1 and not odd
+
+
+def _is_thick(stack: Stack, placed: Sequence[_Placed]) -> bool:
+    """It is known how much room a slice takes; a volume must say so (C.7.6.16.2.1)."""
+    return stack.step is not None or all(
+        classic.number(source.attributes, "00180050") is not None for *_, source in placed
+    )
 
 
 def _cut(placed: list[_Placed]) -> list[list[_Placed]]:

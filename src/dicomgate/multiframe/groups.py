@@ -95,18 +95,11 @@ def _one(tag: str) -> Callable[[Frame, frozenset[str]], list[JSONDataset] | None
     return make
 
 
-def is_thick(frame_set: FrameSet) -> bool:
-    """It is known how much room a slice takes; a volume must say so (C.7.6.16.2.1)."""
-    return frame_set.stack.step is not None or all(
-        classic.number(source.attributes, "00180050") is not None for source in frame_set.sources
-    )
-
-
 def _frame_type(frame: Frame) -> JSONDataset:
     found = image_types.convert(
         frame.attributes,
         is_regular=frame.of.is_regular,
-        is_sound=frame.of.is_sound and is_thick(frame.of),
+        is_sound=frame.of.is_sound,
         has_times=frame.of.has_times,
     )
     return found.elements
@@ -224,8 +217,6 @@ _OF_THE_HEART: Final = ("00181062", "00181081", "00181082", "00181088")
 def _cardiac(frame: Frame, present: frozenset[str]) -> list[JSONDataset] | None:  # noqa: ARG001 (a maker)
     """Only where a heart rate is spoken of: scanners write Trigger Time of other series, too."""
     attributes = frame.attributes
-    if not all(classic.number(source.attributes, "00181060") is not None for source in frame.of.sources[:1]):
-        return None
     if classic.number(attributes, "00181060") is None or not _taken(attributes, _OF_THE_HEART):
         return None
     item: JSONDataset = {}

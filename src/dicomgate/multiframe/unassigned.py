@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from dicomgate.dicom import attributes as dictionary
@@ -36,40 +37,49 @@ class Unassigned:
     per_frame: tuple[JSONDataset, ...]
 
 
-def collect(sources: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset]]) -> Unassigned:
-    """What of each source is found nowhere in `placed`: the top of the object and the groups of its frame.
+def collect(
+    sources: Sequence[JSONDataset], placed: Sequence[JSONDataset], own: Sequence[Sequence[JSONDataset]]
+) -> Unassigned:
+    """What of each source is found nowhere: not in `placed`, the top of the object and shared groups, not in its `own`.
 
     Only an attribute of the same tag and value counts as placed. What is empty in all sources that have it is shared;
     in a comparison it is the same as what is missing.
     """
-    left = [_left(source, list(found)) for source, found in zip(sources, placed, strict=True)]
-    aligned = private_blocks.align(left)
+    aligned = private_blocks.align([_left(source, placed, found) for source, found in zip(sources, own, strict=True)])
     creators = [{tag: one[tag] for tag in one if dictionary.is_private_creator(tag)} for one in aligned]
-    valued = [
-        {tag: element for tag, element in one.items() if not classic.is_empty(element) and tag not in made}
-        for one, made in zip(aligned, creators, strict=True)
-    ]
-    shared = _same(valued)
-    rests = [{tag: element for tag, element in one.items() if tag not in shared} for one in valued]
-    shared |= _empty(aligned, valued, placed)
-    shared_source = {tag: element for made in reversed(creators) for tag, element in made.items()}
+    unused = _same(_unused(creators, aligned))
+    empty = _empty(aligned, [placed, *own])
+    for one, made in zip(aligned, creators, strict=True):
+        for tag in [tag for tag, element in one.items() if tag in made or classic.is_empty(element)]:
+            del one[tag]
+    shared = _same(aligned)
+    for one in aligned:
+        for tag in shared:
+            del one[tag]
+    named = {tag: element for made in reversed(creators) for tag, element in made.items()}
     return Unassigned(
-        _sorted(private_blocks.with_creators(shared, shared_source) | _same(_unused(creators, aligned))),
-        tuple(_sorted(private_blocks.with_creators(one, made)) for one, made in zip(rests, creators, strict=True)),
+        _sorted(private_blocks.with_creators(shared | empty, named) | unused),
+        tuple(_sorted(private_blocks.with_creators(one, made)) for one, made in zip(aligned, creators, strict=True)),
     )
 
 
-def _left(source: JSONDataset, placed: list[JSONDataset]) -> JSONDataset:
-    return {tag: element for tag, element in source.items() if may_stay(tag) and not _is_placed(tag, element, placed)}
+def _left(source: JSONDataset, placed: Sequence[JSONDataset], own: Sequence[JSONDataset]) -> JSONDataset:
+    found = (*placed, *own)
+    return {tag: element for tag, element in source.items() if may_stay(tag) and not _is_placed(tag, element, found)}
 
 
+@lru_cache(maxsize=1 << 14)
 def may_stay(tag: str) -> bool:
     """Whether an attribute of a source is kept at all, somewhere in the object."""
     return tag not in NEVER and not tag.startswith(_NEVER_GROUPS) and not classes.is_overlay(tag)
 
 
-def _is_placed(tag: str, element: Element, placed: list[JSONDataset]) -> bool:
-    return any(tag in one and (one[tag] is element or one[tag] == element) for one in placed)
+def _is_placed(tag: str, element: Element, found: Iterable[JSONDataset]) -> bool:
+    for one in found:
+        other = one.get(tag)
+        if other is element or other == element:
+            return True
+    return False
 
 
 def _same(datasets: Sequence[JSONDataset]) -> JSONDataset:
@@ -82,11 +92,9 @@ def _same(datasets: Sequence[JSONDataset]) -> JSONDataset:
     }
 
 
-def _empty(
-    aligned: Sequence[JSONDataset], valued: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset]]
-) -> JSONDataset:
+def _empty(aligned: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset]]) -> JSONDataset:
     """What is somewhere there without a value, and nowhere with one."""
-    said = set().union(*valued)
+    said = {tag for one in aligned for tag, element in one.items() if not classic.is_empty(element)}
     for found in placed:
         for one in found:
             said |= one.keys()
