@@ -5,11 +5,12 @@ Doors speak to any origin through this, so a server, a gateway and a relay are p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from dicomgate import errors
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.outcomes import Outcome
 from dicomgate.dicom.uids import Target
@@ -53,14 +54,73 @@ class Facts:
     modified: float = 0.0  # when the bytes came, seconds since 1970; 0: not known
 
 
+class File(Protocol):
+    """A file that is open for reading, until nobody holds it."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes."""
+        ...
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes from an offset; fewer only at the end."""
+        ...
+
+    def fileno(self) -> int:
+        """A descriptor for the kernel to read from."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes that lie in a file just as they are to leave: a door may have the kernel send them unread."""
+
+    open: Callable[[], File]
+    span: range
+
+    def __len__(self) -> int:
+        return len(self.span)
+
+    def read(self) -> Iterator[bytes]:
+        """The bytes. Unavailable when the file is shorter than it was."""
+        file = self.open()
+        for offset in range(self.span.start, self.span.stop, STEP):
+            length = min(STEP, self.span.stop - offset)
+            chunk = file.read_at(offset, length)
+            if len(chunk) < length:
+                raise errors.Unavailable(SHORT)
+            yield chunk
+
+
+Chunk = bytes | Stretch
+"""Bytes on their way out, read or not."""
+
+STEP = 1 << 19
+SHORT = "the stored file is shorter than it was when it was stored"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """Bytes ready to leave: a value, a frame, a whole instance. `parts` may be asked for once."""
+    """Bytes ready to leave: a value, a frame. `chunks` may be asked for once.
+
+    `stretches`: where the same bytes lie, one after the other, if they lie in files as they are.
+    """
 
     transfer_syntax: str
     vr: str
     size: int
     chunks: Iterator[bytes]
+    stretches: tuple[Stretch, ...] = ()
+
+    def cut(self, span: range) -> Iterator[Chunk]:
+        """A span of the bytes, as often as wanted, where it is known where they lie."""
+        assert self.stretches, "only then"
+        before = 0
+        for stretch in self.stretches:
+            part = stretch.span[max(span.start - before, 0) : max(span.stop - before, 0)]
+            before += len(stretch)
+            if part:
+                yield Stretch(stretch.open, part)
 
 
 class Instance(Protocol):

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol, Self, cast
 
 import xxhash
 
@@ -23,10 +23,9 @@ from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.uids import Target
 from dicomgate.index import base
 from dicomgate.index.base import Index, Row
-from dicomgate.origin import Facts, Instance, Piece, Version
+from dicomgate.origin import Facts, Instance, Piece, Stretch, Version
 
 PIXEL_DATA = "7FE00010"
-_STEP = 1 << 19
 
 
 class FileInstance(ABC):
@@ -94,9 +93,24 @@ class FileInstance(ABC):
         place = table.locate(number)
         if place is None:
             raise errors.NotAcceptable("the frames of this instance cannot be told apart; ask for the whole instance")
-        chunk, entry = place
-        ranges = frames.parse_chunk(self._frame_chunk(chunk))[entry]
-        return self._piece(ranges, span, syntax=self._syntax.uid, vr="OB")
+        return self._piece(self._fragments(*place), span, syntax=self._syntax.uid, vr="OB")
+
+    def _fragments(self, chunk: int, entry: int) -> tuple[range, ...]:
+        """Where a frame lies; the table that was looked at last stays, for the next frame is mostly in it too."""
+        if chunk not in self._tables:
+            table = frames.parse_chunk(self._frame_chunk(chunk))
+            self._tables.clear()
+            self._tables[chunk] = table
+        return self._tables[chunk][entry]
+
+    @functools.cached_property
+    def _tables(self) -> dict[int, Sequence[tuple[range, ...]]]:
+        return {}
+
+    @functools.cached_property
+    def _plain(self) -> Self:
+        """The same without tables: places that are remembered hold on to it."""
+        return cast(Self, replace(cast(Any, self)))
 
     def bulk(self, path: str, *, span: range | None = None) -> Piece:
         """A value that metadata names; compressed pixel data only when it is one frame, else NotAcceptable."""
@@ -138,7 +152,10 @@ class FileInstance(ABC):
     def _piece(self, ranges: Sequence[range], span: range | None, *, syntax: str, vr: str) -> Piece:
         wanted = list(ranges) if span is None else spans.within(ranges, span)
         size = sum(len(part) for part in wanted)
-        return Piece(transfer_syntax=syntax, vr=vr, size=size, chunks=self._read(wanted))
+        if self._syntax.is_deflated:
+            return Piece(transfer_syntax=syntax, vr=vr, size=size, chunks=self._read_inflated(wanted))
+        stretches = tuple(Stretch(self._plain._open, part) for part in wanted)  # noqa: SLF001 - of its own kind
+        return Piece(transfer_syntax=syntax, vr=vr, size=size, chunks=self._read_file(wanted), stretches=stretches)
 
     def _read(self, ranges: Sequence[range]) -> Iterator[bytes]:
         """Spans of the file, or of the inflated data set when the syntax is deflated."""
@@ -153,12 +170,7 @@ class FileInstance(ABC):
     def _read_file(self, ranges: Sequence[range]) -> Iterator[bytes]:
         with self._open() as blob:
             for part in ranges:
-                for offset in range(part.start, part.stop, _STEP):
-                    length = min(_STEP, part.stop - offset)
-                    chunk = blob.read_at(offset, length)
-                    if len(chunk) < length:
-                        raise errors.Unavailable("the stored file is shorter than it was when it was stored")
-                    yield chunk
+                yield from Stretch(lambda: blob, part).read()
 
     def _read_inflated(self, ranges: Sequence[range]) -> Iterator[bytes]:
         with self._open() as blob:

@@ -8,10 +8,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from dicomgate.origin import Chunk
+from dicomgate.server import files
+from dicomgate.server.files import FileSpan
+
 if TYPE_CHECKING:
     from dicomgate.server.representation import Representation
 
 Header = tuple[bytes, bytes]
+OutPiece = bytes | memoryview | FileSpan
+"""What is sent at once."""
 
 STEP: Final = 1 << 20
 """Bytes read in one visit to a thread."""
@@ -31,24 +37,28 @@ class Answer:
 
     status: int = 200
     headers: list[Header] = field(default_factory=list)
-    chunks: Iterable[bytes] = ()
+    chunks: Iterable[Chunk] = ()
     size: int | None = None  # of the body, where it is known before it is made
     resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     of: Representation | None = None
 
 
 class Body:
-    """The body of one answer, made step by step in whatever thread calls; never by two at once."""
+    """The body of one answer, made step by step in whatever thread calls; never by two at once.
 
-    def __init__(self, answer: Answer) -> None:
-        self._chunks = iter(answer.chunks)
+    `is_direct`: files may be sent unread.
+    """
+
+    def __init__(self, answer: Answer, *, is_direct: bool = False) -> None:
+        self._source = iter(answer.chunks)
+        self._chunks = files.ready(self._source, is_direct=is_direct)
         self._answer = answer
         self._lock = threading.Lock()
         self._left = answer.size
         self.is_done = False
         self.is_closed = False
 
-    def step(self, limit: int = STEP) -> list[bytes | memoryview]:
+    def step(self, limit: int = STEP) -> list[OutPiece]:
         """The next pieces, about `limit` bytes; afterwards `is_done` tells whether more will come."""
         with self._lock:
             if self.is_done:
@@ -63,32 +73,33 @@ class Body:
         """Let go of everything, after a step that still runs has ended."""
         with self._lock:
             self.is_done = self.is_closed = True
-            close = getattr(self._chunks, "close", None)
+            self._chunks.close()
+            close = getattr(self._source, "close", None)
             if close is not None:
                 close()
             self._answer.resources.close()
 
 
-def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview], bool]:
+def take(chunks: Iterator[bytes | FileSpan], limit: int) -> tuple[list[OutPiece], bool]:
     """Pieces of at most `PIECE` bytes from chunks of any size until `limit`; and whether the chunks came to an end.
 
     Small chunks are joined; larger ones pass as they are or in slices, for copying them costs more than sending.
     """
-    pieces: list[bytes | memoryview] = []
+    pieces: list[OutPiece] = []
     small: list[bytes] = []
     waiting = taken = pauses = 0
     is_done = True
     for chunk in chunks:
         taken += len(chunk)
         pauses += not chunk
-        if len(chunk) < _SMALL and waiting + len(chunk) <= PIECE:
+        if isinstance(chunk, bytes) and len(chunk) < _SMALL and waiting + len(chunk) <= PIECE:
             small.append(chunk)
             waiting += len(chunk)
         else:
             if waiting:
                 pieces.append(b"".join(small))
                 small, waiting = [], 0
-            pieces += _slices(chunk)
+            pieces += [chunk] if isinstance(chunk, FileSpan) else _slices(chunk)
         if taken >= limit or pauses >= _MOST_PAUSES:
             is_done = False
             break
@@ -97,7 +108,7 @@ def take(chunks: Iterator[bytes], limit: int) -> tuple[list[bytes | memoryview],
     return pieces, is_done
 
 
-def _slices(chunk: bytes) -> list[bytes | memoryview]:
+def _slices(chunk: bytes) -> list[OutPiece]:
     count = -(-len(chunk) // PIECE)
     if count <= 1:
         return [chunk] if chunk else []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from dicomgate import errors
@@ -22,6 +22,7 @@ from dicomgate.server import (
     capabilities,
     cors,
     delete,
+    files,
     frames,
     health,
     metadata,
@@ -34,7 +35,7 @@ from dicomgate.server import (
     versions,
     wado_uri,
 )
-from dicomgate.server.answers import Answer, Body
+from dicomgate.server.answers import STEP, Answer, Body, OutPiece
 from dicomgate.server.errors import format_problem, headers_of, status_of
 from dicomgate.server.exchange import Exchange
 from dicomgate.server.known import Known
@@ -216,7 +217,7 @@ class Application:
         body = await update.read_body(exchange)
         if not exchange.is_gone:
             answer = await self._storing.do(update.update, exchange.request, resource, body)
-            await exchange.answer(answer.status, answer.headers, b"".join(answer.chunks))
+            await exchange.answer(answer.status, answer.headers, b"".join(files.read_all(answer.chunks)))
 
     async def _may_go_on(self, exchange: Exchange, methods: tuple[str, ...], why_not: str = "") -> bool:
         """False when the method was OPTIONS, which is answered here. NotAllowed for one that is not offered."""
@@ -250,7 +251,7 @@ class Application:
 
     async def _read(self, exchange: Exchange, deed: Callable[..., Answer], *about: Any) -> None:
         """Do a deed and the first step of its body in one visit to a thread; send; go on if there is more."""
-        answer, body, first = await self._reading.do(_begin, deed, exchange.request, *about)
+        answer, body, first = await self._reading.do(_begin, deed, exchange, *about)
         try:
             await self._send(exchange, answer, body, first)
         finally:
@@ -258,24 +259,26 @@ class Application:
                 self._reading.do(body.close)
 
     async def _answer_known(self, exchange: Exchange, answer: Answer) -> None:
-        """Without a thread where nothing has to be read."""
-        if _has_body(exchange.request, answer):
-            await self._read(exchange, lambda _: answer)
+        """Without a thread where nothing has to be waited for."""
+        if not _has_body(exchange.request, answer):
+            await self._send(exchange, answer, *_begin_body(exchange, answer))
+            return
+        pieces = _pieces_at_once(answer) if exchange.is_direct else None
+        if pieces is None:
+            assert answer.of is not None, "what is known is cut from something"
+            await self._read(exchange, answer.of.anew)  # what was begun cannot be gone on with
         else:
-            await self._send(exchange, answer, *_begin_body(exchange.request, answer))
+            await exchange.start(answer.status, answer.headers, answer.size)
+            await _send_pieces(exchange, pieces)
 
-    async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[bytes | memoryview]) -> None:
+    async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[OutPiece]) -> None:
         has_body = answer.status not in _BODILESS
         size = answer.size
         if body.is_done and size is None and has_body and exchange.request.method != "HEAD":
             size = sum(len(piece) for piece in first)
         await exchange.start(answer.status, answer.headers, size if has_body else None)
         if body.is_done or exchange.request.method == "HEAD":
-            last = len(first) - 1
-            for number, piece in enumerate(first):
-                await exchange.send_piece(piece, more=number < last)
-            if not first:
-                await exchange.send_piece(b"", more=False)
+            await _send_pieces(exchange, first)
         else:
             await streaming.send_rest(exchange, body, first, self._reading)
 
@@ -307,14 +310,14 @@ def _why_not(method: str, resource: Resource) -> str:
     return ""
 
 
-def _begin(deed: Callable[..., Answer], request: Request, *about: Any) -> tuple[Answer, Body, list[bytes | memoryview]]:
-    answer = deed(request, *about)
-    return answer, *_begin_body(request, answer)
+def _begin(deed: Callable[..., Answer], exchange: Exchange, *about: Any) -> tuple[Answer, Body, list[OutPiece]]:
+    answer = deed(exchange.request, *about)
+    return answer, *_begin_body(exchange, answer)
 
 
-def _begin_body(request: Request, answer: Answer) -> tuple[Body, list[bytes | memoryview]]:
-    body = Body(answer)
-    is_wanted = _has_body(request, answer)
+def _begin_body(exchange: Exchange, answer: Answer) -> tuple[Body, list[OutPiece]]:
+    body = Body(answer, is_direct=exchange.is_direct and answer.size is not None)
+    is_wanted = _has_body(exchange.request, answer)
     try:
         first = body.step() if is_wanted else []
     except BaseException:
@@ -323,6 +326,26 @@ def _begin_body(request: Request, answer: Answer) -> tuple[Body, list[bytes | me
     if body.is_done or not is_wanted:
         body.close()
     return body, first
+
+
+def _pieces_at_once(answer: Answer) -> list[OutPiece] | None:
+    """The whole body, where it lies in files that the kernel holds in memory, and is not long; else None."""
+    if isinstance(answer.chunks, list):
+        return answer.chunks
+    if answer.of is None or not answer.of.is_direct or answer.size is None or answer.size > STEP:
+        return None
+    try:
+        return list(files.at_once(answer.chunks))
+    except (files.NotInMemory, errors.Fault):  # a thread waits for the disk, or finds out what is wrong
+        return None
+
+
+async def _send_pieces(exchange: Exchange, pieces: Sequence[OutPiece]) -> None:
+    last = len(pieces) - 1
+    for number, piece in enumerate(pieces):
+        await exchange.send_piece(piece, more=number < last)
+    if not pieces:
+        await exchange.send_piece(b"", more=False)
 
 
 def _has_body(request: Request, answer: Answer) -> bool:

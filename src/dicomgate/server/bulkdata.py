@@ -128,7 +128,7 @@ def _stored_parts(request: Request, instance: Instance, place: str, media_type: 
         read = _reader(instance, place, frame)
         piece = instance.bulk(place) if frame is None else instance.frame(frame)
         content_type = media_types.with_transfer_syntax(media_type, piece.transfer_syntax)
-        yield Part(content_type=content_type, location=location, size=piece.size, chunks=piece.chunks, read=read)
+        yield Part.stored(content_type, location, piece, read)
 
 
 def _made_parts(request: Request, instance: Instance, place: str, offer: Offer) -> Iterator[Part]:

@@ -16,7 +16,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from dicomgate.server import eager, refusals
+from dicomgate.server import eager, files, refusals
 from dicomgate.server.answers import Header
 from dicomgate.server.census import Census
 from dicomgate.server.cors import Policy
@@ -27,6 +27,7 @@ from dicomgate.server.refusals import LONGEST_URL, Refusal
 from dicomgate.server.sending import Sending
 from dicomgate.server.settings import ConnectionLimits
 
+_EXTENSIONS: Final[dict[str, dict[object, object]]] = {files.FILES: {}}
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -74,7 +75,14 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the caller in, and give him a time to say what he wants."""
-        sending = Sending(transport, self.loop, self._is_being_sent_to, self._fall_deaf)
+        sending = Sending(
+            transport,
+            self.loop,
+            self._is_being_sent_to,
+            self._fall_deaf,
+            pause=self.pause_writing,
+            resume=self.resume_writing,
+        )
         self._reader = Reader(self.loop, sending, self._limits, self._reader_stalled)
         self._sending = sending
         super().connection_made(sending)  # type: ignore[arg-type]
@@ -209,6 +217,8 @@ class Connection(HttpToolsProtocol):
         self.scope["raw_path"] = address.path
         self.scope["path"] = unquote(address.path.decode("ascii"))
         self.scope["query_string"] = address.query or b""
+        if files.CAN_SEND and self.scheme == "http":  # what is encrypted passes through us
+            self.scope["extensions"] = _EXTENSIONS
         return Cycle(
             scope=self.scope,
             transport=self.transport,

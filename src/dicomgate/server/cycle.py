@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from dicomgate.server.files import FILES
+
 _NO_BODY: Final = frozenset({204, 304})
 
 
@@ -26,6 +28,10 @@ class Cycle(RequestResponseCycle):
             return
         if message["type"] == "http.response.body":
             self._send_body(message.get("body", b""), more=message.get("more_body", False))
+        elif message["type"] == FILES:
+            await self._send_file(message["file"], message["offset"], message["count"])
+            if not self.disconnected:
+                self._send_body(b"", more=message.get("more_body", False))
         else:
             self._send_head(message["status"], message.get("headers", []))
 
@@ -73,6 +79,18 @@ class Cycle(RequestResponseCycle):
         if not more:
             assert self.expected_content_length == 0, "no less than was told"
             self._end()
+
+    async def _send_file(self, file: int, offset: int, count: int) -> None:
+        """Bytes of a file, by the kernel; waits while the caller takes no more."""
+        assert not self.chunked_encoding, "its length is known"
+        assert count <= self.expected_content_length, "no more than was told"
+        self.expected_content_length -= count
+        end = offset + count
+        while offset < end and not self.disconnected:
+            sent = self.transport.send_file(file, offset, end - offset)  # type: ignore[attr-defined]
+            offset += sent
+            if offset < end:
+                await self.flow.drain()
 
     def _send_chunk(self, body: bytes | memoryview, size: int, *, more: bool) -> None:
         end = b"" if more else b"0\r\n\r\n"

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Final
 
 from dicomgate.server import cors
-from dicomgate.server.answers import Header
+from dicomgate.server.answers import Header, OutPiece
 from dicomgate.server.cors import Policy
+from dicomgate.server.files import FILES, FileSpan
 from dicomgate.server.requests import Request
 
 Message = MutableMapping[str, Any]
@@ -47,6 +48,11 @@ class Exchange:
         self._policy = policy
         self._is_read = not request.has_body
         self._security: tuple[Header, ...] = API_HEADERS
+
+    @property
+    def is_direct(self) -> bool:
+        """True when files may be sent on this connection unread."""
+        return self.request.has_extension(FILES)
 
     def secure_with(self, headers: tuple[Header, ...]) -> None:
         """Replace the API's security fields: the page runs scripts of its own."""
@@ -89,10 +95,14 @@ class Exchange:
                 return [*(header for header in added if header is not cors.VARY), *headers]
         return [*added, *headers]
 
-    async def send_piece(self, piece: bytes | memoryview, *, more: bool) -> None:
+    async def send_piece(self, piece: OutPiece, *, more: bool) -> None:
         """Send the next piece of the body."""
         self.sent += len(piece)
-        await self._send({"type": "http.response.body", "body": piece, "more_body": more})
+        if isinstance(piece, FileSpan):
+            place = {"file": piece.file.fileno(), "offset": piece.offset, "count": piece.size}
+            await self._send({"type": FILES, **place, "more_body": more})
+        else:
+            await self._send({"type": "http.response.body", "body": piece, "more_body": more})
 
     async def answer(self, status: int, headers: Sequence[Header], body: bytes = b"") -> None:
         """Send a whole answer."""

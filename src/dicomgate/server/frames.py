@@ -32,12 +32,11 @@ def _answer(request: Request, instance: Instance, numbers: tuple[int, ...]) -> A
     said = f"frames {resources.format_frames(numbers)} {offer.content_type}"
     if offer.is_stored:
         made = [
-            Part(
-                content_type=offer.content_type,
-                location=resources.frame_link(request.root, instance.facts.target, number),
-                size=piece.size,
-                chunks=piece.chunks,
-                read=_reader(instance, number),
+            Part.stored(
+                offer.content_type,
+                resources.frame_link(request.root, instance.facts.target, number),
+                piece,
+                _reader(instance, number),
             )
             for number, piece in zip(numbers, stored, strict=True)
         ]

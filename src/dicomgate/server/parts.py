@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomgate.dicomweb import multipart
+from dicomgate.origin import Chunk, Piece
 from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
@@ -26,14 +27,29 @@ _MOST_KEPT: Final = 64
 class Part:
     """What one part says of itself, and its bytes. `size` None: not known before they are made.
 
-    `read` gives any span of them, as often as wanted; without it no ranges are offered.
+    `read` gives any span of them, as often as wanted; without it no ranges are offered. `is_direct`: it gives stretches
+    of files and nothing that is made.
     """
 
     content_type: str
     location: str
     size: int | None
-    chunks: Iterator[bytes]
+    chunks: Iterator[Chunk]
     read: Read | None = None
+    is_direct: bool = False
+
+    @classmethod
+    def stored(cls, content_type: str, location: str, piece: Piece, read: Read) -> Part:
+        """A piece of what is stored, which `read` gives where nothing tells where it lies."""
+        is_direct = bool(piece.stretches)
+        return cls(
+            content_type=content_type,
+            location=location,
+            size=piece.size,
+            chunks=iter(piece.stretches) if is_direct else piece.chunks,
+            read=piece.cut if is_direct else read,
+            is_direct=is_direct,
+        )
 
     @property
     def headers(self) -> list[tuple[str, str]]:
@@ -81,6 +97,7 @@ def answer_tagged(
         read=(lambda span: _read(boundary, parts, span)) if can_be_read else None,
         is_lasting=is_exact and len(parts) <= _MOST_KEPT,
         is_stored=True,
+        is_direct=all(part.is_direct for part in parts),
         parts=len(parts),
     ).answer(request)
 
@@ -128,6 +145,7 @@ def answer_single(
         read=part.read,
         is_lasting=True,
         is_stored=is_stored,
+        is_direct=part.is_direct,
     ).answer(request)
 
 
@@ -164,14 +182,14 @@ def _related(
     return Answer(headers=fields, chunks=_write(boundary, parts), size=size)
 
 
-def _write(boundary: str, parts: Iterable[Part]) -> Iterator[bytes]:
+def _write(boundary: str, parts: Iterable[Part]) -> Iterator[Chunk]:
     for number, part in enumerate(parts):
         yield multipart.part_head(boundary, part.headers, first=number == 0)
         yield from part.chunks
     yield multipart.closing(boundary)
 
 
-def _read(boundary: str, parts: Sequence[Part], span: range) -> Iterator[bytes]:
+def _read(boundary: str, parts: Sequence[Part], span: range) -> Iterator[Chunk]:
     """A span of what `_write` gives; parts that it does not touch are not read."""
     before = 0
     for number, part in enumerate(parts):

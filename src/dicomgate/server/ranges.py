@@ -8,12 +8,13 @@ from itertools import pairwise
 from typing import Final
 
 from dicomgate.dicomweb import multipart
+from dicomgate.origin import Chunk
 from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.requests import Request
 
-Read = Callable[[range], Iterator[bytes]]
+Read = Callable[[range], Iterator[Chunk]]
 """Gives the bytes of a span of the whole; may be asked any number of times."""
 
 BYTES: Final[Header] = (b"accept-ranges", b"bytes")
@@ -115,7 +116,7 @@ def _several(headers: list[Header], spans: Sequence[range], size: int, tag: str,
 
 def _write(
     boundary: str, told: Sequence[Sequence[tuple[str, str]]], spans: Sequence[range], read: Read
-) -> Iterator[bytes]:
+) -> Iterator[Chunk]:
     for number, (lines, span) in enumerate(zip(told, spans, strict=True)):
         yield multipart.part_head(boundary, lines, first=number == 0)
         yield from read(span)

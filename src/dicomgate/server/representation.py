@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from dicomgate.origin import Chunk
 from dicomgate.server import caching, ranges
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.ranges import Read
@@ -22,17 +23,18 @@ class Representation:
     `modified`: when its bytes came, 0 where that is not told. `size` None: not known ahead. `read` gives any span as
     often as wanted; without it no ranges are offered, and `chunks` give the bytes once. `is_lasting`: its fields are
     the same when it is asked for again; `is_stored`: what `read` gives too, as long as what is stored does not change.
-    `parts`: of how many it consists.
+    `is_direct`: nothing of it is made, it consists of bytes at hand and stretches of files. `parts`: how many it has.
     """
 
     headers: list[Header]
     tag: str
     modified: float = 0.0
     size: int | None = None
-    chunks: Iterable[bytes] = ()
+    chunks: Iterable[Chunk] = ()
     read: Read | None = None
     is_lasting: bool = False
     is_stored: bool = False
+    is_direct: bool = False
     parts: int = 1
 
     def answer(self, request: Request) -> Answer:
@@ -46,6 +48,12 @@ class Representation:
             return early
         return self._send(request, self.read(range(self.size)))
 
+    def anew(self, request: Request) -> Answer:
+        """As `again`, of what can be had again."""
+        answer = self.again(request)
+        assert answer is not None, "it was had before"
+        return answer
+
     def to_keep(self) -> Representation:
         """The same without what can be had only once."""
         return replace(self, chunks=(), read=self.read if self.is_stored else None)
@@ -58,7 +66,7 @@ class Representation:
             early.of = self
         return early
 
-    def _send(self, request: Request, chunks: Iterable[bytes]) -> Answer:
+    def _send(self, request: Request, chunks: Iterable[Chunk]) -> Answer:
         """The whole, or the parts that are asked for."""
         told = caching.last_modified(self.modified)
         headers = self._headers(told)

@@ -57,6 +57,10 @@ class Request:
         value = fields.get(name)
         return None if value is None else value.decode("latin-1")
 
+    def has_extension(self, name: str) -> bool:
+        """True when the connection can do more than every one: ASGI's extensions."""
+        return name in self._scope.get("extensions", ())
+
     @property
     def is_personal(self) -> bool:
         """True when the caller says who he is: what he gets is for nobody else (RFC 9111 §3.5)."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from dicomgate.server.answers import Body
+from dicomgate.server.answers import Body, OutPiece
 from dicomgate.server.threads import Threads
 
 if TYPE_CHECKING:
     from dicomgate.server.exchange import Exchange
 
 
-async def send_rest(exchange: Exchange, body: Body, first: list[bytes | memoryview], threads: Threads) -> None:
+async def send_rest(exchange: Exchange, body: Body, first: list[OutPiece], threads: Threads) -> None:
     """Send pieces, then make and send more, until the end or until the caller has gone."""
     loop = asyncio.get_running_loop()
     gone = loop.create_task(_wait_for_leaving(exchange))

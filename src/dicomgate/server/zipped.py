@@ -25,7 +25,7 @@ from dicomgate.origin import Instance
 from dicomgate.representations import directories, zips
 from dicomgate.representations.directories import Directory
 from dicomgate.representations.zips import MadeMember, Member, StoredArchive
-from dicomgate.server import caching, parts
+from dicomgate.server import caching, files, parts
 from dicomgate.server.answers import Answer
 from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
@@ -157,7 +157,7 @@ def _member(name: str, instance: Instance, made: Part | None) -> AnyMember:
     if made is None:
         return Member(name=name, modified=facts.modified, size=facts.size, read=instance.file, identity=facts.digest)
     most = made.size if made.size is not None else _most(instance)
-    return MadeMember(name=name, modified=facts.modified, most=most, chunks=made.chunks)
+    return MadeMember(name=name, modified=facts.modified, most=most, chunks=files.read_all(made.chunks))
 
 
 def _most(instance: Instance) -> int | None:
