@@ -79,23 +79,24 @@ def get(
     with places.opened(where, settings, token_file) as source:
         wanted = list(getting.plan(source, asked))
         if not wanted:
-            return _end(teller, main.NOTHING)
+            return end(teller, main.NOTHING)
         getter = getting.Getter(source=source, into=into, wish=wish, tell=teller.add_bytes, stopped=stopped)
         with teller.shown("Looking" if dry_run else "Getting", len(wanted)):
             if dry_run:
-                return _end(
+                return end(
                     teller,
-                    _follow(
+                    follow(
                         getting.run(wanted, getter.get, side_by_side=jobs, stopped=stopped), teller, None, only=True
                     ),
                 )
             out.mkdir(parents=True, exist_ok=True)
             with into.held():
                 outcomes = getting.run(wanted, getter.get, side_by_side=jobs, stopped=stopped)
-                return _end(teller, _follow(outcomes, teller, out / REPORT, only=False))
+                return end(teller, follow(outcomes, teller, out / REPORT, only=False))
 
 
-def _end(teller: Teller, code: int) -> int:
+def end(teller: Teller, code: int) -> int:
+    """Tell that all is done; the exit code itself."""
     from dicomgate.cli import output
 
     if code == main.NOTHING and not teller.is_json:
@@ -104,7 +105,7 @@ def _end(teller: Teller, code: int) -> int:
     return code
 
 
-def _follow(outcomes: Iterable[Outcome], teller: Teller, report: Path | None, *, only: bool) -> int:
+def follow(outcomes: Iterable[Outcome], teller: Teller, report: Path | None, *, only: bool) -> int:
     """Tell of each series as it is done, and of all; the exit code."""
     from dicomgate.cli import output
 

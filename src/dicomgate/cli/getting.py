@@ -111,13 +111,19 @@ def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Getter:
-    """Gets one series after another, from a place into another. `tell` hears of bytes as they come."""
+    """Gets one series after another, from a place into a folder. `tell` hears of bytes as they come.
+
+    `known`: the instances of a series that need not be had, where others than those in the folder count; `pass_on` is
+    given the series and the instances that have come, to bring them elsewhere, and says what could not be.
+    """
 
     source: Place
     into: LandingPlace
     wish: Wish
     tell: Callable[[int], None]
     stopped: threading.Event
+    known: Callable[[Target, set[str]], set[str]] | None = None
+    pass_on: Callable[[Target, set[str]], list[Failure]] | None = None
 
     def get(self, job: Job) -> Outcome:
         """What is missing of a series. What makes going on senseless goes up (Forbidden, Lost); the rest is noted."""
@@ -133,7 +139,8 @@ class Getter:
             outcome.failures.append(Failure(job.series, fault.message))
         return outcome
 
-    def _expected(self, job: Job) -> set[str]:
+    def expected(self, job: Job) -> set[str]:
+        """The instances that a job is about."""
         if job.only is not None:
             return set(job.only)
         series = job.series
@@ -142,9 +149,12 @@ class Getter:
         return {uid for uid in uids if isinstance(uid, str)}
 
     def _files(self, job: Job, outcome: Outcome) -> None:
-        expected = self._expected(job)
+        expected = self.expected(job)
         archive = self.into.path(job.series, ".zip")
-        there = _zipped(archive) if self.wish.form == "zip" else self.into.complete(job.series)
+        if self.known is not None:
+            there = self.known(job.series, expected)
+        else:
+            there = _zipped(archive) if self.wish.form == "zip" else self.into.complete(job.series)
         missing = expected - there
         outcome.there = len(expected) - len(missing)
         if self.wish.only_looks:
@@ -157,6 +167,10 @@ class Getter:
             self._zip(job.series, expected, archive, is_there=not expected - there)
         outcome.fetched = len(landed)
         outcome.size = sum(landed.values())
+        if self.pass_on is not None and landed:
+            refused = self.pass_on(job.series, set(landed))
+            outcome.failures += refused
+            outcome.fetched -= len(refused)
 
     def _fetch(self, job: Job, missing: set[str], outcome: Outcome) -> dict[str, int]:
         """Those that came. The whole series in one request where much of it is missing, the rest one by one."""

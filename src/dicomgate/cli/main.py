@@ -51,6 +51,7 @@ VERBS: Final[dict[str, str]] = {
     "show": "Show what a file or instance says, or its picture, in the terminal.",
     "find": "Find studies, series and instances in a folder or on a server.",
     "get": "Get studies, series and instances as files.",
+    "sync": "Copy what is missing from a folder or server to another.",
     "store": "Store files in a data folder or on a DICOMweb server.",
     "check": "Probe a DICOMweb server against the standard.",
     "convert": "Convert series to enhanced multi-frame objects and back (Supplement 157).",

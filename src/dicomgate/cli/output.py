@@ -51,6 +51,12 @@ def line(facts: dict[str, Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def event(name: str, **facts: Any) -> None:
+    """One JSON line on standard error, for the program that started this one."""
+    sys.stderr.write(json.dumps({"event": name, **facts}, ensure_ascii=False) + "\n")
+    sys.stderr.flush()
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on standard output. Cells are plain text, whatever they hold."""
     shown = Table(*columns, box=None, header_style="bold", pad_edge=False)

@@ -9,29 +9,38 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dicomgate.cli import main, options
+from dicomgate.cli import completion, main, options
 
 if TYPE_CHECKING:
     from dicomgate.cli.receipts import Receipts
     from dicomgate.client.caller import Caller
     from dicomgate.client.ledger import Ledger
     from dicomgate.client.offers import Offer, Receipt
-    from dicomgate.config import Settings
+    from dicomgate.config import Remote, Settings
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", shell_complete=completion.complete_where)
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--jobs", default=4, type=click.IntRange(1, 64), show_default=True, help="requests at a time, to a server"
 )
 @click.option("--again", is_flag=True, help="send everything, also what the server is known to have")
-@click.option("--token-file", type=options.FILE, help="a file with a bearer token for the server")
+@options.running
+@options.calling
 @options.reading
 def store(
-    target: str, files: tuple[Path, ...], *, jobs: int, again: bool, token_file: Path | None, config_file: Path | None
+    target: str,
+    files: tuple[Path, ...],
+    *,
+    jobs: int,
+    again: bool,
+    progress: str,
+    dry_run: bool,
+    token_file: Path | None,
+    config_file: Path | None,
 ) -> int:
-    """Store FILES, and all below folders, in TARGET: a data folder, or the address of a DICOMweb server.
+    """Store FILES, and all below folders, in TARGET: a data folder, a server's address, or a remote's name.
 
     On a terminal the outcome is a table, in a pipe one JSON line for each file. Run it again after it was
     stopped: what is stored already is not sent again. Exit code 3 when some files could not be stored, 4 when there
@@ -43,26 +52,52 @@ def store(
     dicomgate store ./archive ./scans
     dicomgate store https://pacs.example.org/dicomweb ./scans more.dcm --jobs 8
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
-    from dicomgate.cli.output import progress
-    from dicomgate.cli.receipts import Receipts
+    from dicomgate.cli import places
+    from dicomgate.cli.receipts import Receipts, Teller
     from dicomgate.client import offers
 
     settings = options.settings(config_file)
     paths = list(offers.walk(files))
-    receipts = Receipts()
+    receipts = Receipts(is_silent=dry_run)
+    remote = places.find_remote(target, settings, token_file)
     settled: Generator[Receipt, None, None]
-    if target.startswith(("http://", "https://")):
-        settled = _to_server(target, paths, jobs=jobs, again=again, token_file=token_file)
+    if dry_run:
+        settled = _look(remote, paths, again=again)
+    elif remote is not None:
+        settled = _to_server(remote, paths, jobs=jobs, again=again)
     else:
         settled = _to_folder(Path(target), paths, settings)
+    teller = Teller(is_json=progress == "json")
     try:
-        with progress("Storing", len(paths)) as step, contextlib.closing(settled):
+        with teller.shown("Storing", len(paths)), contextlib.closing(settled):
             for receipt in settled:
                 receipts.add(receipt)
-                step()
+                teller.add(receipt)
     finally:
-        receipts.finish()
-    return _exit_code(receipts)
+        if not teller.is_json:
+            receipts.finish()
+    code = _exit_code(receipts)
+    teller.end(receipts, code)
+    return code
+
+
+def _look(remote: Remote | None, paths: list[Path], *, again: bool) -> Generator[Receipt, None, None]:
+    """What each file is, and whether the server is known to have it; nothing is sent."""
+    from dicomgate.cli import places
+    from dicomgate.client import ledger, offers
+    from dicomgate.client.offers import Became, Receipt
+
+    with contextlib.ExitStack() as stack:
+        known = None
+        if remote is not None and not again:
+            caller = stack.enter_context(places.calling(remote))
+            known = stack.enter_context(ledger.Ledger(caller, ledger.directory()))
+        for path in paths:
+            found = (known.find(path) if known else None) or offers.read(path)
+            if isinstance(found, Receipt):
+                yield found
+            else:
+                yield Receipt(path=path, became=Became.OFFERED, target=found.target, size=found.size)
 
 
 def _exit_code(receipts: Receipts) -> int:
@@ -80,14 +115,11 @@ def _to_folder(data: Path, paths: list[Path], settings: Settings) -> Generator[R
         yield from kept
 
 
-def _to_server(
-    root: str, paths: list[Path], *, jobs: int, again: bool, token_file: Path | None
-) -> Generator[Receipt, None, None]:
-    from dicomgate.client import ledger, store
-    from dicomgate.client.caller import Caller
+def _to_server(remote: Remote, paths: list[Path], *, jobs: int, again: bool) -> Generator[Receipt, None, None]:
+    from dicomgate.cli import places
+    from dicomgate.client import ledger
 
-    token = store.read_token(token_file) if token_file else None
-    with Caller(root, token=token) as caller, ledger.Ledger(caller, ledger.directory()) as known:
+    with places.calling(remote) as caller, ledger.Ledger(caller, ledger.directory()) as known:
         yield from _send(caller, None if again else known, known, paths, jobs)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +10,8 @@ from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from dicomgate.cli import output
 
 _PAUSE: Final = 0.5
 """Seconds between two `progress` events, at least."""
@@ -99,10 +99,8 @@ class Teller:
         }
 
     def _say(self, event: str, **facts: Any) -> None:
-        line = json.dumps({"event": event, **facts}, ensure_ascii=False) + "\n"
         with self._lock:
-            sys.stderr.write(line)
-            sys.stderr.flush()
+            output.event(event, **facts)
 
 
 def format_bytes(count: float) -> str:

@@ -25,6 +25,7 @@ class Became(enum.StrEnum):
 
     STORED = "stored"
     KNOWN = "known"  # it was there already
+    OFFERED = "offered"  # it would be sent
     REFUSED = "refused"
     UNREADABLE = "unreadable"
     FOREIGN = "foreign"  # not a DICOM file at all
