@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -195,6 +197,52 @@ def test_palettes_colour_grey_after_voi(look: Look) -> None:
     index = np.rint(ramp / 255 * 3).astype(int)
     expected = np.stack([np.roll([0, 128, 255, 64], place)[index] for place in range(3)], axis=2)
     assert np.array_equal(shown, expected)
+
+
+FRAMES = [np.full((6, 8), 100, np.int16), np.full((6, 8), 300, np.int16), NUMBERED.astype(np.int16) * 4]
+
+
+def subtracted(maker: Maker, stored: Store, frame: int = 3, **mask: Any) -> np.ndarray:
+    target = instances.new_target()
+    said = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 16, "BitsStored": 16,
+            "HighBit": 15, "PixelRepresentation": 1}  # fmt: skip
+    content = instances.make(target, rows=6, columns=8, frames=[one.tobytes() for one in FRAMES], attributes=said)
+    image, own = stored(content, target), instances.new_target(target.study)
+    voi = item(WindowCenter=0, WindowWidth=2000, VOILUTFunction="LINEAR_EXACT")
+    state = {"MaskSubtractionSequence": [item(**mask)], "RecommendedViewingMode": "SUB", "RescaleSlope": 2,
+             "RescaleIntercept": 50, "RescaleType": "US", "SoftcopyVOILUTSequence": [voi]}  # fmt: skip
+    instance = stored(states.make(own, [target], attributes=state), own)
+    posing = State(instance, orjson.loads(instance.metadata()))
+    made = pictures.render(maker, image, frame, AS_IT_IS, "image/png", state=posing)
+    return np.asarray(Image.open(io.BytesIO(made.content))).astype(int)
+
+
+def shade(difference: np.ndarray) -> np.ndarray:
+    """The grey of a difference of stored values, rescaled by 2, in a window of 2000 about 0."""
+    return np.asarray(np.clip(difference * 2 / 2000 + 0.5, 0, 1) * 255)
+
+
+def test_masks_are_averaged_and_subtracted_before_voi(maker: Maker, stored: Store) -> None:
+    """N.2.1.2: after the modality's transformation, whose intercept goes."""
+    first, second, third = (one.astype(float) for one in FRAMES)
+    averaged = subtracted(maker, stored, MaskOperation="AVG_SUB", MaskFrameNumbers=[1, 2], ContrastFrameAveraging=1)
+    assert np.abs(averaged - shade(third - 200)).max() <= 1
+    both = subtracted(maker, stored, 2, MaskOperation="AVG_SUB", MaskFrameNumbers=[1], ContrastFrameAveraging=2)
+    assert np.abs(both - shade((second + third) / 2 - first)).max() <= 1
+    before = subtracted(maker, stored, MaskOperation="TID", TIDOffset=1)
+    assert np.abs(before - shade(third - second)).max() <= 1
+    native = subtracted(maker, stored, 1, MaskOperation="TID", TIDOffset=1)
+    assert np.abs(native - np.clip((first * 2 + 50) / 2000 + 0.5, 0, 1) * 255).max() <= 1
+
+
+def test_masks_are_moved_down_and_to_the_left(maker: Maker, stored: Store) -> None:
+    moved = subtracted(maker, stored, 1, MaskOperation="AVG_SUB", MaskFrameNumbers=[3], MaskSubPixelShift=[1.0, 2.0])
+    mask = FRAMES[2].astype(float)[[0, 0, 1, 2, 3, 4]][:, [2, 3, 4, 5, 6, 7, 7, 7]]
+    assert np.abs(moved - shade(FRAMES[0] - mask)).max() <= 1
+    half = subtracted(maker, stored, 1, MaskOperation="AVG_SUB", MaskFrameNumbers=[3], MaskSubPixelShift=[0.0, 0.5])
+    mask = FRAMES[2].astype(float)
+    mask[:, :-1] = (mask[:, :-1] + mask[:, 1:]) / 2
+    assert np.abs(half - shade(FRAMES[0] - mask)).max() <= 1
 
 
 # Shutters.
@@ -455,6 +503,69 @@ def test_the_patient_is_written_last(look: Look) -> None:
 
 
 # Bounds, and what is not shown.
+
+
+ODD = [
+    None,
+    "",
+    0,
+    -1,
+    1e308,
+    2**31,
+    -(2**31),
+    65_535,
+    "NaN",
+    [1],
+    {},
+    "POLYLINE",
+    "x" * 5000,
+    True,
+    {"Alphabetic": "x"},
+]
+
+
+def spoil(said: dict[str, Any], random: Any, depth: int = 0) -> None:
+    """Change some values, at any depth, to what no state should have."""
+    for tag in random.sample(sorted(said), min(len(said), random.randint(1, 3))):
+        element = said[tag]
+        inner = [one for one in element.get("Value") or [] if isinstance(one, dict)]
+        if element.get("vr") == "SQ" and inner and depth < 5 and random.random() < 0.8:
+            spoil(random.choice(inner), random, depth + 1)
+        elif random.random() < 0.3:
+            element.pop("Value", None)
+        elif element.get("Value") and random.random() < 0.6:
+            element["Value"][random.randrange(len(element["Value"]))] = random.choice(ODD)
+        else:
+            element["Value"] = [random.choice(ODD) for _ in range(random.randint(0, 6))]
+
+
+@pytest.mark.slow
+def test_states_of_nonsense_are_pictures_or_refused(stored: Store, maker: Maker) -> None:
+    shadow = item(PatternOnColorCIELabValue=RED, PatternOnOpacity=1.0, LineThickness=2.0, LineDashingStyle="DASHED",
+                  LinePattern=0xFF00, ShadowStyle="NORMAL", ShadowOffsetX=1.0, ShadowOffsetY=1.0,
+                  ShadowColorCIELabValue=GREEN, ShadowOpacity=0.5)  # fmt: skip
+    figures = [
+        graphic(kind, 5, 5, 50, 9, 30, 40, 5, 50, GraphicFilled="Y", LineStyleSequence=[shadow])
+        for kind in ("POINT", "POLYLINE", "INTERPOLATED", "CIRCLE", "ELLIPSE")
+    ]
+    point = {"AnchorPointAnnotationUnits": "DISPLAY", "AnchorPoint": [0.5, 0.5], "AnchorPointVisibility": "Y"}
+    said = drawn(*figures, text("a\r\nb", 1, 2, 30, 30), text("c", **point), ImageRotation=90)
+    said |= {"DisplayedAreaSelectionSequence": area(1, 1, 64, 64), **plane(0x6000, DARK + 1, layer="L")}
+    said |= {"ShutterShape": ["CIRCULAR", "POLYGONAL"], "CenterOfCircularShutter": [20, 20],
+             "RadiusOfCircularShutter": 25, "VerticesOfThePolygonalShutter": [1, 1, 1, 50, 40, 50],
+             "SoftcopyVOILUTSequence": [item(WindowCenter=60, WindowWidth=90)],
+             "MaskSubtractionSequence": [item(MaskOperation="AVG_SUB", MaskFrameNumbers=[1])]}  # fmt: skip
+    image, state = posed(stored, DARK, said)
+    for seed in range(80):
+        print(f"seed {seed}")
+        random = Random(seed)
+        wrong = orjson.loads(orjson.dumps(state.dataset))
+        spoil(wrong, random)
+        spoilt = State(state.instance, wrong)
+        state_pose.find_left_out(spoilt)
+        wanted = random.choice([AS_IT_IS, Presentation(viewport=Viewport(200, 90))])
+        with contextlib.suppress(errors.NotAcceptable):
+            pictures.render(maker, image, 1, wanted, "image/png", state=spoilt)
 
 
 def test_states_that_want_too_much_are_refused(stored: Store, maker: Maker) -> None:

@@ -20,6 +20,7 @@ _AREAS, _FIRST, _LAST = "0070005A", "00700052", "00700053"
 _MODE, _RATIO = "00700100", "00700103"
 _SPACING, _ASPECT = "00700101", "00700102"
 _ORIGIN: Final = "00480301"
+_FARTHEST: Final = (1 << 31) - 1
 _MOST_UNLIKE: Final = 50
 """How many times one side of a pixel may be longer than the other."""
 
@@ -114,7 +115,8 @@ def _box(area: JSONDataset, rows: int, columns: int) -> tuple[int, int, int, int
     is_frame = _text(area, _ORIGIN) != "VOLUME"
     if not is_frame or len(said) != 4 or not all(isinstance(corner, int) for corner in said):
         return 0, 0, columns, rows
-    (left, right), (top, bottom) = sorted(said[::2]), sorted(said[1::2])
+    bounded = [min(max(corner, -_FARTHEST), _FARTHEST) for corner in said]
+    (left, right), (top, bottom) = sorted(bounded[::2]), sorted(bounded[1::2])
     return left - 1, top - 1, right, bottom
 
 

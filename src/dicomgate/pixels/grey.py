@@ -42,6 +42,11 @@ def look_up(table: NDArray[np.uint8], index: Pixels) -> NDArray[np.uint8]:
     return out.reshape(*index.shape, *table.shape[1:])
 
 
+def modality(pixels: Pixels, grey: Grey, content: bytes) -> NDArray[np.float32]:
+    """The values after the modality's transformation alone."""
+    return _modality(pixels.astype(np.float64), grey, content).astype(np.float32)
+
+
 def find_limits(pixels: Pixels, grey: Grey, bits_stored: int) -> tuple[float, float]:
     """The stored values that are black and white where nothing says so (REN-07).
 

@@ -65,12 +65,22 @@ class Text:
     is_at_bottom: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Subtraction:
+    """Frames that are averaged, and those whose average is taken from them, moved by `shift` pixels down and left."""
+
+    contrast: tuple[Span, ...]
+    mask: tuple[Span, ...]
+    shift: tuple[float, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """One picture of one frame. `box`: left, top, right, bottom of the part that is shown; `size`: what it becomes.
 
     `palette`: red, green and blue; `is_supplemental`: for values from its first on alone, the others are grey;
     `is_pseudo_colour`: for grey after VOI. `pose`: how a presentation state places it, and what is drawn on it.
+    `subtraction`: frames that take the place of the one, after the transformation of `modality`.
     """
 
     description: PixelDescription
@@ -89,6 +99,8 @@ class Recipe:
     profile: Profile | None = None
     own_profile: Span | None = None
     pose: Pose | None = None
+    subtraction: Subtraction | None = None
+    modality: Grey | None = None
 
 
 def format_recipe(made: Recipe) -> str:
@@ -107,6 +119,11 @@ def parse_recipe(text: str) -> Recipe:
     fields["texts"] = tuple(Text(tuple(map(tuple, one["lines"])), one["is_at_bottom"]) for one in said["texts"])
     fields["profile"] = Profile(said["profile"]) if said["profile"] else None
     fields["pose"] = pose.parse_pose(said["pose"]) if said["pose"] else None
+    fields["modality"] = _read_grey(said["modality"]) if said["modality"] else None
+    if said["subtraction"]:
+        contrast, mask, shift = said["subtraction"].values()
+        spans = tuple(map(tuple, contrast)), tuple(map(tuple, mask))
+        fields["subtraction"] = Subtraction(*spans, tuple(shift))
     for name in ("frame", "box", "size", "flips", "own_profile"):
         fields[name] = _pair(said[name])
     return Recipe(**fields)

@@ -24,6 +24,7 @@ from dicomgate.pixels import (
     resizing,
     shown_colours,
     shutters,
+    subtracting,
     writing_text,
 )
 from dicomgate.pixels.decoding import Decoded
@@ -50,7 +51,11 @@ def _make(wanted: Recipe, content: Pieces) -> tuple[Picture, tuple[float, float]
     syntax = syntaxes.find(wanted.description.transfer_syntax)
     is_native = syntax is not None and not syntax.is_encapsulated
     codestream = content.map(wanted.frame) if is_native else content.read(wanted.frame)
-    decoded = decoding.decode_frame(codestream, wanted.description)
+    if wanted.subtraction is None:
+        decoded = decoding.decode_frame(codestream, wanted.description)
+    else:
+        table = wanted.modality.modality_table if wanted.modality is not None else None
+        decoded = subtracting.subtract(wanted, content, _bytes(content, table))
     limits = _find_limits(decoded, wanted)
     shown = _show(decoded, wanted, content, limits)
     if wanted.overlays:

@@ -6,11 +6,13 @@ import math
 import struct
 from base64 import b64decode
 from binascii import Error
-from typing import Any
+from typing import Any, Final
 
 from dicomgate import errors
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.origin import Instance
+
+_LARGEST: Final = 1 << 32
 
 
 def values(dataset: JSONDataset, tag: str) -> list[Any]:
@@ -55,8 +57,12 @@ def number(dataset: JSONDataset, tag: str) -> float | None:
 
 def whole(dataset: JSONDataset, tag: str, default: int = 0) -> int:
     """The first of them as a whole number."""
-    found = number(dataset, tag)
-    return default if found is None else int(found)
+    return next(iter(wholes(dataset, tag)), default)
+
+
+def wholes(dataset: JSONDataset, tag: str) -> list[int]:
+    """All of them as whole numbers, of which no attribute has larger ones than these."""
+    return [int(min(max(found, -_LARGEST), _LARGEST)) for found in numbers(dataset, tag)]
 
 
 def content(instance: Instance, dataset: JSONDataset, tag: str, longest: int) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Final
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.pixel_description import PixelDescription
 from dicomgate.pixels.overlay_plane import Overlay
-from dicomgate.representations.dataset_values import numbers, text, whole
+from dicomgate.representations.dataset_values import text, whole, wholes
 from dicomgate.representations.shown_values import Fetch
 
 _GROUPS: Final = tuple(f"60{number:02X}" for number in range(0, 32, 2))
@@ -27,8 +27,8 @@ def read_group(
     rows, columns = (whole(dataset, f"{group}{element}") for element in ("0010", "0011"))
     if not (1 <= rows <= _LARGEST_SIDE and 1 <= columns <= _LARGEST_SIDE):
         return None
-    origin = numbers(dataset, f"{group}0050")
-    top, left = (int(origin[0]) - 1, int(origin[1]) - 1) if len(origin) == 2 else (0, 0)
+    origin = wholes(dataset, f"{group}0050")
+    top, left = (origin[0] - 1, origin[1] - 1) if len(origin) == 2 else (0, 0)
     is_region = text(dataset, f"{group}0040") == "R"
     if f"{group}3000" in dataset:
         place = _place(dataset, group, frame)

@@ -14,8 +14,15 @@ from dicomgate.dicom.presentation import Presentation, Profile
 from dicomgate.origin import Instance
 from dicomgate.pixels import recipe
 from dicomgate.pixels.pieces import Span
-from dicomgate.pixels.recipe import Grey, LookupTable, Recipe
-from dicomgate.representations import annotation_text, dataset_values, overlay_planes, picture_size, shown_values
+from dicomgate.pixels.recipe import Grey, LookupTable, Recipe, Subtraction
+from dicomgate.representations import (
+    annotation_text,
+    dataset_values,
+    overlay_planes,
+    picture_size,
+    shown_values,
+    state_mask,
+)
 from dicomgate.representations.picture_size import Extent
 from dicomgate.representations.retold import RetoldInstance
 from dicomgate.representations.shown_values import Fetch, FrameAttributes
@@ -155,4 +162,25 @@ def pose(work: RecipeWork, state: State, media_type: str) -> Recipe:
         fetch_state=work.fetch_from(state.instance),
         add=lambda content: work.pieces.add([content]),
     )
-    return replace(made, pose=posing.pose(measured))
+    made = replace(made, pose=posing.pose(measured))
+    subtraction = state_mask.find(state.dataset, image, number)
+    if subtraction is None or made.description.is_colour or (made.palette and not made.is_pseudo_colour):
+        return made
+    return _subtracting(made, work, subtraction)
+
+
+def _subtracting(made: Recipe, work: RecipeWork, wanted: state_mask.Subtraction) -> Recipe:
+    """The recipe with frames from which others are taken; what comes of it goes through VOI and what follows."""
+    spans = {number: work.pieces.add(work.instance.frame(number).chunks) for number in {*wanted.contrast, *wanted.mask}}
+    tone = made.grey
+    after = replace(tone, slope=1.0, intercept=0.0, modality_table=None, padding=None, limits=None)
+    if tone.window is None and tone.voi_table is None:
+        low, high = tone.ends or _after_rescale(tone)
+        after = replace(after, ends=(low - high, high - low))
+    taken = tuple(spans[number] for number in wanted.contrast), tuple(spans[number] for number in wanted.mask)
+    return replace(made, grey=after, modality=tone, subtraction=Subtraction(*taken, wanted.shift))
+
+
+def _after_rescale(tone: Grey) -> tuple[float, float]:
+    ends = sorted(end * tone.slope + tone.intercept for end in tone.limits or (0.0, 1.0))
+    return ends[0], ends[1]

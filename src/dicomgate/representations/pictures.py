@@ -142,7 +142,8 @@ def read_dataset(instance: Instance) -> JSONDataset:
 
 def _run(maker: Maker, made: Recipe, pieces: list[bytes]) -> Picture:
     arguments = {"said": recipe.format_recipe(made)}
-    bounds = transcoding.bounds_for(made.description, sum(map(len, pieces)))
+    frames = 1 if made.subtraction is None else len(made.subtraction.contrast) + len(made.subtraction.mask)
+    bounds = transcoding.bounds_for(made.description, sum(map(len, pieces)), frames)
     bounds = replace(bounds, memory=bounds.memory + _PROGRAM + _PER_PIXEL * made.size[0] * made.size[1])
     with memory_files.opened(pieces) as source, memory_files.opened() as result:
         answer = maker.workers.run("render", arguments, (source, result), bounds)

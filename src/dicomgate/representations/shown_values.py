@@ -15,7 +15,7 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.pixel_description import PALETTE_COLOR, PixelDescription
 from dicomgate.dicom.presentation import Presentation, Window, WindowFunction
 from dicomgate.pixels.recipe import Grey, LookupTable
-from dicomgate.representations.dataset_values import first_item, items, number, numbers, text, values, whole
+from dicomgate.representations.dataset_values import first_item, items, number, numbers, text, values, whole, wholes
 
 Fetch = Callable[[JSONDataset, str], tuple[int, int] | None]
 """The bytes of a value of a data set, put where the maker of the picture finds them; None without any."""
@@ -157,7 +157,7 @@ def pixel_size(frame: FrameAttributes) -> tuple[float, float]:
 
 
 def _table(dataset: JSONDataset, descriptor: str, tag: str, fetch: Fetch, *, is_segmented: bool) -> LookupTable | None:
-    said = [int(value) for value in numbers(dataset, descriptor)]
+    said = wholes(dataset, descriptor)
     span = fetch(dataset, tag) if len(said) == 3 else None
     if span is None:
         return None

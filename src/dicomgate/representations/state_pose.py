@@ -16,7 +16,7 @@ from dicomgate.pixels import pose
 from dicomgate.pixels.overlay_plane import Overlay
 from dicomgate.pixels.pieces import Span
 from dicomgate.pixels.pose import Pose, Shutter
-from dicomgate.representations import overlay_planes, state_layers
+from dicomgate.representations import overlay_planes, state_layers, state_mask
 from dicomgate.representations.dataset_values import items, numbers, text, values, whole
 from dicomgate.representations.shown_values import Fetch
 
@@ -31,7 +31,6 @@ _ACTIVATION, _DATA = "1001", "3000"
 
 _NOT_SHOWN: Final = {
     # What a state may have and what of it is not shown here, in words.
-    "00286100": "mask subtraction",
     "00700402": "superimposed images",
     "00701B01": "blended images",
 }
@@ -113,6 +112,8 @@ def find_left_out(state: State) -> tuple[str, ...]:
     found.update(dict.fromkeys(word for tag, word in _NOT_SHOWN.items() if values(state.dataset, tag)))
     if any(displayed_area.is_of_matrix(item) for item in items(state.dataset, "0070005A")):
         found["areas in the matrix of a slide"] = None
+    if not state_mask.is_made(state.dataset):
+        found["mask subtraction"] = None
     return tuple(found)
 
 
