@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from h2.errors import ErrorCodes
+from h2.settings import Settings
 from http2_caller import (
     CONTINUATION,
     DATA,
@@ -60,6 +61,15 @@ def other(served: Served) -> Iterator[Caller]:
         assert one.get("/").status == 200
         yield one
         assert one.get("/").status == 200
+
+
+@pytest.fixture
+def held(small: Small) -> Iterator[None]:
+    """`/hold` reads nothing."""
+    small.may_go = False
+    yield
+    small.may_go = True
+    assert until(lambda: small.running == 0)
 
 
 def code_for(port: int, *said: bytes) -> ErrorCodes:
@@ -120,17 +130,18 @@ def test_a_flood_is_ended_T13(served: Served, other: Caller, kind: str) -> None:
 def test_cancelled_requests_do_not_run_all_at_once_T13(served: Served, small: Small, other: Caller) -> None:
     """CVE-2023-44487: what was cancelled still works, so it still counts."""
     small.most_running, small.may_go = 0, False
-    flood = b"".join(
-        request(at, block=b"\x82\x86\x41\x09localhost\x04\x05/hold") + cancel(at) for at in range(1, 700, 2)
-    )
     try:
         with Caller(served.port) as caller:
-            caller.say(flood)
-            caller.h2.ping(b"12345678")
+            caller.h2.remote_settings[3] = 1000
+            caller.h2.remote_settings.acknowledge()
+            numbers = [caller.ask("/hold") for _ in range(STREAMS)]
+            assert until(lambda: small.running == STREAMS)
+            for number in numbers:
+                caller.h2.reset_stream(number)
             caller.flush()
-            caller.hear(lambda: caller.pongs)
-            assert caller.farewell is None
-            assert 0 < small.most_running <= STREAMS
+            late = [caller.ask("/hold") for _ in range(50)]
+            assert {caller.answer(number).reset for number in late} == {ErrorCodes.REFUSED_STREAM}
+            assert small.most_running == STREAMS
     finally:
         small.may_go = True
     assert until(lambda: small.running == 0)
@@ -199,7 +210,7 @@ BREACHES = {
 
 
 @pytest.mark.parametrize("kind", BREACHES)
-def test_a_breach_is_ended_with_its_code_T13(served: Served, other: Caller, kind: str) -> None:
+def test_a_breach_is_ended_with_its_code_T13(served: Served, other: Caller, held: None, kind: str) -> None:
     said, code = BREACHES[kind]
     found = code_for(served.port, BEGIN, said + frame(CONTINUATION, 9))  # if nothing else: that is no frame to come
     if code is not None:
@@ -238,14 +249,24 @@ def test_content_after_the_end_of_a_request_does_not_run_it_twice(served: Served
         assert answer.reset is not None or answer.body.startswith(b"3 ") or caller.is_closed
 
 
-def test_what_a_caller_sets_does_not_make_our_table_large(served: Served) -> None:
+@pytest.mark.parametrize(("said", "kept"), [(1 << 30, 4096), (4096, 4096), (1024, 1024), (0, 0)])
+def test_what_a_caller_sets_does_not_make_our_table_large(served: Served, said: int, kept: int) -> None:
     with Caller(served.port) as caller:
-        caller.h2.decoder.max_allowed_table_size = 1 << 30
-        caller.h2.update_settings({1: 1 << 30})
+        caller.h2.decoder.max_allowed_table_size = said
+        caller.h2.update_settings({1: said})
         caller.flush()
         for _ in range(3):
-            caller.get("/")
-        assert caller.h2.decoder.header_table_size == 4096
+            assert caller.get("/").status == 200
+        assert caller.h2.decoder.header_table_size == kept
+
+
+def test_settings_that_nobody_knows_are_not_kept(served: Served) -> None:
+    """Each costs a hundred times what it takes to say it."""
+    said = FLOODS["settings that nobody knows"]
+    with Caller(served.port) as caller:
+        caller.say(said[: 20 * (9 + 90 * 6)])
+        assert caller.get("/").status == 200
+        assert max(len(one) for one in gc.get_objects() if isinstance(one, Settings)) < 10
 
 
 @pytest.mark.slow
@@ -255,8 +276,11 @@ def test_memory_stays_flat_whatever_hostile_callers_do_T13(served: Served, small
     def be_hostile() -> None:
         for kind in ("settings that nobody knows", "cancelled requests", "single bytes"):
             code_for(served.port, BEGIN, FLOODS[kind])
+        small.may_go = False
         for kind in ("a header block that becomes large", "content beyond the window"):
             code_for(served.port, BEGIN, BREACHES[kind][0])
+        small.may_go = True
+        assert until(lambda: small.running == 0)
         with Caller(served.port, grants=False, window=0) as caller:
             for _ in range(50):
                 caller.ask("/large")

@@ -18,6 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from dicomgate.server import eager
 from dicomgate.server.census import Census
 from dicomgate.server.cors import Policy
 from dicomgate.server.http2 import fields
@@ -64,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._streams: dict[int, Stream] = {}
         self._waiting: deque[tuple[Stream, Message, bool]] = deque()  # for a place
         self._running = 0
+        self._is_starting = False
         self._is_admitted = False
         self._is_leaving = False
         self._is_deaf = False
@@ -137,6 +139,7 @@ class Connection(asyncio.Protocol):
         except Abuse as abuse:
             self._end(abuse)
             return
+        self._start_waiting()
         self._turns.run()
         self._look_at_header()
         self._rest()
@@ -200,7 +203,6 @@ class Connection(asyncio.Protocol):
             stream.refuse(refusal.status, refusal.sentence)
         else:
             self._waiting.append((stream, self._scope(asked), asked.expects_continue))
-            self._start_waiting()
 
     def _take(self, number: int, data: bytes, size: int) -> None:
         stream = self._streams.get(number)
@@ -241,21 +243,27 @@ class Connection(asyncio.Protocol):
 
     def _start_waiting(self) -> None:
         """Whoever has a place begins: one of each connection in any case, more while there are some (T13)."""
+        if self._is_starting:
+            return  # one who has begun has ended at once; it goes on below
+        self._is_starting = True
         while self._waiting:
             stream, scope, expects_continue = self._waiting[0]
-            if stream.is_closed:
-                self._waiting.popleft()
-                continue
-            stream.has_place = self._running > 0
-            if stream.has_place and not self._places.admit(self._peer):
-                stream.has_place = False
-                return
+            if not stream.is_closed and not self._give_place(stream):
+                break
             self._waiting.popleft()
-            self._running += 1
-            stream.was_run = stream.is_running = True
-            task = self._loop.create_task(stream.run(self._config.loaded_app, scope, expects_continue=expects_continue))
-            self._state.tasks.add(task)
-            task.add_done_callback(self._state.tasks.discard)
+            if not stream.is_closed:
+                run = stream.run(self._config.loaded_app, scope, expects_continue=expects_continue)
+                eager.begin(run, self._loop, self._state.tasks)
+        self._is_starting = False
+
+    def _give_place(self, stream: Stream) -> bool:
+        is_first = self._running == 0
+        if not is_first and not self._places.admit(self._peer):
+            return False
+        stream.has_place = not is_first
+        stream.was_run = stream.is_running = True
+        self._running += 1
+        return True
 
     def _settle(self, stream: Stream) -> None:
         """Forget a stream that is over: neither does its application run nor does anything wait to be sent."""

@@ -78,7 +78,8 @@ class Wire:
 
     def heed(self, event: RemoteSettingsChanged) -> None:
         """Keep what a caller sets from costing us memory."""
-        self._h2.encoder.header_table_size = min(self._h2.encoder.header_table_size, _TABLE_BYTES)
+        if self._h2.encoder.header_table_size > _TABLE_BYTES:  # noqa: PLR1730 - set again, it would forget a change
+            self._h2.encoder.header_table_size = _TABLE_BYTES
         for code in event.changed_settings:
             if not isinstance(code, SettingCodes):
                 self._h2.remote_settings.pop(code, None)
