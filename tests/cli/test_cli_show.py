@@ -10,6 +10,7 @@ import sys
 import termios
 from pathlib import Path
 
+import pydicom
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -240,3 +241,25 @@ def test_the_terminal_is_asked_what_it_can(scan, answer, shows):
     heard = in_terminal(["show", "--image", str(scan)], answer, environment)
     assert b"\x1b_Gi=31" in heard
     assert shows in heard
+
+
+def first_of(kept):
+    """An instance of the kept ones: what its file says."""
+    return pydicom.dcmread(kept / "1.dcm")
+
+
+@pytest.mark.slow
+def test_an_instance_of_a_folder_and_of_a_server(kept, server, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    one = first_of(kept)
+    for where in (kept, server.root):
+        for uid in (one.SOPInstanceUID, one.SeriesInstanceUID, one.StudyInstanceUID):
+            found = json.loads(shown(capsys, where, uid))
+            assert (found["SOPInstanceUID"], found["PatientName"]) == (one.SOPInstanceUID, "Doe^A")
+        text = shown(capsys, where, one.SOPInstanceUID, "--text")
+        assert "(bulk data)" in text or "bytes" in text
+        assert "▀" in shown(capsys, "--image=half", where, one.SOPInstanceUID)
+        assert main.run(["show", str(where)]) == main.USAGE
+        assert main.run(["show", str(where), "1.2.3.4"]) == main.NOTHING
+        assert main.run(["show", str(where), "not-a-uid"]) == main.USAGE
+    assert main.run(["show", "http://127.0.0.1:1/dicomweb", "1.2"]) == main.NOT_REACHABLE

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from dicomgate.cli import main, options
+from dicomgate.cli import completion, main, options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from dicomgate.cli.shown import Shown
+    from dicomgate.config import Settings
     from dicomgate.origin import JSONDataset
 
 _PICTURES = ("auto", "half", "kitty", "iterm", "sixel")
@@ -38,7 +42,8 @@ def _parse_window(ctx: click.Context, param: click.Parameter, value: str | None)
 
 
 @click.command(cls=_Show)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("where", metavar="FILE|WHERE", shell_complete=completion.complete_where)
+@click.argument("uid", required=False)
 @click.option("--json", "form", flag_value="json", help="one line of JSON with keywords, as in a pipe")
 @click.option("--dicom-json", "form", flag_value="dicom-json", help="one line of the DICOM JSON model (PS3.18 Annex F)")
 @click.option("--text", "form", flag_value="text", help="the text for a person also in a pipe")
@@ -47,9 +52,11 @@ def _parse_window(ctx: click.Context, param: click.Parameter, value: str | None)
 @click.option("--image", type=click.Choice(_PICTURES), metavar="[=WAY]", help="its picture: " + ", ".join(_PICTURES))
 @click.option("--frame", default=1, type=click.IntRange(1), help="which frame, with --image", show_default=True)
 @click.option("--window", callback=_parse_window, metavar="CENTER,WIDTH", help="between black and white, with --image")
+@options.calling
 @options.reading
 def show(
-    file: Path,
+    where: str,
+    uid: str | None,
     *,
     form: str | None,
     fields: str | None,
@@ -57,29 +64,45 @@ def show(
     image: str | None,
     frame: int,
     window: tuple[float, float] | None,
+    token_file: Path | None,
     config_file: Path | None,
 ) -> int:
-    """Show what a FILE says.
+    """Show what a FILE says, or the instance UID of WHERE: a folder, an address, the name of a remote.
 
-    Private attributes come with their creator, large values with their size. In a pipe it is a line of JSON.
+    Private attributes come with their creator, large values with their size. Of a series or study whose UID is given it
+    is the first instance. In a pipe it is a line of JSON.
 
     For example,
 
     \b
     dicomgate show scan.dcm
     dicomgate show scan.dcm --image
+    dicomgate show pacs 1.2.840.113619.2.5.1762583153.215519.978957063.78
     dicomgate show scan.dcm | jq .PatientName
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    settings = options.settings(config_file)
+    tags = _parse_fields(fields) if fields else None
+    with _opened(where, uid, settings, token_file) as found:
+        if image is not None:
+            return _paint(found, image, frame, window)
+        _print(found, tags, form or _usual_form(), whole=full)
+    return main.DONE
+
+
+@contextmanager
+def _opened(where: str, uid: str | None, settings: Settings, token_file: Path | None) -> Iterator[Shown]:
+    """A file on its own, or an instance of a place."""
     from dicomgate.cli import shown
 
-    if not file.is_file():
-        raise click.UsageError(f"no such file: {file}")
-    found = shown.read_file(file, options.settings(config_file).limits.bounds())
-    if image is not None:
-        return _paint(found, image, frame, window)
-    tags = _parse_fields(fields) if fields else None
-    _print(found, tags, form or _usual_form(), whole=full)
-    return main.DONE
+    if uid is None and Path(where).is_file():
+        yield shown.read_file(Path(where), settings.limits.bounds())
+        return
+    from dicomgate.cli import places
+
+    with places.opened(where, settings, token_file) as place:
+        if uid is None:
+            raise click.UsageError('say which instance: its UID, as "dicomgate find" tells it')
+        yield shown.read_place(place, uid)
 
 
 def _usual_form() -> str:

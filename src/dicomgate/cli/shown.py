@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dicomgate import errors
 from dicomgate.cli import output
-from dicomgate.dicom import header, syntaxes
+from dicomgate.dicom import header, syntaxes, uids
 from dicomgate.dicom.header import Header
 from dicomgate.dicom.limits import Limits
 from dicomgate.dicom.source import FileSource
+from dicomgate.dicom.uids import Level, Target
 from dicomgate.origin import JSONDataset
 
 if TYPE_CHECKING:
+    from dicomgate.cli.places import Place
     from dicomgate.dicom.presentation import Presentation
 
 _PIXELS = "7FE00010"
 _CHARSET = "00080005"
+_KEYS = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,27 @@ def read_file(path: Path, limits: Limits) -> Shown:
         sizes={place: _size(seen, place) for place in seen.bulk},
         render=lambda frame, wanted: _render_file(path, limits, frame, wanted),
     )
+
+
+def read_place(place: Place, uid: str) -> Shown:
+    """An instance of a place; the first one of the series or study, where the UID is of one.
+
+    Malformed for what is no UID, NotFound when nothing there has it; the faults of the place.
+    """
+    uids.parse_uid(uid)
+    target = next(filter(None, (_find(place, key, uid) for key in _KEYS)), None)
+    if target is None:
+        raise errors.NotFound("no instance, series or study there has this UID")
+    (dataset, *_) = place.metadata(target)
+    return Shown(attributes=dataset, render=lambda frame, wanted: place.render(target, frame, wanted))
+
+
+def _find(place: Place, key: str, uid: str) -> Target | None:
+    from dicomgate.cli import places
+
+    order = () if key == _KEYS[0] else (("orderby", "InstanceNumber"),)
+    found = place.search("/instances", ((key, uid), *order), 1)
+    return next((places.target_of(dataset, Level.INSTANCE) for dataset in found), None)
 
 
 def _charset(stated: bytes | None) -> JSONDataset:
