@@ -151,7 +151,8 @@ _EQUIPMENT: Final = (
     "ContainerTypeCodeSequence ContainerDescription ContainerComponentSequence SpecimenDescriptionSequence"
 )
 _IMAGE: Final = (
-    "AcquisitionNumber ImageComments RecognizableVisualFeatures QualityControlImage ContentQualification "
+    "AcquisitionNumber AcquisitionDuration "
+    "ImageComments RecognizableVisualFeatures QualityControlImage ContentQualification "
     "IsocenterPosition TimezoneOffsetFromUTC RelatedGeneralSOPClassUID OriginalSpecializedSOPClassUID "
     "CodingSchemeIdentificationSequence PrivateDataElementCharacteristicsSequence InstanceOriginStatus "
     "LongitudinalTemporalInformationModified"
@@ -183,7 +184,7 @@ def top(kind: Kind) -> frozenset[str]:
 
 EMPTY_AT_TOP: Final = tags(
     "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber ReferringPhysicianName "
-    "StudyID SeriesNumber Manufacturer PositionReferenceIndicator AcquisitionContextSequence"
+    "StudyID SeriesNumber Manufacturer PositionReferenceIndicator AcquisitionContextSequence PatientPosition"
 )
 """What must be there and may be empty (type 2)."""
 

@@ -196,7 +196,7 @@ def _top(settled: Settled, datasets: Sequence[JSONDataset], pixels: JSONDataset)
         for tag, element in first.items()
         if tag in allowed
         and not classic.is_empty(element)
-        and dictionary.vr(tag) in {element["vr"], "UN"}
+        and element["vr"] in dictionary.choice(tag).split(" or ")
         and all(one.get(tag) == element for one in others)
     }
     top |= _requests(datasets)
@@ -220,10 +220,26 @@ def _top(settled: Settled, datasets: Sequence[JSONDataset], pixels: JSONDataset)
     return top
 
 
+_NUCLEI: Final = {
+    said: nucleus
+    for nucleus, other in zip(
+        ("1H", "3HE", "7LI", "13C", "19F", "23NA", "31P"),
+        ("H1", "HE3", "LI7", "C13", "F19", "NA23", "P31"),
+        strict=True,
+    )
+    for said in (nucleus, other)
+}
+"""Imaged Nucleus as scanners write it, and Resonant Nucleus (C.8.13.1)."""
+
+
 def _qualify(top: JSONDataset, datasets: Sequence[JSONDataset], frame_set: FrameSet) -> None:
     """What only certain values may stand for."""
     if all(classic.text(dataset, "00280301") == "NO" for dataset in datasets):
         top["00280301"] = {"vr": "CS", "Value": ["NO"]}
+    nuclei = {classic.text(dataset, "00180085").upper() for dataset in datasets}
+    nucleus = _NUCLEI.get(nuclei.pop()) if len(nuclei) == 1 else None
+    if frame_set.kind is classes.MR and nucleus is not None:
+        top.setdefault("00189100", {"vr": "CS", "Value": [nucleus]})
     if frame_set.kind is classes.PET:
         top.setdefault("00189004", {"vr": "CS", "Value": ["PRODUCT"]})
 

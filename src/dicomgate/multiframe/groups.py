@@ -18,6 +18,8 @@ Groups = dict[str, list[JSONDataset]]
 
 _MEASURES: Final = ("00280030", "00180050")
 _BETWEEN: Final = "00180088"
+_SAME_STEP: Final = 0.01
+"""How far, as a part of it, what an image says of the spacing may be from what the positions say."""
 _WINDOW: Final = ("00281050", "00281051", "00281055", "00281056")
 _RESCALE: Final = ("00281052", "00281053", "00281054")
 
@@ -58,6 +60,9 @@ def frame_content(frame: Frame) -> JSONDataset:
     number = classic.number(frame.attributes, "00200012")
     if number is not None and 0 <= number <= 0xFFFF:
         item["00209156"] = {"vr": "US", "Value": [int(number)]}
+    duration = classic.number(frame.attributes, "00189073")
+    if duration is not None:
+        item["00189220"] = {"vr": "FD", "Value": [1000 * duration]}
     comments = frame.attributes.get("00204000")
     if not classic.is_empty(comments):
         item["00209158"] = {"vr": "LT", "Value": list(classic.values(frame.attributes, "00204000"))}
@@ -75,10 +80,10 @@ def _taken(attributes: JSONDataset, tags: Iterable[str]) -> JSONDataset:
 def _pixel_measures(frame: Frame, present: frozenset[str]) -> list[JSONDataset]:  # noqa: ARG001 (a maker)
     item = _taken(frame.attributes, _MEASURES)
     between = classic.number(frame.attributes, _BETWEEN)
-    step = frame.of.stack.step
-    if between is not None and between >= 0:
+    step = frame.of.stack.step if frame.of.is_regular else None
+    if between is not None and between >= 0 and (step is None or abs(between - step) <= _SAME_STEP * step):
         item[_BETWEEN] = frame.attributes[_BETWEEN]
-    elif step is not None and frame.of.is_regular and frame.of.stack.is_even:
+    elif step is not None:
         item[_BETWEEN] = {"vr": "DS", "Value": [round(step, 6)]}
     if "00180050" not in item and step is not None:
         item["00180050"] = {"vr": "DS", "Value": [round(step, 6)]}
