@@ -70,3 +70,17 @@ def test_a_modality_table_may_be_for_some_images_alone() -> None:
     own = {"00081140": element("SQ", {"00081155": element("UI", "1.2.3")}), "00281052": element("DS", 7)}
     assert shown({"00283001": element("SQ", other, own)}).dataset["00281052"]["Value"] == [7]
     assert "00281052" not in shown({"00283001": element("SQ", other)}).dataset
+
+
+def test_of_a_blending_the_values_are_those_said_of_what_lies_underneath() -> None:
+    def blended(position: str, center: int) -> dict[str, Any]:
+        window = element("SQ", {"00281050": element("DS", center), "00281051": element("DS", 8)})
+        return {"00700405": element("CS", position), "00283110": window, "00281052": element("DS", center)}
+
+    state = {
+        "00700402": element("SQ", blended("SUPERIMPOSED", 1), blended("UNDERLYING", 7)),
+        "00281101": element("US", 2),
+    }
+    made = shown(state)
+    assert (made.dataset["00281050"]["Value"], made.dataset["00281052"]["Value"]) == ([7], [7])
+    assert not made.is_pseudo_colour

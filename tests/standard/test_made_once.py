@@ -11,7 +11,7 @@ from standard_service import Service, parts_of, path_of
 
 from dicomgate import assembly, config
 from dicomgate.dicom.uids import Target
-from dicomgate.testing import instances
+from dicomgate.testing import instances, states
 from dicomgate.testing.serving import serving
 
 pytestmark = pytest.mark.slow  # the fast loop stays under a minute
@@ -54,6 +54,36 @@ def test_the_second_time_nothing_is_made(opened) -> None:
     again = [service.studies(path_of(target) + way, accept) for way, accept in ways]
     assert [reply.body for reply in again] == [reply.body for reply in first]
     assert service.studies(path_of(target) + "/rendered?viewport=5,5", "image/png").status == 503
+
+
+def test_pictures_under_states_icons_and_texts_are_made_once(opened) -> None:
+    one, service, target = opened
+    state = instances.new_target(target.study)
+    said = {"ImageRotation": 90, "GraphicAnnotationSequence": [states.annotation(states.graphic("POINT", 5, 5))]}
+    service.store(states.make(state, [target], image_class="1.2.840.10008.5.1.4.1.1.2", attributes=said))
+    ways = [("/rendered", "image/png"), ("/thumbnail", "image/png"), ("/rendered", "text/html")]
+    first = [service.studies(path_of(state) + way, accept) for way, accept in ways]
+    assert ([reply.status for reply in first], one.kept()) == ([200] * 3, 3)
+    under = f"/wado?requestType=WADO&studyUID={target.study}&seriesUID={target.series}&objectUID={target.instance}"
+    under += f"&contentType=image/png&presentationUID={state.instance}&presentationSeriesUID={state.series}"
+    assert service.get(under).body == first[0].body
+    one.application.maker.workers.close()
+    again = [service.studies(path_of(state) + way, accept) for way, accept in ways]
+    assert [reply.body for reply in again] == [reply.body for reply in first]
+    assert service.get(under).body == first[0].body
+    assert one.kept() == 3
+
+
+@pytest.mark.parametrize("is_state", [True, False])
+def test_pictures_under_states_go_with_the_state_or_the_image(opened, is_state: bool) -> None:
+    one, service, target = opened
+    state = instances.new_target(target.study)
+    service.store(states.make(state, [target], image_class="1.2.840.10008.5.1.4.1.1.2"))
+    assert service.studies(path_of(state) + "/rendered", "image/png").status == 200
+    assert one.kept() == 1
+    gone = path_of(state if is_state else target)
+    assert service.get(f"/dicomweb{gone}", method="DELETE").status in {200, 204}
+    assert one.kept() == 0
 
 
 def test_a_frame_in_another_encoding_is_made_once(opened) -> None:

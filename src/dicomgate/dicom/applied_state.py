@@ -21,7 +21,7 @@ _PROFILE: Final = "00282000"
 _PALETTE: Final = tuple(f"0028{element}" for element in ("1101", "1102", "1103", "1201", "1202", "1203")) + tuple(
     f"002812{number}" for number in (21, 22, 23)
 )
-_TABLES: Final = frozenset({_SOFTCOPY_VOI, _VARIABLE_MODALITY, "00283000", _PRESENTATION_LUT})
+_TABLES: Final = frozenset({_SOFTCOPY_VOI, _VARIABLE_MODALITY, "00283000", _PRESENTATION_LUT, "00700402"})
 """Where tables lie that only the state can have brought: the image's own are left out."""
 
 
@@ -43,19 +43,25 @@ class Shown:
 
 
 def apply(image: JSONDataset, state: JSONDataset, frame: int) -> Shown:
-    """One frame of an image under a state. Overlays are no part of it: the state draws them."""
+    """One frame of an image under a state. Overlays are no part of it: the state draws them.
+
+    Of a blending it is an image that lies underneath, with the values that are said of those.
+    """
     made = {tag: element for tag, element in image.items() if tag[:2] != "60"}
     for tag in (*_MODALITY, *_VOI, _SHAPE):
         made.pop(tag, None)
     for tag in (_SHARED, _PER_FRAME):
         if tag in made:
             made[tag] = {**made[tag], "Value": [_without_values(item or {}) for item in _values(made, tag)]}
-    added = _modality(image, state, frame)
-    added.update(_voi(image, state, frame))
-    if _text(made, _PHOTOMETRIC).startswith("MONOCHROME"):
+    underneath = state_references.find_underneath(state)
+    said = state if underneath is None else underneath
+    added = _modality(image, said, frame)
+    added.update(_voi(image, said, frame))
+    is_grey = _text(made, _PHOTOMETRIC).startswith("MONOCHROME")
+    if is_grey:
         is_inverse = _text(state, _SHAPE) == "INVERSE"
         made[_PHOTOMETRIC] = {"vr": "CS", "Value": ["MONOCHROME1" if is_inverse else "MONOCHROME2"]}
-    is_pseudo_colour = _text(made, _PHOTOMETRIC).startswith("MONOCHROME") and _PALETTE[0] in state
+    is_pseudo_colour = underneath is None and is_grey and _PALETTE[0] in state
     taken = (_PRESENTATION_LUT, _PROFILE, *(_PALETTE if is_pseudo_colour else ()))
     if is_pseudo_colour:
         made = {tag: element for tag, element in made.items() if tag not in _PALETTE}

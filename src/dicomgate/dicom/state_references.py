@@ -30,13 +30,18 @@ class Reference:
     frames: tuple[int, ...] = ()
 
 
+def find_underneath(state: JSONDataset) -> JSONDataset | None:
+    """Of a blending, what it says of the images that lie underneath (PS3.3 §C.11.14.1.1)."""
+    blended = _items(state, _BLENDING)
+    return next((item for item in blended if _text(item, _BLENDING_POSITION) == "UNDERLYING"), None)
+
+
 def references(state: JSONDataset) -> list[Reference]:
     """The images in the order of the state; of a blending only those that lie underneath."""
-    underneath = [item for item in _items(state, _BLENDING) if _text(item, _BLENDING_POSITION) == "UNDERLYING"]
+    underneath = find_underneath(state)
     found: list[Reference] = []
-    for place in underneath or [state]:
-        for series in _items(place, _SERIES):
-            found.extend(_of_series(series))
+    for series in _items(state if underneath is None else underneath, _SERIES):
+        found.extend(_of_series(series))
     return list(dict.fromkeys(found[:_MOST]))
 
 

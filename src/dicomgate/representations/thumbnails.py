@@ -94,7 +94,7 @@ def _can_show(instance: Instance) -> bool:
 def _make(maker: Maker, instance: Instance, frame: int, viewport: Viewport, media_type: str) -> Picture:
     size = Viewport(min(viewport.width, LARGEST), min(viewport.height, LARGEST))
     if not _can_show(instance):
-        return _icon(maker, _word(instance), size, media_type)
+        return _icon(maker, instance, size, media_type)
     dataset = pictures.read_dataset(instance)
     if visible_identity.look(dataset, instance.facts.transfer_syntax) is Sight.UNKNOWN:
         size = _unreadable(dataset_values.whole(dataset, "00280011"), dataset_values.whole(dataset, "00280010"), size)
@@ -102,7 +102,7 @@ def _make(maker: Maker, instance: Instance, frame: int, viewport: Viewport, medi
     try:
         return pictures.render(maker, instance, frame, wanted, media_type, with_overlays=False)
     except errors.NotAcceptable:
-        return _icon(maker, _word(instance), size, media_type)
+        return _icon(maker, instance, size, media_type)
 
 
 def _unreadable(columns: int, rows: int, size: Viewport) -> Viewport:
@@ -120,9 +120,13 @@ def _word(instance: Instance) -> str:
     return next((word for beginning, word in _WORDS if kind.startswith(beginning)), "Object")
 
 
-def _icon(maker: Maker, word: str, size: Viewport, media_type: str) -> Picture:
-    with memory_files.opened() as result:
-        side = {"word": word, "size": [size.width, size.height], "media_type": media_type}
-        maker.workers.run("icon", side, (result,))
-        content = memory_files.read(result, 0, os.fstat(result).st_size)
+def _icon(maker: Maker, instance: Instance, size: Viewport, media_type: str) -> Picture:
+    side = {"word": _word(instance), "size": [size.width, size.height], "media_type": media_type}
+
+    def make() -> tuple[bytes, bytes]:
+        with memory_files.opened() as result:
+            maker.workers.run("icon", side, (result,))
+            return b"", memory_files.read(result, 0, os.fstat(result).st_size)
+
+    _, content = maker.kept.get(instance.facts, f"icon {side} {maker.edition}", make)
     return Picture(content=content, media_type=media_type, width=size.width, height=size.height)

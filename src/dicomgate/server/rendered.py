@@ -244,7 +244,7 @@ def _document_part(request: Request, instance: Instance, offer: Offer, task: Tas
         content_type=f"{offer.media_type}; charset={charset.name.lower()}",
         location=location,
         size=None,
-        chunks=_write_text(instance, offer.media_type, charset),
+        chunks=_write_text(request, instance, offer.media_type, charset),
     )
 
 
@@ -255,8 +255,15 @@ def _charset(request: Request, offer: Offer, task: Task) -> TextCharset:
     )
 
 
-def _write_text(instance: Instance, media_type: str, charset: TextCharset) -> Iterator[bytes]:
-    yield charset.encode(texts.render(orjson.loads(instance.metadata()), media_type, charset.name))
+def _write_text(request: Request, instance: Instance, media_type: str, charset: TextCharset) -> Iterator[bytes]:
+    """The text. NotAcceptable when it does not fit into the character set."""
+    maker = request.door.maker
+
+    def make() -> tuple[bytes, bytes]:
+        return b"", charset.encode(texts.render(orjson.loads(instance.metadata()), media_type, charset.name))
+
+    _, content = maker.kept.get(instance.facts, f"text {media_type} {charset.name} {maker.edition}", make)
+    yield content
 
 
 def _reader(instance: Instance, offer: Offer) -> Callable[[range], Iterator[bytes]] | None:
