@@ -85,6 +85,15 @@ def test_an_overlay_in_unused_bits_is_taken_out_of_the_samples_LC_18() -> None:
     assert (state[0x6002, 0x0100].value, state[0x6002, 0x0102].value) == (1, 0)
 
 
+def test_curves_and_annotations_are_removed_LC_18() -> None:
+    def change(dataset: Dataset) -> None:
+        dataset.add_new((0x5000, 0x0010), "US", 3)
+        dataset.add_new((0x0070, 0x0001), "SQ", [Dataset()])
+
+    image, _ = converted(slice_of(CT, 1, change=change), slice_of(CT, 2))
+    assert not any(element.tag.group in {0x5000, 0x0070} for element in image.iterall())
+
+
 def test_images_with_hidden_overlays_come_back_byte_for_byte_LC_32() -> None:
     from dicomgate.multiframe import restoring
 

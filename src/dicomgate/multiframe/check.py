@@ -100,8 +100,10 @@ def _forbidden(seen: _Seen) -> Iterator[str]:
 
 def _overlays(seen: _Seen) -> Iterator[str]:
     every = [seen.top, *_unassigned(seen)]
-    if any(classes.is_overlay(tag) for dataset in every for tag in dataset):
-        yield "there are overlay planes"
+    if any(classes.is_overlay(tag) or classes.is_curve(tag) for dataset in every for tag in dataset):
+        yield "there are overlay planes or curves"
+    if any("00700001" in dataset for dataset in every):
+        yield "there are graphic annotations"
     if seen.sources and not classic.items(seen.top, "00089237"):
         found = (classes.is_overlay(tag) and tag.endswith("3000") for source in seen.sources for tag in source)
         if any(found):

@@ -203,6 +203,11 @@ def is_overlay(name: str) -> bool:
     return name.startswith("60") and int(name[2:4], 16) % 2 == 0
 
 
+def is_curve(name: str) -> bool:
+    """True for an attribute of a curve, which were retired long ago."""
+    return name.startswith("50") and int(name[2:4], 16) % 2 == 0
+
+
 def is_of_pixels(name: str) -> bool:
     """True for pixel data and its offset tables."""
     return name.startswith("7FE0")

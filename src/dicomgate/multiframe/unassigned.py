@@ -21,6 +21,7 @@ NEVER: Final = frozenset(
         "0020000D",
         "0020000E",  # the series in Common Instance Reference
         "00080053",
+        "00700001",  # Graphic Annotation is removed (LC-18)
         classes.CONVERSION_SOURCE,
     }
 )
@@ -71,7 +72,8 @@ def _left(source: JSONDataset, placed: Sequence[JSONDataset], own: Sequence[JSON
 @lru_cache(maxsize=1 << 14)
 def may_stay(tag: str) -> bool:
     """Whether an attribute of a source is kept at all, somewhere in the object."""
-    return tag not in NEVER and not tag.startswith(_NEVER_GROUPS) and not classes.is_overlay(tag)
+    is_drawn = classes.is_overlay(tag) or classes.is_curve(tag)
+    return tag not in NEVER and not tag.startswith(_NEVER_GROUPS) and not is_drawn
 
 
 def _is_placed(tag: str, element: Element, found: Iterable[JSONDataset]) -> bool:
