@@ -157,6 +157,35 @@ def test_an_answer_that_does_not_come_is_not_waited_for(server: Any) -> None:
         released.set()
 
 
+def test_a_silent_server_is_not_asked_for_ever(server: Any) -> None:
+    released = threading.Event()
+
+    def late(path: str, body: bytes) -> Any:
+        released.wait(100)
+        return (200, {}, b"")
+
+    server.answers.append(late)
+    try:
+        with Asker(server.root, seconds=0.05) as asker:
+            findings = list(check.run(subject_of(asker), check.chosen(["QIDO", "RET"])))
+    finally:
+        released.set()
+    assert [finding.is_silent for finding in findings[:6]] == [True] * 5 + [False]
+    assert {finding.verdict for finding in findings[5:]} == {Verdict.SKIPPED}
+    assert len(server.asked) <= 5
+
+
+def test_all_questions_of_a_probe_have_the_time_of_one(server: Any) -> None:
+    server.answers.append((200, {}, b""))
+    with Asker(server.root, seconds=100) as asker:
+        asker.begin()
+        asker._until -= 200
+        with pytest.raises(probing.Silent):
+            asker.ask(Ask(path="/studies"))
+        asker.begin()
+        assert asker.ask(Ask(path="/studies")).status == 200
+
+
 def test_a_server_that_stores_nothing_is_not_probed_as_if_it_did(server: Any) -> None:
     server.answers.append((401, {}, b""))
     with Asker(server.root) as asker:

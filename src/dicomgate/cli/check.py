@@ -27,9 +27,7 @@ _QUESTION = "Store {count} small instances on {root} to probe it with, and delet
 )
 @click.option("--item", "items", multiple=True, metavar="NAME", help="only these items, as QIDO-16 or V; repeatable")
 @click.option("--wado", metavar="URL", help="where WADO-URI is answered, if not at URL itself")
-@click.option(
-    "--timeout", default=20.0, type=click.FloatRange(0.1, 600), show_default=True, help="seconds for an answer"
-)
+@click.option("--timeout", default=20.0, type=click.FloatRange(0.1, 600), show_default=True, help="seconds for a probe")
 @click.option("--markdown", is_flag=True, help="the report as a page of Markdown")
 @click.option("--strict", is_flag=True, help="exit code 3 for every SHOULD that is not met, too")
 @click.option("--list", "lists", is_flag=True, help="show what would be probed, and ask nothing")

@@ -18,6 +18,7 @@ PROBES: Final[tuple[Probe, ...]] = (
     *probes_store.PROBES,
 )
 """All of them, in the order in which they are run."""
+_SILENT: Final = 5
 
 
 def chosen(items: Sequence[str]) -> list[Probe]:
@@ -27,9 +28,19 @@ def chosen(items: Sequence[str]) -> list[Probe]:
 
 
 def run(subject: Subject, probes: Iterable[Probe]) -> Iterator[Finding]:
-    """What becomes of each probe, one after the other."""
+    """What becomes of each probe, one after the other, each with as long as the asker gives one answer.
+
+    A server that was silent so many times in a row is not asked any more: the rest is skipped.
+    """
+    silent = 0
     for probe in probes:
-        yield settle(probe, subject)
+        if silent >= _SILENT:
+            yield Finding(probe, Verdict.SKIPPED, f"not asked: {_SILENT} times in a row no answer came in time", 0.0)
+            continue
+        subject.asker.begin()
+        finding = settle(probe, subject)
+        silent = silent + 1 if finding.is_silent else 0
+        yield finding
 
 
 def delete(subject: Subject) -> list[str]:
@@ -39,6 +50,7 @@ def delete(subject: Subject) -> list[str]:
 
 def _is_deleted(asker: Asker, study: str) -> bool:
     """True when nothing of it is there: it is deleted now, or was never stored."""
+    asker.begin()
     try:
         return asker.ask(Ask(path=f"/studies/{study}", method="DELETE")).status in (200, 202, 204, 404, 410)
     except Unexpected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -44,6 +45,10 @@ class Verdict(enum.StrEnum):
 
 class Unexpected(Exception):  # noqa: N818 - what a server did otherwise
     """The server did something else; the message says what was seen."""
+
+
+class Silent(Unexpected):
+    """It did not answer in time."""
 
 
 class Lacking(Exception):  # noqa: N818 - no fault of anybody
@@ -172,12 +177,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A probe with what became of it. `saw`: what the server did instead, or why the probe was left out."""
+    """A probe with what became of it. `saw`: what the server did instead, or why the probe was left out.
+
+    `is_silent`: no answer came in time.
+    """
 
     probe: Probe
     verdict: Verdict
     saw: str
     seconds: float
+    is_silent: bool = False
 
     @property
     def is_failure(self) -> bool:
@@ -195,6 +204,7 @@ class Asker:
     def __init__(self, root: str, *, identity: Identity | None = None, seconds: float = 20.0) -> None:
         self.root = root.rstrip("/")
         self.seconds = seconds
+        self._until = math.inf
         self._known = _caller(identity or Identity(), seconds)
         self._stranger = _caller(Identity(authorities=identity.authorities if identity else ""), seconds)
 
@@ -207,24 +217,33 @@ class Asker:
         self._known.close()
         self._stranger.close()
 
+    def begin(self) -> None:
+        """From now on, all questions together have as long as one, until this is called again."""
+        self._until = time.monotonic() + self.seconds
+
     def address(self, path: str) -> str:
         """The whole address of a path below the root."""
         return path if path.startswith(("http://", "https://")) else self.root + path
 
     def ask(self, ask: Ask) -> Reply:
         """The answer, read whole. Unexpected when none comes in time, or one without end."""
-        until = time.monotonic() + self.seconds
+        start = time.monotonic()
+        until = min(self._until, start + self.seconds)
+        if until <= start:
+            raise Silent(f"no answer within {self.seconds:g} seconds")
         address = self.address(ask.path)
         headers = {**({} if ask.accept is None else {"Accept": ask.accept}), **ask.headers}
         try:
-            with self._caller(ask, address).stream(ask.method, address, headers=headers, content=ask.body) as response:
+            with self._caller(ask, address).stream(
+                ask.method, address, headers=headers, content=ask.body, timeout=until - start
+            ) as response:
                 body = self._read(response, until)
                 fields = tuple(
                     (name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers.raw
                 )
                 return Reply(status=response.status_code, fields=fields, body=body)
         except httpx2.TimeoutException:
-            raise Unexpected(f"no answer within {self.seconds:g} seconds") from None
+            raise Silent(f"no answer within {self.seconds:g} seconds") from None
         except (httpx2.TransportError, httpx2.InvalidURL) as fault:
             raise Unexpected(f"no answer: {type(fault).__name__}") from None
 
@@ -239,7 +258,7 @@ class Asker:
             if len(body) > _LARGEST:
                 raise Unexpected(f"an answer of more than {_LARGEST >> 20} MiB")
             if time.monotonic() > until:
-                raise Unexpected(f"an answer that is not whole after {self.seconds:g} seconds")
+                raise Silent(f"an answer that is not whole after {self.seconds:g} seconds")
         return bytes(body)
 
 
@@ -265,16 +284,16 @@ def _origin(address: str) -> tuple[str, str]:
 def settle(probe: Probe, subject: Any) -> Finding:
     """Run a probe; whatever a server does is a finding, not a fault."""
     start = time.monotonic()
-    verdict, saw = Verdict.PASSED, ""
+    verdict, saw, is_silent = Verdict.PASSED, "", False
     try:
         probe.run(subject)
     except Lacking as lacking:
         verdict, saw = Verdict.SKIPPED, str(lacking)
     except Unexpected as unexpected:
-        verdict, saw = _FAILED[probe.severity], str(unexpected)
+        verdict, saw, is_silent = _FAILED[probe.severity], str(unexpected), isinstance(unexpected, Silent)
     except errors.Fault as fault:
         verdict, saw = _FAILED[probe.severity], f"something that cannot be read: {fault.message}"
-    return Finding(probe, verdict, saw, time.monotonic() - start)
+    return Finding(probe, verdict, saw, time.monotonic() - start, is_silent)
 
 
 _FAILED: Final = {
