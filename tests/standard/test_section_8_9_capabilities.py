@@ -87,3 +87,9 @@ def test_the_uri_service_tells_its_parameters_URI_01(service: Service) -> None:
     (method,) = json.loads(reply.body)["application"]["resources"]["resource"][0]["method"]
     told = {param["@name"] for param in method["request"]["param"]}
     assert {"requestType", "studyUID", "seriesUID", "objectUID", "contentType", "frameNumber"} <= told
+
+
+def test_the_archive_with_a_directory_is_told_CAP_06(service: Service) -> None:
+    told = ask(service, "/studies/1.2.3", Accept=WADL).body
+    assert b'"application/zip' in told
+    assert b"; dicomdir=true" in told

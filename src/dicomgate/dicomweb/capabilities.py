@@ -13,7 +13,7 @@ from typing import Final
 
 from dicomgate.dicom import attributes, syntaxes
 from dicomgate.dicom.uids import Level
-from dicomgate.dicomweb import media_types, offers, query, rendered_offers, rendering, resources, wado_uri
+from dicomgate.dicomweb import media_types, negotiation, offers, query, rendered_offers, rendering, resources, wado_uri
 from dicomgate.dicomweb.media_types import MediaType
 from dicomgate.dicomweb.negotiation import Offer
 from dicomgate.dicomweb.offers import Stored
@@ -299,11 +299,15 @@ def _texts(offered: Iterable[Offer]) -> tuple[str, ...]:
     """Each as an Accept field would name it, once; what is never negotiated by name is left out (GEN-09)."""
     return tuple(
         dict.fromkeys(
-            _multipart(offer.media_type, offer.transfer_syntax) if offer.is_multipart else offer.content_type
+            _multipart(offer.media_type, offer.transfer_syntax) if offer.is_multipart else _alone(offer)
             for offer in offered
             if offer.can_be_named
         )
     )
+
+
+def _alone(offer: Offer) -> str:
+    return f"{offer.content_type}; {negotiation.DIRECTORY}=true" if offer.has_directory else offer.content_type
 
 
 # The tree.

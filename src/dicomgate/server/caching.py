@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import time
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 from dicomgate.server import lifetimes
@@ -26,6 +26,7 @@ NO_RANGES: Final[Header] = (b"accept-ranges", b"none")
 """For what is made as it leaves: where its parts begin is not known ahead."""
 
 _KEPT: Final = frozenset({b"etag", b"cache-control", b"vary", b"content-location", b"last-modified"})
+_LONGEST_DATE: Final = 100
 _SETTLED_SECONDS: Final = 2.0
 """A date tells versions apart only when no other can have come within its second (RFC 9110 §8.8.2.2)."""
 
@@ -47,24 +48,24 @@ def not_modified(headers: list[Header]) -> Answer:
     return Answer(status=304, headers=[header for header in headers if header[0] in _KEPT])
 
 
-def judge(request: Request, headers: list[Header], tag: str, modified: str | None = None) -> Answer | None:
+def judge(request: Request, headers: list[Header], tag: str, modified: float = 0.0) -> Answer | None:
     """The answer that the preconditions call for, None where the whole is to be sent (RFC 9110 §13.2.2).
 
-    `modified` is what Last-Modified says. Dates are compared as texts: the caller says what he was told, or has
-    another version, be it older (as nginx does).
+    `modified`: when the bytes came, 0 where that is not known. If-Modified-Since is compared as text with what
+    Last-Modified says: the caller says what he was told, or has another version, be it an older one (as nginx does).
     """
     wanted = request.header(b"if-match")
     if wanted is not None:
-        if wanted.strip() != "*" and tag not in [one.strip() for one in wanted.split(",")]:
+        is_weak = tag.startswith("W/")  # which matches nothing here: strong comparison
+        if wanted.strip() != "*" and (is_weak or tag not in [one.strip() for one in wanted.split(",")]):
             return refuse(request, 412, "this is not the version that the request expects")
-    elif (unmodified := request.header(b"if-unmodified-since")) is not None and unmodified != modified:
-        return refuse(request, 412, "what is stored was changed since, or its date is not known")
+    elif modified and _is_before(request.header(b"if-unmodified-since"), int(modified)):
+        return refuse(request, 412, "what is stored was changed since")
     known = request.header(b"if-none-match")
     if known is not None:
         return not_modified(headers) if _is_among(tag, known) else None
-    if modified is not None and request.header(b"if-modified-since") == modified:
-        return not_modified(headers)
-    return None
+    since = request.header(b"if-modified-since")
+    return not_modified(headers) if since is not None and since == last_modified(modified) else None
 
 
 def refuse(request: Request, status: int, detail: str, *headers: Header) -> Answer:
@@ -81,6 +82,16 @@ def last_modified(moment: float) -> str | None:
 @functools.lru_cache(maxsize=256)
 def _format_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)
+
+
+def _is_before(date: str | None, moment: int) -> bool:
+    """True for a date before the moment; what is no date is not looked at (§13.1.4)."""
+    if date is None or len(date) > _LONGEST_DATE:
+        return False
+    try:
+        return parsedate_to_datetime(date).timestamp() < moment
+    except (ValueError, OverflowError):
+        return False
 
 
 def _is_among(tag: str, listed: str) -> bool:

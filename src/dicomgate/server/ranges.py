@@ -21,18 +21,18 @@ BYTES: Final[Header] = (b"accept-ranges", b"bytes")
 
 _ONE: Final = re.compile(r"([0-9]{0,18})-([0-9]{0,18})")
 _LONGEST: Final = 2000
-_MOST: Final = 64
+MOST: Final = 64
 """Ranges of one request; who asks for more gets the whole."""
 _NEAR: Final = 200
 """A gap that is cheaper to send than to leave out."""
 
 
 def answer(
-    request: Request, headers: list[Header], size: int, tag: str, *, modified: str | None, read: Read
+    request: Request, headers: list[Header], size: int, tag: str, *, modified: str | None, read: Read, most: int = MOST
 ) -> Answer | None:
-    """The answer to a request for parts, 206 or 416; None when the whole is to be sent."""
+    """The answer to a request for parts, 206 or 416; None when the whole is to be sent, as to who asks for too many."""
     spans = wanted(request, size, tag, modified)
-    if spans is None:
+    if spans is None or len(spans) > most:
         return None
     if not spans:
         end = (b"content-range", b"bytes */%d" % size)
@@ -64,7 +64,7 @@ def parse(text: str, size: int) -> list[range] | None:
     if unit.strip().lower() != "bytes" or not equals or len(listed) > _LONGEST:
         return None
     pieces = [piece.strip() for piece in listed.split(",") if piece.strip()]
-    if not 1 <= len(pieces) <= _MOST:
+    if not 1 <= len(pieces) <= MOST:
         return None
     spans = []
     for piece in pieces:

@@ -117,7 +117,8 @@ def single_picture(request: Request, shot: Shot, offer: Offer, task: Task, missi
     part = picture_part(request, shot, offer, task, {})
     tag = format_tag(request, shot.key, offer.content_type, task)
     modified = shot.instance.facts.modified if shot.state is None else 0.0
-    answer = parts.answer_single(request, part, tag, lifetime=_lifetime(task), modified=modified)
+    lifetime = _lifetime(task) if shot.state is None else caching.CHANGING  # the first of its images may still come
+    answer = parts.answer_single(request, part, tag, lifetime=lifetime, modified=modified)
     answer.headers += [*_warnings(request, task), *_state_warnings(request, shot, missing)]
     return answer
 
@@ -147,6 +148,8 @@ def _collection(request: Request, found: Iterator[Instance], task: Task) -> Answ
     )
     listed = "\n".join(f"{instance.facts.version} {offer.content_type}" for instance, offer in fitting)
     answer = _several(request, listed, fitting[0][1], made, task, is_whole=len(counted) < _MOST_COUNTED)
+    for kind in {offer.media_type: offer for _, offer in fitting}.values():
+        answer.headers = _with_charset(answer.headers, kind)
     if answer.status == 200 and len(fitting) < len(counted):
         answer.status = 206
         answer.headers.append(_warning(request, f"{len(counted) - len(fitting)} instances cannot be rendered so"))

@@ -61,7 +61,7 @@ class Representation:
     def judge(self, request: Request) -> Answer | None:
         """The answer that the preconditions call for, None where the bytes are to be sent."""
         told = caching.last_modified(self.modified)
-        early = caching.judge(request, self._headers(told), self.tag, told)
+        early = caching.judge(request, self._headers(told), self.tag, self.modified)
         if early is not None:
             early.of = self
         return early
@@ -73,7 +73,8 @@ class Representation:
         if self.read is None or self.size is None:
             return Answer(headers=[*headers, caching.NO_RANGES], chunks=chunks, size=self.size, of=self)
         headers = [*headers, ranges.BYTES]
-        cut = ranges.answer(request, headers, self.size, self.tag, modified=told, read=self.read)
+        most = ranges.MOST if self.is_stored else 1  # of what is made each begins with the first byte again
+        cut = ranges.answer(request, headers, self.size, self.tag, modified=told, read=self.read, most=most)
         answer = cut or Answer(headers=headers, chunks=chunks, size=self.size)
         answer.of = self
         return answer
