@@ -16,7 +16,8 @@ from dicomgate.testing.serving import PATIENCE, serving
 
 RELATED_FRAMES = "multipart/related; type=application/octet-stream; transfer-syntax=*"
 VIEWER = "http://localhost:3000"
-_CHANGING = {"date", "connection", "transfer-encoding"}
+_CHANGING = {"date", "connection", "transfer-encoding", "last-modified"}
+"""The last is said as soon as it is certain, a moment after something was stored (RFC 9110 §8.8.2.2)."""
 
 
 @pytest.fixture(scope="module")
