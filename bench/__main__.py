@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from bench import caller, header, index, memory, pictures, processes, report, retrieve, scale, search, store
+from bench import caller, header, index, memory, pictures, processes, report, retrieve, scale, search, slide, store
 from bench.measure import Comparison, Figure
 from bench.scale import Bench
 
@@ -19,6 +19,7 @@ GROUPS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "header": header.figures,
     "store": store.figures,
     "retrieve": retrieve.figures,
+    "slide": slide.figures,
     "pictures": pictures.figures,
     "index": index.figures,
     "search": search.figures,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.measure import Cost, Deed
@@ -25,15 +26,29 @@ class Requests:
     file: Path | None = None
     bodies: Sequence[tuple[int, int]] = ()
     expected: int = 200
+    tags: Sequence[str] = ()
+    """Entity tags that the caller has, one for each path."""
 
     def heads(self, server: Server) -> list[str]:
         """The requests' headers as they go out."""
         length = f"Content-Type: {self.content_type}\r\nContent-Length: {self.bodies[0][1]}\r\n" if self.bodies else ""
+        known = [f"If-None-Match: {tag}\r\n" for tag in self.tags] or [""] * len(self.paths)
         return [
             f"{self.method} {server.root}{path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"
-            f"Accept: {self.accept}\r\n{length}\r\n"
-            for path in self.paths
+            f"Accept: {self.accept}\r\n{length}{tag}\r\n"
+            for path, tag in zip(self.paths, known, strict=True)
         ]
+
+    def again(self, server: Server) -> Requests:
+        """The same by a caller who has all of it already."""
+        with closing(http.client.HTTPConnection(server.host, server.port)) as connection:
+            tags = []
+            for path in self.paths:
+                connection.request("HEAD", server.root + path, headers={"Accept": self.accept})
+                answer = connection.getresponse()
+                answer.read()
+                tags.append(answer.headers["ETag"])
+        return replace(self, tags=tags, expected=304)
 
 
 class Caller:

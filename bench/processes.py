@@ -77,8 +77,22 @@ def _memory(process: int, field: str) -> float:
 @contextmanager
 def dicomgate(data: Path) -> Iterator[Server]:
     """Our server on a data folder, as a user starts it."""
-    command = [sys.executable, "-m", "dicomgate", "serve", "--data", str(data), "--port", "0"]
-    with _started(command, data.with_suffix(".log")) as (process, log):
+    with _ours(["--data", str(data)], data.with_suffix(".log")) as server:
+        yield server
+
+
+@contextmanager
+def dicomgate_folder(folder: Path) -> Iterator[Server]:
+    """Our server on files where they lie; its index is kept beside the folder, for it goes with the measurement."""
+    home = {"XDG_CACHE_HOME": str(folder.with_name(f"{folder.name}-index"))}
+    with _ours([str(folder)], folder.with_suffix(".log"), home) as server:
+        yield server
+
+
+@contextmanager
+def _ours(what: list[str], log: Path, environment: dict[str, str] | None = None) -> Iterator[Server]:
+    command = [sys.executable, "-m", "dicomgate", "serve", *what, "--port", "0"]
+    with _started(command, log, environment) as (process, log):
         address = _wait_for_line(process, log, re.compile(r"DICOMweb\s+(http://\S+)"))
         parts = urlsplit(address)
         assert parts.hostname is not None
@@ -162,9 +176,12 @@ def nginx(scratch: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _started(command: list[str], log: Path) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def _started(
+    command: list[str], log: Path, environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A process that ends with the block; what it says goes into a file."""
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+    around = {**os.environ, **(environment or {})}
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, env=around) as process:
         try:
             yield process, log
         finally:

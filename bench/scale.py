@@ -21,6 +21,8 @@ class Scale:
     written: int  # instances of an index that is written to be timed
     factor: float  # of the numbers of small requests
     has_bare: bool  # also beside bare uvicorn
+    slide: int  # bytes of a slide
+    frames: int  # of it that are asked for in one list
     stalled: float  # seconds that stalled readers are watched
 
     def requests(self, count: int) -> int:
@@ -38,6 +40,8 @@ FULL = Scale(
     written=5_000,
     factor=1.0,
     has_bare=True,
+    slide=4_000_000_000,
+    frames=2_000,
     stalled=3.0,
 )
 QUICK = Scale(
@@ -50,6 +54,8 @@ QUICK = Scale(
     written=1_000,
     factor=0.25,
     has_bare=False,
+    slide=400_000_000,
+    frames=200,
     stalled=1.5,
 )
 

@@ -65,6 +65,7 @@ _DEEDS: Final[dict[Kind, Deed]] = {
     Kind.VERSIONS: versions.read,
 }
 _READING: Final = ("GET", "HEAD")
+_BEGINNING: Final = 64 << 10
 _BODILESS: Final = frozenset({204, 304})
 _SHORT_PATH: Final = 512
 _parse = functools.lru_cache(maxsize=1024)(resources.parse)  # viewers ask for the same again and again
@@ -261,7 +262,8 @@ class Application:
     async def _answer_known(self, exchange: Exchange, answer: Answer) -> None:
         """Without a thread where nothing has to be waited for."""
         if not _has_body(exchange.request, answer):
-            await self._send(exchange, answer, *_begin_body(exchange, answer))
+            await exchange.start(answer.status, answer.headers, None if answer.status in _BODILESS else answer.size)
+            await exchange.send_piece(b"", more=False)
             return
         pieces = _pieces_at_once(answer) if exchange.is_direct else None
         if pieces is None:
@@ -319,13 +321,18 @@ def _begin_body(exchange: Exchange, answer: Answer) -> tuple[Body, list[OutPiece
     body = Body(answer, is_direct=exchange.is_direct and answer.size is not None)
     is_wanted = _has_body(exchange.request, answer)
     try:
-        first = body.step() if is_wanted else []
+        first = body.step(_first_step(answer)) if is_wanted else []
     except BaseException:
         body.close()
         raise
     if body.is_done or not is_wanted:
         body.close()
     return body, first
+
+
+def _first_step(answer: Answer) -> int:
+    """A short body is made in one visit; of a long one the caller has the beginning before the rest is looked for."""
+    return STEP if answer.size is not None and answer.size <= STEP else _BEGINNING
 
 
 def _pieces_at_once(answer: Answer) -> list[OutPiece] | None:
