@@ -73,6 +73,7 @@ COLUMNS: Final[dict[Level, tuple[Column, ...]]] = {
 FIELDS: Final = {level: tuple(tag for _, tag, _ in columns) for level, columns in COLUMNS.items()}
 """What to ask for, so that the table can be filled."""
 
+_NEVER_LESS: Final = frozenset({"STUDY DATE", "SERIES", "IMAGES", "NUMBER", "ROWS", "COLUMNS", "FRAMES"})
 _NUMBERS: Final = frozenset({"SERIES", "IMAGES", "NUMBER", "ROWS", "COLUMNS", "FRAMES"})
 _GIVES_WAY: Final = ("DESCRIPTION", "NAME", "OBJECT", "PATIENT")
 """Which columns become narrower, the first first; the UIDs before all of them."""
@@ -100,7 +101,7 @@ def fit(heads: Sequence[str], cells: Sequence[Sequence[int]], width: int) -> lis
     excess = sum(widths) + _BETWEEN * (len(widths) - 1) - width
     order = [place for place, head in enumerate(heads) if _is_uid(head)]
     order += [heads.index(name) for name in _GIVES_WAY if name in heads]
-    order += [place for place in range(len(heads)) if place not in order and heads[place] not in _NUMBERS]
+    order += [place for place in range(len(heads)) if place not in order and heads[place] not in _NEVER_LESS]
     for place in order:
         least = _LEAST_UID if _is_uid(heads[place]) else _LEAST
         less = max(0, min(excess, widths[place] - least))

@@ -115,6 +115,7 @@ def _parts(answer: Streamed, boundary: bytes, begin: Callable[[], Sink]) -> int:
                 sink.write(event.data)
             elif sink is not None:
                 sink.finish()
+                sink.discard()
                 sink, count = None, count + 1
     finally:
         if sink is not None:
