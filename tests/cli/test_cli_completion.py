@@ -57,6 +57,20 @@ def test_verbs_and_options(capsys, monkeypatch):
     assert completed(capsys, monkeypatch, "dicomgate nonsense --x") == [""]
 
 
+def test_remotes_levels_keywords_and_fields(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DICOMGATE__REMOTES__PACS__URL", "http://pacs/dicomweb")
+    assert completed(capsys, monkeypatch, "dicomgate find pa") == ["plain,pacs"]
+    assert completed(capsys, monkeypatch, "dicomgate find ./") == ["file,./"]
+    assert completed(capsys, monkeypatch, "dicomgate find pacs s")[:2] == ["plain,studies", "plain,series"]
+    assert completed(capsys, monkeypatch, "dicomgate get pacs series Patientb")[0].startswith("plain,PatientB")
+    assert "plain,Modality=" in completed(capsys, monkeypatch, "dicomgate sync pacs x Modal")
+    assert completed(capsys, monkeypatch, "dicomgate find pacs --fields PatientID,StudyDa") == [
+        "plain,PatientID,StudyDate"
+    ]
+    monkeypatch.setenv("DICOMGATE__REMOTES__PACS__URK", "x")
+    assert completed(capsys, monkeypatch, "dicomgate find pa") == ["file,pa"]
+
+
 def test_verbs_are_completed_without_loading_one():
     code = (
         "import sys\nfrom dicomgate.cli import main\n"

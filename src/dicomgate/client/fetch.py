@@ -16,6 +16,9 @@ from dicomgate.origin import JSONDataset
 ANY: Final = "*"
 """The transfer syntax in which it is stored, whichever that is."""
 
+_LONGEST_METADATA: Final = 1 << 30
+_LONGEST_PICTURE: Final = 64 << 20
+
 
 class Sink(Protocol):
     """Where one file goes."""
@@ -59,7 +62,7 @@ def metadata(caller: Caller, target: Target) -> list[JSONDataset]:
     path = resources.metadata_link("", target)
     with caller.stream(Request(method="GET", path=path, headers={"Accept": "application/dicom+json"})) as answer:
         _check(answer)
-        text = b"".join(answer.chunks)
+        text = _joined(answer, _LONGEST_METADATA)
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as fault:
@@ -75,7 +78,16 @@ def rendered(caller: Caller, target: Target, frame: int, parameters: dict[str, s
     request = Request(method="GET", path=path, headers={"Accept": "image/png"}, parameters=parameters)
     with caller.stream(request) as answer:
         _check(answer)
-        return b"".join(answer.chunks)
+        return _joined(answer, _LONGEST_PICTURE)
+
+
+def _joined(answer: Streamed, most: int) -> bytes:
+    body = bytearray()
+    for chunk in answer.chunks:
+        body += chunk
+        if len(body) > most:
+            raise errors.UpstreamFailed(f"the server answers with more than {most >> 20} MiB")
+    return bytes(body)
 
 
 def _check(answer: Streamed) -> None:
