@@ -42,6 +42,19 @@ def test_there_and_back_again(folder: Path, tmp_path: Path, capsys: pytest.Captu
     assert not list(tmp_path.rglob("*.part"))
 
 
+def test_a_whole_patient_comes_back_overlays_and_reports_too(folder: Path, tmp_path: Path) -> None:
+    from test_multiframe_overlays import overlaid
+    from test_multiframe_references import evidence, other
+
+    (folder / "3.dcm").write_bytes(slice_of(CT, 3, change=overlaid()))
+    (folder / "ko.dcm").write_bytes(other("ko", CurrentRequestedProcedureEvidenceSequence=evidence((1, 2))))
+    (folder / "apart.dcm").write_bytes(other("apart"))
+    assert main.run(["convert", "enhanced", str(folder), str(tmp_path / "made")]) == main.DONE
+    assert len(digests(tmp_path / "made")) == 4
+    assert main.run(["convert", "classic", str(tmp_path / "made"), str(tmp_path / "back")]) == main.DONE
+    assert digests(tmp_path / "back") == digests(folder)
+
+
 def test_new_images_are_others(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main.run(["convert", "enhanced", str(folder), str(tmp_path / "made")])
     capsys.readouterr()

@@ -107,8 +107,36 @@ def classic(source: Path, destination: Path | None, explain: bool, new_uids: boo
     writer = _Writer(_required(destination), troubles)
     for group in _concatenations(objects):
         _split(writer, group, new_uids=new_uids, salt=salt)
+    if not new_uids:
+        _restore_others(writer, [one for one in sources if classes.find_enhanced(one.sop_class) is None])
     writer.finish()
     return main.PARTLY if writer.troubles else main.DONE
+
+
+def _restore_others(writer: _Writer, others: Iterable[Classic]) -> None:
+    """What got new references comes back as it was; what was made of overlays goes, for the images have them again."""
+    from dicomgate.multiframe import conversion, restoring
+
+    for one in others:
+        try:
+            if conversion.is_of_overlays(one):
+                continue
+            if restoring.can_restore(one):
+                for image in _restored(one):
+                    writer.add(image)
+                continue
+            copy = partial(conversion.copy, one)
+            writer.add(_Product(one.text("0020000D"), one.series, one.instance, "unchanged", 1, copy))
+        except errors.Fault as fault:
+            writer.refuse(one.name, fault.message)
+
+
+def _restored(one: Classic) -> Iterator[_Product]:
+    from dicomgate.multiframe import restoring
+
+    for file in restoring.restore(one):
+        study = one.text("0020000D")
+        yield _Product(study, file.series, file.instance, "restored", 1, partial(iter, file.chunks))
 
 
 def _required(destination: Path | None) -> Path:
@@ -180,8 +208,7 @@ def _images(part: Classic, first: int, *, new_uids: bool, salt: str) -> Iterator
 
     study = part.text("0020000D")
     if not new_uids and restoring.can_restore(part):
-        for one in restoring.restore(part):
-            yield _Product(study, one.series, one.instance, "restored", 1, partial(iter, one.chunks))
+        yield from _restored(part)
         return
     naming = splitting.Naming.NEW if new_uids else splitting.Naming.SOURCES
     for image in splitting.split(part, naming, first=first, salt=salt):

@@ -116,7 +116,7 @@ class Plan:
                 series=source.series,
                 instance=source.instance,
                 sources=(source,),
-                write=partial(_copy, source),
+                write=partial(copy, source),
             )
         return Product(
             became=Became.REISSUED,
@@ -124,7 +124,7 @@ class Plan:
             series=now.series,
             instance=now.instance,
             sources=(source,),
-            write=partial(reissuing.write, source, now, self.renaming),
+            write=partial(reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals),
         )
 
     def explain(self) -> dict[str, Any]:
@@ -132,7 +132,8 @@ class Plan:
         found = self.gathering.explain()
         for described, settled, states in zip(found["objects"], self.settled, self.states, strict=True):
             described |= {
-                "becomes": "Legacy Converted Enhanced " + settled.frame_set.kind.name,
+                "becomes": f"{'Legacy Converted ' if settled.lacks else ''}Enhanced {settled.frame_set.kind.name}",
+                "lacks": list(settled.lacks),
                 "SOPInstanceUID": settled.instance,
                 "presentation_states": len(states),
             }
@@ -151,7 +152,7 @@ def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = 
     settled = enhanced.settle(gathering.sets, salt=salt)
     renaming: dict[str, Now] = {}
     for one in settled:
-        renaming |= one.renaming(one.frame_set.kind.legacy)
+        renaming |= one.renaming()
     others = [left.source for left in gathering.leftovers if left.source.instance not in renaming]
     renaming |= reissuing.close(others, renaming, salt=salt)
     return Plan(
@@ -182,6 +183,15 @@ def _write_state(dataset: JSONDataset, state: State) -> Iterator[bytes]:
     yield from encode.write_dataset(dataset, find_bulk)
 
 
-def _copy(source: Classic) -> Iterator[bytes]:
+def is_of_overlays(source: Classic) -> bool:
+    """True for a presentation state that conversion made of the overlays of images."""
+    if source.sop_class != enhanced.PRESENTATION_STATE:
+        return False
+    last = next(iter(classic.items(source.attributes, enhanced.EQUIPMENT)[-1:]), {})
+    return classic.text(last, "0018A003") == enhanced.FROM_CLASSIC
+
+
+def copy(source: Classic) -> Iterator[bytes]:
+    """The file as it is."""
     with source.opened() as (file, _):
         yield from classic.read_span(file, range(file.size))

@@ -15,6 +15,7 @@ from dicomgate.dicom import encode, syntaxes
 from dicomgate.dicom.bulk import Place
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.multiframe import (
+    acquired,
     anatomy,
     classes,
     classic,
@@ -88,15 +89,22 @@ class Settled:
     instance: str
     number: int
     salt: str
+    lacks: tuple[str, ...]
+    """What keeps it from being an object as a scanner makes it (LC-10)."""
 
-    def renaming(self, sop_class: str) -> dict[str, Now]:
+    @property
+    def sop_class(self) -> str:
+        """True Enhanced where the sources say all that it must, else Legacy Converted."""
+        return self.frame_set.kind.legacy if self.lacks else self.frame_set.kind.enhanced
+
+    def renaming(self) -> dict[str, Now]:
         """What each source has become."""
         return {
             source.instance: Now(
                 study=source.text("0020000D"),
                 series=self.series,
                 instance=self.instance,
-                sop_class=sop_class,
+                sop_class=self.sop_class,
                 frame=number,
             )
             for number, source in enumerate(self.frame_set.sources, 1)
@@ -117,6 +125,7 @@ def settle(sets: Iterable[FrameSet], *, salt: str = "") -> list[Settled]:
                 instance=identity.derive("enhanced", [source.instance for source in one.sources], salt=salt),
                 number=counts[series],
                 salt=salt,
+                lacks=tuple(acquired.missing(one)),
             )
         )
     return settled
@@ -142,8 +151,13 @@ def describe(
         Frame(source, dataset, frame_set, order, places)
         for order, (source, dataset) in enumerate(zip(frame_set.sources, datasets, strict=True))
     ]
-    split = groups.split([groups.build(frame, present) for frame in frames])
+    built = [groups.build(frame, present) for frame in frames]
     contents = [groups.frame_content(frame) for frame in frames]
+    if not settled.lacks:
+        for dataset, found, content in zip(datasets, built, contents, strict=True):
+            found.update(acquired.groups(dataset))
+            content.update(acquired.frame_content(dataset))
+    split = groups.split(built)
     pixels = pixel_module.unite(frame_set)
     top = _top(settled, datasets, pixels.elements)
     if classes.FRAME_ANATOMY not in split.shared and classes.FRAME_ANATOMY not in split.per_frame[0]:
@@ -206,7 +220,7 @@ def _top(settled: Settled, datasets: Sequence[JSONDataset], pixels: JSONDataset)
     top |= pixels
     top |= dimensions.describe(frame_set, identity.derive("dimensions", [settled.instance], salt=settled.salt))
     top |= {
-        "00080016": _uid(frame_set.kind.legacy),
+        "00080016": _uid(settled.sop_class),
         "00080018": _uid(settled.instance),
         "0020000E": _uid(settled.series),
         "00200013": {"vr": "IS", "Value": [settled.number]},

@@ -5,7 +5,9 @@ Everything else in them goes out byte for byte: pixels, texts, private attribute
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from dicomgate.dicom import encode, header
 from dicomgate.dicom.amend import Amendment
@@ -17,6 +19,7 @@ from dicomgate.dicom.source import Source
 from dicomgate.multiframe import classes, classic, enhanced, identity, references
 from dicomgate.multiframe.classic import Classic, Element
 from dicomgate.multiframe.references import Now, Renaming
+from dicomgate.multiframe.remainder import Keeper, Literal, Original
 
 
 def close(others: Iterable[Classic], renaming: Renaming, *, salt: str = "") -> dict[str, Now]:
@@ -61,12 +64,26 @@ def _uid(uid: str) -> Element:
     return {"vr": "UI", "Value": [uid]}
 
 
-def write(other: Classic, now: Now, renaming: Renaming) -> Iterator[bytes]:
+LARGEST_KEPT: Final = 256 << 20
+"""Bytes of an original that its new form keeps whole; of a larger one there is only the reference to it."""
+
+
+def write(other: Classic, now: Now, renaming: Renaming, *, keeps_originals: bool = True) -> Iterator[bytes]:
     """The new object as a file. Malformed, TooLarge as `amend.amend`; OSError when the source cannot be read."""
     with other.opened() as (file, _):
         found = header.read(file)
-        amendment = _Reissue(file, found, changes(other, now, renaming), other)
-        yield from encode.batched(amendment.pieces())
+        new = dict(changes(other, now, renaming))
+        if keeps_originals and file.size <= LARGEST_KEPT:
+            new |= _record(file)
+        yield from encode.batched(_Reissue(file, found, new, other).pieces())
+
+
+def _record(file: Source) -> JSONDataset:
+    """What the original can be restored from: all of it."""
+    whole = file.read_at(0, file.size)
+    keeper = Keeper()
+    keeper.add(Original(hashlib.sha256(whole).digest(), (Literal(whole),)))
+    return keeper.elements()
 
 
 class _Reissue(Amendment):

@@ -34,6 +34,8 @@ def can_restore(source: Classic) -> bool:
 def restore(source: Classic) -> Iterator[Restored]:
     """Every source of the object, in the order of its frames, each proven by its digest before it is given.
 
+    Also the one source of an object that only got new references.
+
     NotAcceptable when the object keeps no originals, Conflict when patient or study were changed since, so that the
     files would say something else than the object, Malformed when frames or record are damaged.
     """
@@ -41,6 +43,7 @@ def restore(source: Classic) -> Iterator[Restored]:
     if not blocks:
         raise errors.NotAcceptable("the object does not keep what it was made of: its sources cannot be restored")
     origins = conversion_sources(source.attributes)
+    has_frames = classes.PER_FRAME in source.attributes and classes.CONVERSION_SOURCE not in source.attributes
     number = 0
     with source.opened() as (_, dataset):
         for block in blocks:
@@ -49,7 +52,8 @@ def restore(source: Classic) -> Iterator[Restored]:
             content = _content(source, dataset, block)
             for original in remainder.read_block(content, block.count, block.size):
                 number += 1
-                parts = remainder.join(original, splitting.read_frame(source, dataset, number))
+                frame = splitting.read_frame(source, dataset, number) if has_frames else b""
+                parts = remainder.join(original, frame)
                 yield _checked(parts, source.attributes, origins[number - 1] if number <= len(origins) else "")
     if number != len(origins):
         raise errors.Malformed(f"originals of {number} frames are kept, the object has {len(origins)}")
@@ -64,7 +68,9 @@ def _content(source: Classic, dataset: Source, block: remainder.Block) -> bytes:
 
 
 def conversion_sources(attributes: JSONDataset) -> list[str]:
-    """The SOP Instance UID of what each frame was made of; nothing where it does not say."""
+    """The SOP Instance UID of what each frame, or the whole object, was made of; nothing where it does not say."""
+    if classes.CONVERSION_SOURCE in attributes:
+        return [classic.text(origin, "00081155") for origin in classic.items(attributes, classes.CONVERSION_SOURCE)]
     frames = classic.items(attributes, classes.PER_FRAME)
     origins = (next(iter(classic.items(frame, classes.CONVERSION_SOURCE)), {}) for frame in frames)
     return [classic.text(origin, "00081155") for origin in origins]

@@ -1,0 +1,142 @@
+"""Images that say all that an Enhanced CT must become one (LC-10)."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from multiframe_slices import CT, MR, slice_of, sources_of, written
+from multiframe_slices import read as read_file
+from pydicom.dataset import Dataset
+
+from dicomgate.multiframe import check, conversion, splitting
+from dicomgate.multiframe.splitting import Naming
+
+WHOLE: dict[str, Any] = {
+    "ContentQualification": "PRODUCT",
+    "BurnedInAnnotation": "NO",
+    "LossyImageCompression": "00",
+    "AcquisitionDuration": 2.5,
+    "ManufacturerModelName": "One",
+    "DeviceSerialNumber": "1",
+    "SoftwareVersions": "1",
+    "FrameReferenceDateTime": "20240102101801",
+    "IrradiationEventUID": "1.2.3",
+    "AcquisitionType": "SPIRAL",
+    "ConstantVolumeFlag": "NO",
+    "FluoroscopyFlag": "NO",
+    "RotationDirection": "CW",
+    "RevolutionTime": 0.5,
+    "SingleCollimationWidth": 0.6,
+    "TotalCollimationWidth": 38.4,
+    "TableHeight": 150,
+    "GantryDetectorTilt": 0,
+    "DataCollectionDiameter": 500,
+    "TableSpeed": 40.0,
+    "TableFeedPerRotation": 20.0,
+    "SpiralPitchFactor": 0.9,
+    "TablePosition": 100.0,
+    "DataCollectionCenterPatient": [0.0, 0.0, 5.0],
+    "ReconstructionTargetCenterPatient": [0.0, 0.0, 5.0],
+    "DistanceSourceToDetector": 1000,
+    "DistanceSourceToDataCollectionCenter": 550.0,
+    "ReconstructionAlgorithm": "FILTER_BACK_PROJ",
+    "ConvolutionKernel": "B30f",
+    "ConvolutionKernelGroup": "SOFT_TISSUE",
+    "ReconstructionDiameter": 400,
+    "ReconstructionPixelSpacing": [0.5, 0.5],
+    "ReconstructionAngle": 360.0,
+    "ImageFilter": "NONE",
+    "ExposureTime": 500,
+    "XRayTubeCurrent": 200,
+    "Exposure": 100,
+    "ExposureModulationType": "NONE",
+    "CTDIvol": 5.0,
+    "FocalSpots": 1.2,
+    "FilterType": "WEDGE",
+    "FilterMaterial": "ALUMINUM",
+}
+
+
+def whole(**but: Any) -> list[bytes]:
+    return [slice_of(CT, n, **{**WHOLE, **but}) for n in (1, 2, 3)]
+
+
+def test_sources_that_say_all_become_an_enhanced_object_LC_10() -> None:
+    made = read_file(written(whole()))
+    assert made.SOPClassUID == CT.enhanced
+    shared = made.SharedFunctionalGroupsSequence[0]
+    assert shared.CTAcquisitionTypeSequence[0].AcquisitionType == "SPIRAL"
+    assert shared.CTExposureSequence[0].ExposureTimeInms == 500
+    assert shared.CTReconstructionSequence[0].ConvolutionKernel == "B30f"
+    content = made.PerFrameFunctionalGroupsSequence[0].FrameContentSequence[0]
+    assert content.FrameReferenceDateTime == "20240102101801"
+    assert content.FrameAcquisitionDuration == 2500
+
+
+def test_nothing_is_lost_or_wrong_in_an_enhanced_object_LC_15() -> None:
+    sources = sources_of(whole())
+    (again,) = sources_of([written(whole())])
+    assert check.check(again.attributes, [source.attributes for source in sources]) == []
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE.keys() - {"ExposureTime", "XRayTubeCurrent", "Exposure"}))
+def test_whatever_lacks_is_told_and_makes_it_a_converted_one_LC_10(name: str) -> None:
+    plan = conversion.plan(sources_of(slice_of(CT, n, **{k: v for k, v in WHOLE.items() if k != name}) for n in (1, 2)))
+    (told,) = plan.explain()["objects"]
+    assert told["becomes"] == "Legacy Converted Enhanced CT"
+    assert name in told["lacks"]
+
+
+@pytest.mark.parametrize(
+    ("change", "lacking"),
+    [
+        ({"ImageType": ["DERIVED", "PRIMARY", "AXIAL"]}, "ImageType"),
+        ({"BurnedInAnnotation": "YES"}, "BurnedInAnnotation"),
+        ({"AcquisitionType": "STATIONARY"}, "AcquisitionType"),
+        ({"BodyPartExamined": None}, "AnatomicRegionSequence"),
+    ],
+)
+def test_values_that_the_class_does_not_allow_LC_10(change: dict[str, Any], lacking: str) -> None:
+    (told,) = conversion.plan(sources_of(whole(**change))).explain()["objects"]
+    assert told["lacks"] == [lacking]
+
+
+def test_a_gap_makes_it_a_converted_one_LC_10() -> None:
+    contents = [slice_of(CT, n, **WHOLE) for n in (1, 2, 5)]
+    assert conversion.plan(sources_of(contents)).explain()["objects"][0]["lacks"] == ["VolumetricProperties"]
+
+
+def test_magnetic_resonance_becomes_a_converted_one_LC_10() -> None:
+    (told,) = conversion.plan(sources_of([slice_of(MR, 1)])).explain()["objects"]
+    assert told["becomes"] == "Legacy Converted Enhanced MR"
+    assert told["lacks"]
+
+
+def test_an_enhanced_object_that_was_split_becomes_one_again_LC_10() -> None:
+    (source,) = sources_of([written(whole(), keeps_originals=False)])
+    images = [b"".join(splitting.write(image)) for image in splitting.split(source, Naming.NEW)]
+    assert read_file(written(images)).SOPClassUID == CT.enhanced
+
+
+@pytest.mark.interop
+def test_other_checkers_find_no_fault_with_it_LC_10(tmp_path: Path) -> None:
+    if shutil.which("dciodvfy") is None:
+        pytest.skip("dciodvfy is not installed (Debian package dicom3tools)")
+    path = tmp_path / "enhanced.dcm"
+    path.write_bytes(written(whole(), keeps_originals=False))
+    told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+    lines = (told.stdout + told.stderr).splitlines()
+    assert "EnhancedCTImage" in lines
+    known = "ReferencedSeriesSequence present but Instance does not reference Instances"  # see test_multiframe_dciodvfy
+    assert [line for line in lines if line.startswith("Error") and known not in line] == []
+
+
+def test_the_table_names_attributes_of_the_standard() -> None:
+    dataset = Dataset()
+    for name, value in WHOLE.items():
+        setattr(dataset, name, value)
+    assert len(dataset) == len(WHOLE)
