@@ -52,8 +52,7 @@ def always(status: int, fields: dict[str, str], content: bytes) -> Any:
     return application
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
+NONSENSE = pytest.mark.parametrize(
     "answer",
     [
         (200, {"Content-Type": "text/html"}, b"<html>Hello"),
@@ -72,6 +71,18 @@ def always(status: int, fields: dict[str, str], content: bytes) -> Any:
         (500, {}, b"broken"),
     ],
 )
+
+
+@pytest.mark.slow
+@NONSENSE
+def test_nonsense_to_look_at_is_a_fault(answer: tuple[int, dict[str, str], bytes]) -> None:
+    refused = pytest.raises((errors.UpstreamFailed, errors.NotFound))
+    with serving(always(*answer)) as served, Asker(f"{served.url}/dicomweb", seconds=100) as asker, refused:
+        check.find(asker)
+
+
+@pytest.mark.slow
+@NONSENSE
 def test_nonsense_is_a_finding_for_every_probe(answer: tuple[int, dict[str, str], bytes]) -> None:
     with serving(always(*answer)) as served, Asker(f"{served.url}/dicomweb", seconds=100) as asker:
         findings = list(check.run(subject_of(asker), check.PROBES))

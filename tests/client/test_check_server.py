@@ -50,6 +50,7 @@ def test_without_leave_to_store_nothing_is_stored_and_nothing_fails(served: Serv
     before = asker.ask(Ask(path="/instances")).body
     subject = check.find(asker)
     subject.wado = f"{served.url}/wado"
+    assert len(subject.images) == 3
     assert set(subject.things) == set(stored.things)
     findings = list(check.run(subject, check.PROBES))
     assert asker.ask(Ask(path="/instances")).body == before

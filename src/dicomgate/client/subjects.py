@@ -28,13 +28,17 @@ _KINDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
-    """One instance. `attributes`: of its header or of the server's metadata; `content`: its file, where it is ours."""
+    """One instance. `attributes`: of its header or of the server's metadata; `content`: its file, where it is ours.
+
+    `has_others`: others are in its series.
+    """
 
     study: str
     series: str
     instance: str
     attributes: Mapping[str, Any]
     content: bytes | None = None
+    has_others: bool = False
 
     @property
     def path(self) -> str:
@@ -195,24 +199,29 @@ def find(asker: Asker) -> Subject:
     """What is on the server, as far as a few searches show it. NotFound when it has no images to probe with."""
     subject = Subject(asker=asker)
     try:
-        for study, series in _series(asker):
-            _add_first(subject, study, series)
-            if len(subject.things) == len(_KINDS):
+        for study, series, has_others in _series(asker):
+            _add_first(subject, study, series, has_others=has_others)
+            if len(subject.things) == len(_KINDS) and subject.things["image"].has_others:
                 break
+        if "image" not in subject.things:
+            raise errors.NotFound("no image on the server to probe with; with --store a few are put there")
+        _look_around(subject, subject.things["image"])
     except Unexpected as unexpected:
-        raise errors.UpstreamFailed(f"a search for studies was answered with {unexpected}") from unexpected
-    if "image" not in subject.things:
-        raise errors.NotFound("no image on the server to probe with; with --store a few are put there")
-    image = subject.things["image"]
-    reply = asker.ask(Ask(path=f"/studies/{image.study}/instances?limit=1000"))
+        raise errors.UpstreamFailed(f"a search was answered with {unexpected}") from unexpected
+    return subject
+
+
+def _look_around(subject: Subject, image: Thing) -> None:
+    """What else is in its study."""
+    reply = subject.asker.ask(Ask(path=f"/studies/{image.study}/instances?limit=1000"))
     found = reply.datasets() if reply.status == 200 else []
     subject.study_instances = [_uid(dataset, "00080018") for dataset in found]
     subject.images = [_uid(one, "00080018") for one in found if _uid(one, "0020000E") in (image.series, "")]
     subject.study_series = sorted({_uid(dataset, "0020000E") for dataset in found})
-    return subject
 
 
-def _series(asker: Asker) -> Iterator[tuple[str, str]]:
+def _series(asker: Asker) -> Iterator[tuple[str, str, bool]]:
+    """Study and series, and whether it has several instances."""
     left = _SERIES
     reply = asker.ask(Ask(path=f"/studies?limit={_STUDIES}"))
     if reply.status in (401, 403):
@@ -220,22 +229,25 @@ def _series(asker: Asker) -> Iterator[tuple[str, str]]:
     for study in reply.datasets():
         uid = _uid(study, "0020000D")
         for series in asker.ask(Ask(path=f"/studies/{uid}/series?limit={left}")).datasets():
-            yield uid, _uid(series, "0020000E")
+            said = elements.numbers(series.get("00201209", {}))
+            yield uid, _uid(series, "0020000E"), bool(said) and said[0] > 1
             left -= 1
         if left <= 0:
             return
 
 
-def _add_first(subject: Subject, study: str, series: str) -> None:
-    """The first instance of a series, if it is of a kind that was not seen yet."""
+def _add_first(subject: Subject, study: str, series: str, *, has_others: bool) -> None:
+    """The first instance of a series, if its kind was not seen yet, or was seen only alone in its series."""
     found = subject.asker.ask(Ask(path=f"/studies/{study}/series/{series}/instances?limit=1")).datasets()
     for instance in (_uid(dataset, "00080018") for dataset in found[:1]):
-        thing = Thing(study=study, series=series, instance=instance, attributes={})
-        metadata = subject.asker.ask(Ask(path=f"{thing.path}/metadata"))
+        bare = Thing(study=study, series=series, instance=instance, attributes={}, has_others=has_others)
+        metadata = subject.asker.ask(Ask(path=f"{bare.path}/metadata"))
         described = metadata.datasets() if metadata.status == 200 else []
-        for dataset in described[:1]:
-            for kind in _kinds(subject, replace(thing, attributes=dataset)):
-                subject.things.setdefault(kind, replace(thing, attributes=dataset))
+        for thing in (replace(bare, attributes=dataset) for dataset in described[:1]):
+            for kind in _kinds(subject, thing):
+                known = subject.things.get(kind)
+                if known is None or (has_others and not known.has_others):
+                    subject.things[kind] = thing
 
 
 def _kinds(subject: Subject, thing: Thing) -> Iterator[str]:
