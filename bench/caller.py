@@ -26,12 +26,15 @@ class Requests:
     file: Path | None = None
     bodies: Sequence[tuple[int, int]] = ()
     expected: int = 200
+    coding: str = ""
+    """Accept-Encoding."""
     tags: Sequence[str] = ()
     """Entity tags that the caller has, one for each path."""
 
     def heads(self, server: Server) -> list[str]:
         """The requests' headers as they go out."""
         length = f"Content-Type: {self.content_type}\r\nContent-Length: {self.bodies[0][1]}\r\n" if self.bodies else ""
+        length += f"Accept-Encoding: {self.coding}\r\n" if self.coding else ""
         known = [f"If-None-Match: {tag}\r\n" for tag in self.tags] or [""] * len(self.paths)
         return [
             f"{self.method} {server.root}{path} HTTP/1.1\r\nHost: {server.host}:{server.port}\r\n"

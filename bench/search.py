@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.client
 import sqlite3
@@ -130,6 +131,17 @@ def _over_http(bench: Bench, server: Server, folder: Path) -> Iterator[Figure]:
                 turns=bench.scale.turns,
                 group="metadata",
                 operation=f"a series of {catalogue.LONG_SERIES} over HTTP, {connections} at a time",
+                limit="fetch, decompress, join",
+                target=Target(cpu=1.5),
+            )
+            yield measure.compare(
+                bench.caller.turn(
+                    server, dataclasses.replace(_metadata_requests(), coding="gzip, zstd"), few, connections
+                ),
+                timed(functools.partial(_bare_metadata, connection), few),
+                turns=bench.scale.turns,
+                group="metadata",
+                operation=f"a series of {catalogue.LONG_SERIES} over HTTP as browsers ask, {connections} at a time",
                 limit="fetch, decompress, join",
                 target=Target(cpu=1.5),
             )

@@ -99,7 +99,7 @@ def take(chunks: Iterator[bytes | FileSpan], limit: int) -> tuple[list[OutPiece]
             if waiting:
                 pieces.append(b"".join(small))
                 small, waiting = [], 0
-            pieces += [chunk] if isinstance(chunk, FileSpan) else _slices(chunk)
+            pieces += [chunk] if isinstance(chunk, FileSpan) else slices(chunk)
         if taken >= limit or pauses >= _MOST_PAUSES:
             is_done = False
             break
@@ -108,7 +108,8 @@ def take(chunks: Iterator[bytes | FileSpan], limit: int) -> tuple[list[OutPiece]
     return pieces, is_done
 
 
-def _slices(chunk: bytes) -> list[OutPiece]:
+def slices(chunk: bytes) -> list[OutPiece]:
+    """A chunk in pieces of a good size."""
     count = -(-len(chunk) // PIECE)
     if count <= 1:
         return [chunk] if chunk else []

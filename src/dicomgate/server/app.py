@@ -35,7 +35,7 @@ from dicomgate.server import (
     versions,
     wado_uri,
 )
-from dicomgate.server.answers import STEP, Answer, Body, OutPiece
+from dicomgate.server.answers import STEP, Answer, Body, OutPiece, slices
 from dicomgate.server.errors import format_problem, headers_of, status_of
 from dicomgate.server.exchange import Exchange
 from dicomgate.server.known import Known
@@ -265,7 +265,7 @@ class Application:
             await exchange.start(answer.status, answer.headers, None if answer.status in _BODILESS else answer.size)
             await exchange.send_piece(b"", more=False)
             return
-        pieces = _pieces_at_once(answer) if exchange.is_direct else None
+        pieces = _pieces_at_once(exchange, answer)
         if pieces is None:
             assert answer.of is not None, "what is known is cut from something"
             await self._read(exchange, answer.of.anew)  # what was begun cannot be gone on with
@@ -335,11 +335,17 @@ def _first_step(answer: Answer) -> int:
     return STEP if answer.size is not None and answer.size <= STEP else _BEGINNING
 
 
-def _pieces_at_once(answer: Answer) -> list[OutPiece] | None:
-    """The whole body, where it lies in files that the kernel holds in memory, and is not long; else None."""
+def _pieces_at_once(exchange: Exchange, answer: Answer) -> list[OutPiece] | None:
+    """The whole body, where it is at hand, or not long and in files that the kernel holds in memory; else None."""
     if isinstance(answer.chunks, list):
-        return answer.chunks
-    if answer.of is None or not answer.of.is_direct or answer.size is None or answer.size > STEP:
+        return [piece for chunk in answer.chunks for piece in slices(chunk)]
+    if (
+        not exchange.is_direct
+        or answer.of is None
+        or not answer.of.is_direct
+        or answer.size is None
+        or answer.size > STEP
+    ):
         return None
     try:
         return list(files.at_once(answer.chunks))

@@ -5,6 +5,7 @@ Only for XML the prepared JSON is read again: one document for each instance, as
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -39,17 +40,21 @@ def retrieve(request: Request, resource: Resource) -> Answer:
     if version is None:
         version, texts = _read(request, resource.target)
     tag, headers = _headers(request, resource, offer, version, coding)
-    early = Representation(headers=headers, tag=tag, is_lasting=True).judge(request)
-    if early is not None:
-        return early
-    content = request.door.ready.find(version, tag)
-    if content is not None:
-        return Answer(headers=headers, chunks=[content], size=len(content))
+    known = _represented(request, headers, version, tag).again(request)
+    if known is not None:
+        return known
     if texts is None:
         version, texts = _read(request, resource.target)
         tag, headers = _headers(request, resource, offer, version, coding)
     made = codings.compress(_write(texts, request.root, offer, tag), coding)
-    return Answer(headers=headers, chunks=request.door.ready.keeping(version, tag, made))
+    chunks = request.door.ready.keeping(version, tag, made)
+    return Answer(headers=headers, chunks=chunks, of=_represented(request, headers, version, tag))
+
+
+def _represented(request: Request, headers: list[Header], version: str, tag: str) -> Representation:
+    """What is kept of it: its fields, and where its body is if that is ready."""
+    find = functools.partial(request.door.ready.find, version, tag)
+    return Representation(headers=headers, tag=tag, is_lasting=True, find=find)
 
 
 def _read(request: Request, target: Target) -> tuple[str, Iterator[bytes]]:

@@ -6,7 +6,7 @@ changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from dicomgate.origin import Chunk
@@ -24,6 +24,7 @@ class Representation:
     often as wanted; without it no ranges are offered, and `chunks` give the bytes once. `is_lasting`: its fields are
     the same when it is asked for again; `is_stored`: what `read` gives too, as long as what is stored does not change.
     `is_direct`: nothing of it is made, it consists of bytes at hand and stretches of files. `parts`: how many it has.
+    `find`: the whole body, if somebody keeps it ready.
     """
 
     headers: list[Header]
@@ -36,6 +37,7 @@ class Representation:
     is_stored: bool = False
     is_direct: bool = False
     parts: int = 1
+    find: Callable[[], bytes | None] | None = None
 
     def answer(self, request: Request) -> Answer:
         """What the caller gets of it, asked for the first time."""
@@ -44,9 +46,12 @@ class Representation:
     def again(self, request: Request) -> Answer | None:
         """The same once more; None where its bytes must be made anew."""
         early = self.judge(request)
-        if early is not None or self.read is None or self.size is None:
+        if early is not None:
             return early
-        return self._send(request, self.read(range(self.size)))
+        if self.read is not None and self.size is not None:
+            return self._send(request, self.read(range(self.size)))
+        content = self.find() if self.find is not None else None
+        return None if content is None else Answer(headers=self.headers, chunks=[content], size=len(content), of=self)
 
     def anew(self, request: Request) -> Answer:
         """As `again`, of what can be had again."""
