@@ -7,6 +7,7 @@ are told in the older words as well, by the tables below.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 from dicomgate.dicom import attributes as dictionary
@@ -49,22 +50,46 @@ _RENAMED: Final = {
 _SEQUENCES: Final = {"SPIN": ("SE",), "GRADIENT": ("GR",), "BOTH": ("SE", "GR")}
 
 
-def flatten(enhanced: JSONDataset, frame: int, kind: Kind) -> JSONDataset:
-    """The attributes of frame `frame`, from 1, without UIDs and pixel data.
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """An enhanced data set, taken apart once for all its frames."""
 
-    What was kept of a classic source goes before what was made of it.
-    """
-    shared = next(iter(classic.items(enhanced, classes.SHARED)), {})
-    frames = classic.items(enhanced, classes.PER_FRAME)
-    own = frames[frame - 1] if frame <= len(frames) else {}
-    found = {
+    kind: Kind
+    top: JSONDataset
+    """What holds for each frame as it stands there."""
+    shared: JSONDataset
+    frames: list[JSONDataset]
+    positions: int
+    """At how many positions there are frames."""
+
+
+def take_apart(enhanced: JSONDataset, kind: Kind) -> Parts:
+    """The parts of an enhanced data set."""
+    top = {
         name: element
         for name, element in enhanced.items()
         if name not in _NOT_OF_A_FRAME and not classes.is_of_pixels(name)
     }
+    frames = classic.items(enhanced, classes.PER_FRAME)
+    places = {
+        str(classic.values(item, "00200032"))
+        for frame in frames
+        for item in classic.items(frame, classes.PLANE_POSITION)
+    }
+    shared = next(iter(classic.items(enhanced, classes.SHARED)), {})
+    return Parts(kind, top, shared, frames, max(len(places), 1))
+
+
+def flatten(parts: Parts, frame: int) -> JSONDataset:
+    """The attributes of frame `frame`, from 1, without UIDs and pixel data.
+
+    What was kept of a classic source goes before what was made of it.
+    """
+    shared, own = parts.shared, parts.frames[frame - 1]
+    found = dict(parts.top)
     for groups in (shared, own):
         found |= _laid_flat(groups)
-    made = {name: element for name, element in _in_older_words(found, kind) if name not in enhanced}
+    made = {name: element for name, element in _in_older_words(found, parts.kind) if name not in parts.top}
     found = {**made, **{name: element for name, element in found.items() if name not in _NEWER}}
     kept = _kept(shared, classes.UNASSIGNED_SHARED) | _kept(own, classes.UNASSIGNED_PER_FRAME)
     found |= {name: element for name, element in kept.items() if not _would_empty(found.get(name), element)}
@@ -72,9 +97,9 @@ def flatten(enhanced: JSONDataset, frame: int, kind: Kind) -> JSONDataset:
         found[_DIRECTION] = {"vr": "CS", "Value": ["COL"]}
     for name in classes.EMPTY_AT_TOP - found.keys():
         found[name] = {"vr": dictionary.vr(name)}
-    for name, make in _NEEDED[kind.name].items():
+    for name, make in _NEEDED[parts.kind.name].items():
         if name not in found:
-            found[name] = make(enhanced, found)
+            found[name] = make(parts, found)
     if classic.text(found, _INVERTED) == "NO" and tag("InversionTime") not in kept:
         found.pop(tag("InversionTime"), None)
     if all(classic.is_empty(found.get(name)) for name in (_BODY_PART, tag("ImageLaterality"))):
@@ -171,7 +196,7 @@ def _as_vr(older: str, element: Element) -> Element:
 
 # What a classic image must have, and an enhanced object says in another way, or nowhere.
 
-_Make = Callable[[JSONDataset, JSONDataset], Element]
+_Make = Callable[[Parts, JSONDataset], Element]
 
 
 def _empty(vr: str) -> _Make:
@@ -182,29 +207,22 @@ def _constant(vr: str, *values: Any) -> _Make:
     return lambda _, __: {"vr": vr, "Value": list(values)}
 
 
-def _pulses(enhanced: JSONDataset, found: JSONDataset) -> Element:
-    said = classic.text(enhanced, _PULSES) or classic.text(found, _PULSES)
+def _pulses(_: Parts, found: JSONDataset) -> Element:
     inverted = ("IR",) if tag("InversionTime") in found else ()
-    return {"vr": "CS", "Value": [*_SEQUENCES.get(said, ("RM",)), *inverted]}
+    return {"vr": "CS", "Value": [*_SEQUENCES.get(classic.text(found, _PULSES), ("RM",)), *inverted]}
 
 
-def _units(_: JSONDataset, found: JSONDataset) -> Element:
+def _units(_: Parts, found: JSONDataset) -> Element:
     said = classic.text(found, tag("RescaleType"))
     return {"vr": "CS", "Value": [said if said and said != "US" else "NONE"]}
 
 
-def _slices(enhanced: JSONDataset, _: JSONDataset) -> Element:
-    """Slices in each volume: the positions that there are."""
-    positions = {
-        str(classic.values(item, "00200032"))
-        for frame in classic.items(enhanced, classes.PER_FRAME)
-        for item in classic.items(frame, classes.PLANE_POSITION)
-    }
-    return {"vr": "US", "Value": [max(len(positions), 1)]}
+def _slices(parts: Parts, _: JSONDataset) -> Element:
+    return {"vr": "US", "Value": [min(parts.positions, 0xFFFF)]}
 
 
-def _decay(enhanced: JSONDataset, found: JSONDataset) -> Element:
-    is_corrected = "YES" in {classic.text(where, tag("DecayCorrected")) for where in (enhanced, found)}
+def _decay(_: Parts, found: JSONDataset) -> Element:
+    is_corrected = classic.text(found, tag("DecayCorrected")) == "YES"
     return {"vr": "CS", "Value": ["START" if is_corrected else "NONE"]}
 
 

@@ -82,9 +82,13 @@ def split(
     """
     count = frame_count(source)
     whole = references.update(source.attributes, renaming or {})
-    series = _series_of_sources(whole)
+    kind = classes.find_enhanced(source.sop_class)
+    assert kind is not None, "frame_count has looked"
+    parts = flattening.take_apart(whole, kind)
+    names = _Names(naming, _series_of_sources(whole), first, salt)
+    own = {enhanced.EQUIPMENT: _equipment(whole)}
     for frame in range(1, count + 1):
-        yield _image(source, whole, frame, _Names(naming, series, first, salt))
+        yield _image(source, parts, frame, names, own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,18 +119,14 @@ def _series_of_sources(whole: JSONDataset) -> dict[str, str]:
     return found
 
 
-def _image(source: Classic, whole: JSONDataset, frame: int, names: _Names) -> Image:
-    kind = classes.find_enhanced(source.sop_class)
-    assert kind is not None, "frame_count has looked"
-    own = classic.items(whole, classes.PER_FRAME)[frame - 1]
-    origin = next(iter(classic.items(own, classes.CONVERSION_SOURCE)), {})
+def _image(source: Classic, parts: flattening.Parts, frame: int, names: _Names, own: JSONDataset) -> Image:
+    origin = next(iter(classic.items(parts.frames[frame - 1], classes.CONVERSION_SOURCE)), {})
     series, instance = names.choose(source, classic.text(origin, "00081155"), frame)
-    found = flattening.flatten(whole, frame, kind)
+    found = flattening.flatten(parts, frame) | own
     found |= {
-        "00080016": _uid(kind.classic),
+        "00080016": _uid(parts.kind.classic),
         "00080018": _uid(instance),
         "0020000E": _uid(series),
-        enhanced.EQUIPMENT: _equipment(whole),
         classes.CONVERSION_SOURCE: {"vr": "SQ", "Value": [_origin(source, frame)]},
     }
     if classic.is_empty(found.get("00200052")):
