@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,3 +127,17 @@ def test_what_becomes_of_an_object_is_told(tmp_path: Path, capsys: pytest.Captur
     ours, others = lines(capsys)
     assert (ours["images"], ours["becomes"]) == (2, "the files it was made of")
     assert (others["images"], others["becomes"]) == (3, "images made anew")
+
+
+def test_the_page_shows_python_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[2] / "docs/how-to/convert-series.md"
+    (block,) = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    (tmp_path / "scans").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"scans/{number}.dcm").write_bytes(slice_of(CT, number))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, str(page), "exec"), {})
+    sizes = [int(line.split()[-1]) for line in capsys.readouterr().out.splitlines()[1:]]
+    assert sizes == [len(slice_of(CT, number)) for number in (1, 2)]
