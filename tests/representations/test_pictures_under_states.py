@@ -16,9 +16,10 @@ from pydicom.dataset import Dataset
 
 from dicomgate import assembly, config, errors
 from dicomgate.dicom.outcomes import Stored
-from dicomgate.dicom.presentation import AS_IT_IS, Annotation, Presentation, Region, Viewport
+from dicomgate.dicom.presentation import AS_IT_IS, Annotation, Presentation, Profile, Region, Viewport
 from dicomgate.dicom.uids import Target
 from dicomgate.origin import Instance
+from dicomgate.pixels import profiles
 from dicomgate.pixels.processes import Workers
 from dicomgate.representations import pictures, state_pose
 from dicomgate.representations.maker import Maker
@@ -329,7 +330,47 @@ def plane(group: int, bits: np.ndarray, **more: Any) -> dict[str, Any]:
     return {f"tag {group:04X}{element:04X} {vr}": value for element, (vr, value) in said.items()}
 
 
+def test_shutters_may_be_of_some_frames_alone(stored: Store, maker: Maker) -> None:
+    target = instances.new_target()
+    image, own = stored(image_of(NUMBERED, target, frames=2), target), instances.new_target(target.study)
+    named = item(ReferencedSOPClassUID=states.SECONDARY_CAPTURE, ReferencedSOPInstanceUID=target.instance)
+    named.ReferencedFrameNumber = 2
+    edges = {"ShutterLeftVerticalEdge": 1, "ShutterRightVerticalEdge": 4, "ShutterUpperHorizontalEdge": 1,
+             "ShutterLowerHorizontalEdge": 6}  # fmt: skip
+    shutter = item(ReferencedImageSequence=[named], ShutterShape="RECTANGULAR", **edges)
+    said = {"FrameDisplayShutterSequence": [shutter], "ShutterPresentationValue": 0xFFFF}
+    instance = stored(states.make(own, [target], attributes=said), own)
+    state = State(instance, orjson.loads(instance.metadata()))
+    shown = [
+        np.asarray(
+            Image.open(io.BytesIO(pictures.render(maker, image, one, AS_IT_IS, "image/png", state=state).content))
+        )
+        for one in (1, 2)
+    ]
+    assert np.array_equal(shown[0], NUMBERED)
+    assert np.array_equal(shown[1][:, :4], NUMBERED[:, :4])
+    assert shown[1][:, 4:].min() == 255
+
+
 # What is drawn.
+
+
+def test_colours_stay_those_of_the_picture_and_are_drawn_on_in_its_profile(stored: Store, maker: Maker) -> None:
+    """REN-10: the profile of the state goes along; what is drawn is brought into it."""
+    flat = np.zeros((32, 32, 3), np.uint8) + np.array([10, 200, 90], np.uint8)
+    adobe = profiles.make(Profile.ADOBE_RGB)
+    layers = [layer("L", 1, GraphicLayerRecommendedDisplayCIELabValue=GREEN)]
+    figure = graphic("POLYLINE", 8, 8, 24, 8, 24, 24, 8, 24, 8, 8, GraphicFilled="Y")
+    said = {"GraphicLayerSequence": layers, "GraphicAnnotationSequence": [annotation(figure)], "ICCProfile": adobe,
+            "PresentationLUTShape": None, "ImageRotation": 180}  # fmt: skip
+    image, state = posed(stored, flat, said, states.COLOR)
+    made = Image.open(io.BytesIO(pictures.render(maker, image, 1, AS_IT_IS, "image/png", state=state).content))
+    assert made.info["icc_profile"] == adobe
+    shown = np.asarray(made)
+    assert np.array_equal(shown[:6], flat[:6])
+    expected = profiles.convert(np.array([[[0, 255, 0]]], np.uint8), profiles.make(Profile.SRGB), adobe)[0, 0]
+    assert np.abs(shown[16, 16].astype(int) - expected).max() <= 4
+    assert expected[0] > 100, "which sRGB's green is in that profile"
 
 
 def test_overlays_are_drawn_in_their_layers_where_they_are_activated(look: Look) -> None:
