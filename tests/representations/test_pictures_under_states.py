@@ -444,6 +444,20 @@ def test_circles_and_ellipses_have_their_radii(look: Look) -> None:
     assert not shown[:20].any()
 
 
+def test_large_pictures_are_drawn_on_in_pieces_that_fit_together(look: Look) -> None:
+    """The same as a small one, larger: no seams, nothing missing."""
+    figures = [graphic("CIRCLE", 32, 32, 32, 4), graphic("POLYLINE", 2, 3, 61, 50), graphic("POLYLINE", 0, 32, 64, 32)]
+    large = look(DARK, drawn(*figures), Presentation(viewport=Viewport(1600, 1600)))
+    found = large[:, :] > 250
+    assert found[799:801, :].all()
+    rows, columns = np.nonzero(large > 100)
+    distances = np.abs(np.hypot(rows + 0.5 - 800, columns + 0.5 - 800) - 700)
+    around = np.unique(np.round(np.degrees(np.arctan2(rows - 800, columns - 800)))[distances < 1.5])
+    assert len(around) >= 360
+    along = np.linspace(0.01, 0.99, 500)
+    assert found[((3 + 47 * along) * 25).astype(int), ((2 + 59 * along) * 25).astype(int)].all()
+
+
 def test_curves_pass_through_their_points(look: Look) -> None:
     points = (10, 40, 20, 10, 32, 50, 44, 20, 55, 40)
     shown = look(DARK, drawn(graphic("INTERPOLATED", *points)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,6 +27,11 @@ _CURVE: Final = 24
 _ROUND: Final = (24, 720)
 _MOST_DASHES: Final = 20_000
 _BITS: Final = 32
+_TILE: Final = 256
+_MOST_PIECES: Final = 50_000
+
+
+Box = tuple[int, int, int, int]
 
 
 def draw(canvas: Canvas, mark: Mark, placing: Placing) -> None:
@@ -94,7 +99,20 @@ def offset_of(offset: Place, placing: Placing, *, is_display: bool) -> Place:
 def _shapes(mark: Mark, line: Points, width: float) -> list[Points]:
     if mark.kind == "POINT":
         return [polygons.discs(line, max(width * _POINT, 1.5), _ROUND[0])]
-    return polygons.stroke(line, width)
+    # Of what is round anyway the corners are too blunt to be seen.
+    return polygons.stroke(_short(line), width, is_round=mark.kind not in {"CIRCLE", "ELLIPSE"})
+
+
+def _short(line: Points) -> Points:
+    """The line with more points on it, so that no piece of it is long; one of very many points as it is."""
+    steps = np.diff(line, axis=0)
+    counts = np.maximum(np.ceil(np.hypot(steps[:, 0], steps[:, 1]) / _TILE), 1).astype(np.int64)
+    if counts.max() == 1 or counts.sum() > _MOST_PIECES:
+        return line
+    which = np.repeat(np.arange(len(counts)), counts)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
+    made = line[which] + steps[which] * (place / counts[which])[:, None]
+    return np.concatenate([made, line[-1:]])
 
 
 def _pieces(lines: list[Points], width: float) -> list[Points]:
@@ -103,16 +121,23 @@ def _pieces(lines: list[Points], width: float) -> list[Points]:
 
 def lay(canvas: Canvas, shapes: list[Points], colour: Colour, opacity: float = 1.0) -> None:
     """Shapes that go the same way around, in a colour. TooLarge when the canvas has no patience for them."""
-    found = _covered(canvas, shapes, is_even_odd=False)
-    if found is not None:
-        canvas.lay(*found, colour, opacity)
+    joined = _joined(shapes)
+    found = _bounds(canvas, joined)
+    if found is None:
+        return
+    for tile in _tiles(*found):
+        touching = [_touching(shape, tile) for shape in joined]
+        alpha = _cover(canvas, touching, tile, is_even_odd=False)
+        if alpha is not None:
+            canvas.lay(alpha, tile[0], tile[1], colour, opacity)
 
 
 def _fill(canvas: Canvas, mark: Mark, line: Points) -> None:
-    found = _covered(canvas, [line[None]], is_even_odd=True)
-    if found is None:
+    box = _bounds(canvas, [line[None]])
+    alpha = None if box is None else _cover(canvas, [line[None]], box, is_even_odd=True)
+    if alpha is None or box is None:
         return
-    alpha, left, top = found
+    left, top = box[:2]
     colour = mark.fill or mark.colour
     if not mark.texture:
         canvas.lay(alpha, left, top, colour, mark.fill_opacity)
@@ -131,19 +156,43 @@ def _texture(rows: Sequence[int], shape: tuple[int, ...], left: int, top: int) -
     return np.asarray(bits[down[:, None], across[None, :]], np.bool_)
 
 
-def _covered(canvas: Canvas, shapes: list[Points], *, is_even_odd: bool) -> tuple[Alpha, int, int] | None:
-    """What the shapes cover of the picture, and where that begins."""
-    shapes = [shape for shape in shapes if shape.size]
-    if not shapes:
+def _joined(shapes: list[Points]) -> list[Points]:
+    """The same, those of as many corners together."""
+    corners = sorted({shape.shape[1] for shape in shapes if shape.size})
+    return [np.concatenate([shape for shape in shapes if shape.size and shape.shape[1] == one]) for one in corners]
+
+
+def _bounds(canvas: Canvas, shapes: list[Points]) -> Box | None:
+    """Left, top, right and bottom of what the shapes may cover of the picture; None where that is nothing."""
+    if not any(shape.size for shape in shapes):
         return None
     least = np.min([shape.min(axis=(0, 1)) for shape in shapes], axis=0)
     most = np.max([shape.max(axis=(0, 1)) for shape in shapes], axis=0)
     left, top = (max(int(np.floor(place)), 0) for place in least)
     right, bottom = (min(int(np.ceil(place)), side) for place, side in zip(most, canvas.size, strict=True))
-    if left >= right or top >= bottom:
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
+def _tiles(left: int, top: int, right: int, bottom: int) -> Iterator[Box]:
+    """Large areas in pieces: of most of them a line covers nothing."""
+    side = _TILE if (right - left) * (bottom - top) > _TILE * _TILE * 2 else max(right - left, bottom - top)
+    for row in range(top, bottom, side):
+        for column in range(left, right, side):
+            yield column, row, min(column + side, right), min(row + side, bottom)
+
+
+def _touching(shape: Points, tile: Box) -> Points:
+    least, most = shape.min(axis=1), shape.max(axis=1)
+    is_near = (most > tile[:2]).all(axis=1) & (least < tile[2:]).all(axis=1)
+    return np.asarray(shape[is_near], np.float64)
+
+
+def _cover(canvas: Canvas, shapes: list[Points], box: Box, *, is_even_odd: bool) -> Alpha | None:
+    left, top, right, bottom = box
+    moved = [shape - (left, top) for shape in shapes if shape.size]
+    if not moved:
         return None
-    moved = [shape - (left, top) for shape in shapes]
-    return polygons.cover(moved, (right - left, bottom - top), canvas.budget, is_even_odd=is_even_odd), left, top
+    return polygons.cover(moved, (right - left, bottom - top), canvas.budget, is_even_odd=is_even_odd)
 
 
 def _around(middle: Points, first: Points, second: Points) -> Points:

@@ -60,7 +60,7 @@ def cover(polygons: Sequence[Points], size: tuple[int, int], budget: Budget, *, 
     count = int(_lines(edges, 0, height)[1].sum())
     budget.take(crossings=count)
     out: Alpha = np.zeros((height, width), np.uint8)
-    step = max(height * _AT_ONCE // max(count, 1), 1)
+    step = max(min(height * _AT_ONCE // max(count, 1), _AT_ONCE // width), 1)
     for first in range(0, height, step):
         last = min(first + step, height)
         out[first:last] = _band(edges, width, first, last, is_even_odd=is_even_odd)
