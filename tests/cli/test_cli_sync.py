@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dicomgate import assembly, config
-from dicomgate.cli import main
+from dicomgate.cli import main, syncing
 from dicomgate.testing import instances
 from dicomgate.testing.processes import running
 
@@ -136,3 +136,22 @@ def test_a_person_is_asked_before_anything_goes(kept, empty, tmp_path):
     assert "Remove 1 instance of DST" in done.stdout
     assert done.returncode == 130
     assert count(empty) == 21
+
+
+def test_what_two_places_write_differently_is_the_same():
+    one = {
+        "00081140": {"vr": "SQ", "Value": [{}]},
+        "00081190": {"vr": "UR", "Value": ["http://a"]},
+        "00100010": {"vr": "PN"},
+        "00200013": {"vr": "IS", "Value": [1]},
+        "7FE00010": {"vr": "OW", "BulkDataURI": "http://a/bulk"},
+        "00091010": {"vr": "UN", "InlineBinary": "AAA="},
+    }
+    other = {
+        "00081140": {"vr": "SQ"},
+        "00081190": {"vr": "UR", "Value": ["http://b"]},
+        "00200013": {"vr": "IS", "Value": [1]},
+        "7FE00010": {"vr": "OW", "BulkDataURI": "http://b/bulk"},
+    }
+    assert syncing._plain(one) == syncing._plain(other) == {"00200013": [1]}
+    assert syncing._plain({**one, "00200013": {"vr": "IS", "Value": [2]}}) != syncing._plain(other)

@@ -74,14 +74,15 @@ def _described(found: Iterable[JSONDataset]) -> dict[str, Any]:
 
 
 def _plain(dataset: JSONDataset) -> dict[str, Any]:
-    """An item without what depends on the place: links, and values that one sends inline and another by a link."""
-    return {
+    """An item without what depends on the place: links and values that may become such, elements without a value."""
+    found = {
         tag: [_plain(item or {}) for item in element.get("Value") or ()]
         if element.get("vr") == "SQ"
         else element.get("Value") or []
         for tag, element in dataset.items()
         if tag not in _OF_THE_PLACE and "InlineBinary" not in element and "BulkDataURI" not in element
     }
+    return {tag: values for tag, values in found.items() if any(value not in (None, "", {}) for value in values)}
 
 
 def instances(place: Place, series: Target) -> set[str]:
