@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicomgate import config
@@ -102,6 +102,8 @@ def test_without_remotes_it_is_said_how_to_name_one(capsys):
 NAMES = st.from_regex(r"[a-z0-9](?:[a-z0-9_-]{0,5}[a-z0-9])?", fullmatch=True)
 
 
+@pytest.mark.slow
+@settings(max_examples=20)
 @given(st.lists(NAMES, min_size=1, max_size=5, unique=True), st.randoms())
 def test_whatever_is_added_can_be_removed_in_any_order(tmp_path_factory, names, random):
     path = tmp_path_factory.mktemp("settings") / "dicomgate.toml"

@@ -4,7 +4,7 @@ import json
 
 import click
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -120,6 +120,7 @@ def test_dates_as_people_write_them(text, means):
     assert asking.parse_dates(text) == means
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=30))
 def test_whatever_is_no_date_is_left_to_who_is_asked(text):
     assert isinstance(asking.parse_dates(text), str)
@@ -137,6 +138,7 @@ def test_the_level_is_the_lowest_that_is_asked_of():
         asking.parse(["Modality"])
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.text(st.characters(codec="ascii"), max_size=70), min_size=6, max_size=6), max_size=4),
     st.integers(66, 200),

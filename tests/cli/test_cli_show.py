@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -128,6 +128,7 @@ def test_names():
     assert names.find_uid("1.2.3") == ""
 
 
+@settings(max_examples=50)
 @given(st.text(max_size=40), st.integers(1, 30))
 def test_shortened_text_fits(text, cells):
     text = dataset_text.plain(text)

@@ -42,6 +42,7 @@ def pixels(bitmap):
     return [[tuple(bitmap.row(y)[3 * x : 3 * x + 3]) for x in range(bitmap.width)] for y in range(bitmap.height)]
 
 
+@pytest.mark.slow
 @given(bitmaps())
 def test_half_blocks_show_every_pixel(bitmap):
     assert read_half_blocks("".join(terminal_pictures.format_half_blocks(bitmap))) == pixels(bitmap)
@@ -72,6 +73,7 @@ def read_sixels(text):
     return [[shown[x, y] for x in range(width)] for y in range(height)]
 
 
+@pytest.mark.slow
 @given(bitmaps())
 def test_sixels_show_every_pixel_as_exactly_as_sixels_can(bitmap):
     expected = [[tuple(round(value / 2.55) for value in pixel) for pixel in row] for row in pixels(bitmap)]
