@@ -95,6 +95,29 @@ def test_cancelled_it_cleans_up() -> None:
     assert said == ["cleaned"]
 
 
+def test_cancelled_between_two_turns_it_ends() -> None:
+    said = []
+
+    async def request() -> None:
+        try:
+            for _ in range(1000):
+                await asyncio.sleep(0)  # waits for nothing that could be cancelled in its place
+            said.append("end")
+        finally:
+            said.append("cleaned")
+
+    async def deed(loop, tasks) -> None:
+        eager.begin(request(), loop, tasks)
+        (task,) = tasks
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(deed)
+    assert said == ["cleaned"]
+
+
 def test_its_own_fault_comes_out() -> None:
     async def at_once() -> None:
         raise ValueError("at once")

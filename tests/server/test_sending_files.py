@@ -138,6 +138,23 @@ def test_a_file_that_became_shorter_breaks_the_answer_off(tmp_path: Path) -> Non
         assert len(served.ask("GET", path(target, "1"), OCTETS).body) == 2 << 20
 
 
+@pytest.mark.parametrize("way", [OCTETS, MANY])
+def test_what_is_known_but_left_memory_is_whole(tmp_path: Path, way: dict[str, str]) -> None:
+    data, target = tmp_path / "data", instances.new_target()
+    frames = [noise(1, 256 << 10), noise(2, 256 << 10)]
+    content = instances.make(target, rows=256, columns=512, frames=frames)
+    with serving(assembly.application(config.Settings(), data=data)) as served:
+        assert served.ask("POST", "/dicomweb/studies", {"Content-Type": "application/dicom"}, content).status == 200
+        first = [served.ask("GET", path(target, "2"), way).body for _ in range(2)]
+        for place in (data / "blobs").rglob("*"):
+            if place.is_file():
+                with place.open("rb") as file:  # the kernel drops what it holds of it, unless it does not want to
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        again = [served.ask("GET", path(target, "2"), way).body for _ in range(2)]
+        assert [*first, *again] == [first[0]] * 4
+        assert frames[1] in first[0]
+
+
 def test_what_is_not_in_memory_is_left_to_a_thread(tmp_path: Path) -> None:
     content = noise(3, 3 << 20)
     place = tmp_path / "file"
