@@ -100,18 +100,7 @@ def identify(remote: config.Remote) -> Identity:
     """Who we are there, as the settings say."""
     from dicomgate.client.identity import Identity
 
-    return Identity(
-        token_file=remote.token_file,
-        user=remote.user,
-        password_file=remote.password_file,
-        token_url=remote.token_url,
-        client_id=remote.client_id,
-        client_secret_file=remote.client_secret_file,
-        scope=remote.scope,
-        certificate=remote.certificate,
-        key=remote.key,
-        authorities=remote.authorities,
-    )
+    return Identity.of(remote)
 
 
 def _open_folder(folder: Path, settings: config.Settings, stack: ExitStack) -> Local:

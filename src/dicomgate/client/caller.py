@@ -91,7 +91,9 @@ class Caller:
         patience: Patience | None = None,
         timeout: float = 120.0,
         identity: Identity | None = None,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
+        """Nothing is asked yet. `transport`: another way than a socket (`in_process`)."""
         self.root = root.rstrip("/")
         self._patience = patience or Patience()
         self._has_answered = False
@@ -102,6 +104,7 @@ class Caller:
         self._http = httpx2.Client(
             headers=headers,
             timeout=httpx2.Timeout(timeout, connect=10.0),
+            transport=transport,
             **(identity.arguments() if identity is not None else {}),
         )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+import tempfile
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import IO, Final, Protocol
 
 import orjson
 
@@ -16,6 +18,7 @@ from dicomgate.origin import JSONDataset
 ANY: Final = "*"
 """The transfer syntax in which it is stored, whichever that is."""
 
+_IN_MEMORY: Final = 4 << 20
 _LONGEST_METADATA: Final = 1 << 30
 _LONGEST_PICTURE: Final = 64 << 20
 
@@ -42,6 +45,44 @@ def fetch(caller: Caller, target: Target, transfer_syntax: str, begin: Callable[
     NotFound, NotAcceptable in this transfer syntax, UpstreamFailed when the answer breaks off or is none of files;
     what was finished before stays so.
     """
+    with _asked(caller, target, transfer_syntax) as (answer, boundary):
+        return _whole(answer, begin) if boundary is None else _parts(answer, boundary, begin)
+
+
+def files(caller: Caller, target: Target, transfer_syntax: str = ANY) -> Generator[IO[bytes], None, None]:
+    """Every file of the target, in one request, one after the other; each may be read until the next is asked for.
+
+    A small one is held in memory, a large one in a file without a name. The faults of `fetch`, as they are noticed:
+    what was given before came whole.
+    """
+    with _asked(caller, target, transfer_syntax) as (answer, boundary):
+        file = _new()
+        try:
+            for event in _events(answer, boundary) if boundary is not None else _as_part(answer):
+                if isinstance(event, multipart.PartData):
+                    file.write(event.data)
+                elif isinstance(event, multipart.PartEnd):
+                    file.seek(0)
+                    yield file
+                    file.close()
+                    file = _new()
+        finally:
+            file.close()
+
+
+def _new() -> IO[bytes]:
+    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
+
+
+def _as_part(answer: Streamed) -> Iterator[multipart.Event]:
+    for chunk in answer.chunks:
+        yield multipart.PartData(chunk)
+    yield multipart.PartEnd()
+
+
+@contextmanager
+def _asked(caller: Caller, target: Target, transfer_syntax: str) -> Iterator[tuple[Streamed, bytes | None]]:
+    """The answer with its boundary; None when it is a single file. The faults of `fetch`."""
     syntax = f"transfer-syntax={transfer_syntax}"
     accept = f'multipart/related; type="application/dicom"; {syntax}'
     if target.level is Level.INSTANCE:
@@ -50,11 +91,9 @@ def fetch(caller: Caller, target: Target, transfer_syntax: str, begin: Callable[
     with caller.stream(request) as answer:
         _check(answer)
         kind = _media_type(answer.content_type)
-        if kind.type == "application/dicom":
-            return _whole(answer, begin)
-        if kind.type != media_types.MULTIPART:
+        if kind.type not in ("application/dicom", media_types.MULTIPART):
             raise errors.UpstreamFailed("the server answers with something other than DICOM files")
-        return _parts(answer, multipart.boundary_of(kind), begin)
+        yield answer, multipart.boundary_of(kind) if kind.type == media_types.MULTIPART else None
 
 
 def metadata(caller: Caller, target: Target) -> list[JSONDataset]:

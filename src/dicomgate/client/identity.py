@@ -6,9 +6,9 @@ import ssl
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx2
 
@@ -35,6 +35,11 @@ class Identity:
     certificate: str = ""
     key: str = ""
     authorities: str = ""
+
+    @classmethod
+    def of(cls, remote: object) -> Self:
+        """As the settings of a remote say it, whose fields have the same names."""
+        return cls(**{field.name: getattr(remote, field.name) for field in fields(cls)})
 
     def arguments(self) -> dict[str, Any]:
         """What the HTTP library is told. Malformed when a file cannot be read or holds something else."""

@@ -1,0 +1,182 @@
+"""One client for a server, a remote of the settings, a data folder and a folder of files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pydicom
+import pytest
+
+import dicomgate
+from dicomgate import assembly, config, errors
+from dicomgate.cli import local
+from dicomgate.client.caller import Caller, Request
+from dicomgate.client.in_process import ADDRESS, InProcess
+from dicomgate.client.offers import Became
+from dicomgate.dicom.uids import Target
+from dicomgate.samples import phantoms
+from dicomgate.samples.modules import write
+from dicomgate.testing.serving import serving
+
+pytestmark = pytest.mark.slow
+
+COUNT = 4
+
+
+@pytest.fixture
+def contents():
+    return [write(one) for _, one in zip(range(COUNT), phantoms.ct_torso(), strict=False)]
+
+
+@pytest.fixture
+def data(tmp_path, contents):
+    folder = tmp_path / "data"
+    with assembly.open_archive(folder, config.Settings()) as archive:
+        for _ in local.keep_contents(archive, contents):
+            pass
+    return folder
+
+
+@pytest.fixture(params=["address", "remote", "data folder", "files"])
+def archive(request, tmp_path, monkeypatch, contents):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if request.param == "files":
+        folder = tmp_path / "files"
+        folder.mkdir()
+        for number, content in enumerate(contents):
+            (folder / f"{number}.dcm").write_bytes(content)
+        with dicomgate.connect(folder) as opened:
+            yield opened
+        return
+    data = request.getfixturevalue("data")
+    if request.param == "data folder":
+        with dicomgate.connect(str(data)) as opened:
+            yield opened
+        return
+    with serving(assembly.application(config.Settings(), data=data)) as served:
+        root = f"{served.url}/dicomweb"
+        settings = replace(config.Settings(), remotes={"pacs": config.Remote(url=root)})
+        with dicomgate.connect("pacs" if request.param == "remote" else root, settings=settings) as opened:
+            yield opened
+
+
+def test_everything_is_found_and_had_wherever_it_is(archive, contents):
+    (study,) = archive.find_studies(PatientID="*")
+    (series,) = archive.find_series(study, Modality=["CT", "MR"], fields=["Manufacturer"])
+    assert not list(archive.find_series(Modality="US"))
+    assert len(list(archive.find_instances(series))) == COUNT
+    assert len(list(archive.find_instances(series, limit=2))) == 2
+    assert len(archive.metadata(series)) == COUNT
+    assert sorted(file.read() for file in archive.files(series)) == sorted(contents)
+    assert {dataset.Modality for dataset in archive.retrieve(series)} == {"CT"}
+    volume = archive.volume(series)
+    assert (volume.shape, volume.missing) == ((COUNT, 256, 256), ())
+    instance = next(archive.find_instances(series))
+    ((number, pixels),) = archive.frames(instance)
+    assert (number, pixels.shape) == (1, (256, 256))
+    assert archive.rendered(instance, viewport="64,64").startswith(b"\x89PNG")
+
+
+def test_a_file_that_is_not_taken_lets_go_of_the_rest(archive):
+    series = next(archive.find_series())
+    files = archive.files(series)
+    next(files)
+    files.close()
+    assert len(list(archive.find_instances(series))) == COUNT
+
+
+def test_what_is_not_meant_is_said_before_anything_is_asked(archive):
+    with pytest.raises(errors.Malformed, match="expected an instance, saw a series"):
+        archive.rendered(Target("1.2", "1.3"))
+    with pytest.raises(errors.Malformed):
+        archive.metadata({"0020000E": {"vr": "UI", "Value": ["1.2"]}})
+    with pytest.raises(errors.Malformed):
+        archive.metadata({"0020000D": {"vr": "UI", "Value": ["1.2/../.."]}})
+    with pytest.raises(errors.Malformed):
+        archive.volume(Target("1.2"))
+
+
+def test_a_data_folder_takes_and_loses_instances_without_a_server(tmp_path, data, contents):
+    (tmp_path / "new").mkdir()
+    for number, content in enumerate(contents):
+        (tmp_path / "new" / str(number)).write_bytes(content)
+    (tmp_path / "new" / "text").write_text("no DICOM")
+    store = replace(config.Store(), allow_delete=True)
+    with dicomgate.connect(data, settings=replace(config.Settings(), store=store)) as archive:
+        archive.delete(next(archive.find_studies()))
+        assert not list(archive.find_studies())
+        # what was deleted may come again
+        became = [receipt.became for receipt in archive.store([tmp_path / "new"])]
+        assert sorted(became) == sorted([Became.STORED] * COUNT + [Became.FOREIGN])
+        assert len(list(archive.find_instances())) == COUNT
+    with dicomgate.connect(data) as archive:
+        assert len(list(archive.find_instances())) == COUNT
+
+
+def test_a_folder_of_files_is_never_written_to(tmp_path, monkeypatch, contents):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "1").write_bytes(contents[0])
+    with dicomgate.connect(folder) as archive, pytest.raises(errors.UpstreamFailed, match="does not offer"):
+        list(archive.store([folder]))
+    assert [path.name for path in folder.iterdir()] == ["1"]
+
+
+def test_what_is_no_target_is_not_found(tmp_path):
+    with pytest.raises(errors.NotFound):
+        dicomgate.connect(str(tmp_path / "nothing"))
+
+
+def test_a_token_goes_along_and_shows_nowhere(server):
+    server.answers.append((200, {"Content-Type": "application/dicom+json"}, b"[]"))
+    with dicomgate.connect(server.root, token="s3cret", settings=config.Settings()) as archive:
+        assert list(archive.find_studies()) == []
+        assert "s3cret" not in repr(archive)
+    assert server.asked[0][2]["Authorization"] == "Bearer s3cret"
+
+
+async def _breaks_off(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+
+
+async def _echoes(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    more = True
+    while more:
+        message = await receive()
+        more = message["more_body"]
+        await send({"type": "http.response.body", "body": message["body"], "more_body": more})
+
+
+def _asking(method, body=None):
+    return Request(method=method, path="/", headers={}, body=body)
+
+
+def test_both_bodies_stream_without_a_socket():
+    given = 0
+
+    def body():
+        nonlocal given
+        for _ in range(100):
+            given += 1
+            yield bytes([given]) * 70_000
+
+    with Caller(ADDRESS, transport=InProcess(_echoes)) as caller:
+        answer = caller.send(_asking("POST", body))
+    assert answer.body == b"".join(bytes([n]) * 70_000 for n in range(1, 101))
+
+
+def test_an_answer_that_breaks_off_within_the_process_is_told():
+    with (
+        Caller(ADDRESS, transport=InProcess(_breaks_off)) as caller,
+        pytest.raises(errors.UpstreamFailed),
+        caller.stream(_asking("GET")) as answer,
+    ):
+        b"".join(answer.chunks)
+
+
+def test_pydicom_reads_what_comes(archive):
+    series = next(archive.find_series())
+    assert all(isinstance(dataset, pydicom.FileDataset) for dataset in archive.retrieve(series))
