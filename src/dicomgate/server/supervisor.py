@@ -144,7 +144,7 @@ class Supervisor:
             if worker.process.is_alive() or self._stops:
                 continue
             self._log.event("worker died", code=worker.process.exitcode or 0)
-            is_quick = time.monotonic() - worker.began < _QUICK_DEATH
+            is_quick = not worker.is_ready or time.monotonic() - worker.began < _QUICK_DEATH
             self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
             worker.pipe.close()
             if self._quick_deaths < _MOST_QUICK_DEATHS:
