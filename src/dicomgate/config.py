@@ -198,7 +198,9 @@ class Cache:
     )
     memory_bytes: int = _setting(64 * MIB, "metadata of each process that is kept ready to be sent again", least=0)
     disk_bytes: int = _setting(
-        GIB, "pictures and frames that were made, kept on disk to be sent again by all processes; 0 keeps none", least=0
+        GIB,
+        "pictures, texts and frames that were made, kept on disk to be sent again by all processes; 0 keeps none",
+        least=0,
     )
     shared: bool = _setting(
         False, "caches that serve several people may keep answers (`public`), but for callers who say who they are"

@@ -6,12 +6,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from dicomgate.client import probes_common, probes_pictures, probes_retrieve, probes_search, probes_store, subjects
+from dicomgate.client import (
+    probes_every_service,
+    probes_pictures,
+    probes_retrieve,
+    probes_search,
+    probes_store,
+    subjects,
+)
 from dicomgate.client.probing import Ask, Asker, Finding, Probe, Unexpected, Verdict, settle
 from dicomgate.client.subjects import Subject
 
 PROBES: Final[tuple[Probe, ...]] = (
-    *probes_common.PROBES,
+    *probes_every_service.PROBES,
     *probes_search.PROBES,
     *probes_retrieve.PROBES,
     *probes_pictures.PROBES,
