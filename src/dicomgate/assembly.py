@@ -273,7 +273,8 @@ def _worker_limits(servers: int) -> pixels.Limits:
 
 
 def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
-    can_change = settings.store.allow_delete or settings.store.duplicates in {"replace", "keep-versions"}
+    store = settings.store
+    can_change = store.allow_delete or store.allow_update or store.duplicates in {"replace", "keep-versions"}
     return DoorSettings(
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,

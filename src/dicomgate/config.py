@@ -192,7 +192,7 @@ class Cache:
     seconds: int = _setting(
         86_400,
         "how long frames and bulk data are used without asking again; "
-        "0 in any case where files may be deleted or replaced, and in a folder served in place",
+        "0 in any case where files may be deleted, replaced or corrected, and in a folder served in place",
         least=0,
         most=31_536_000,
     )

@@ -52,6 +52,18 @@ def test_what_a_state_shows_first_may_still_come_RET_10_REN_10(lasting: Service)
     assert picture.headers["cache-control"] == "private, max-age=86400, immutable"
 
 
+@pytest.mark.parametrize("change", ["allow_delete", "allow_update"])
+def test_what_may_be_corrected_or_deleted_is_asked_for_again_RET_10(open_service, change: str) -> None:
+    """A picture may have the patient's name in it, and a bulk value may be a long text of the study."""
+    changing = open_service(store=config.Store(**{change: True}))
+    target = instances.new_target()
+    changing.store(instances.make(target, attributes={"PatientName": "Doe^Jane"}))
+    for resource, accept in (("/rendered?annotation=patient", "image/png"), ("/frames/1", "*/*"), ("", "*/*")):
+        reply = changing.studies(path_of(target) + resource, accept)
+        assert reply.status == 200
+        assert "immutable" not in reply.headers["cache-control"]
+
+
 def test_texts_among_pictures_vary_by_character_set_RET_10_GEN_13(lasting: Service) -> None:
     image = instances.new_target()
     report = instances.new_target(image.study)
