@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import hostile_files as made
@@ -64,7 +65,10 @@ def stalled(running: Running, path: str, accept: str) -> Line:
 def connections(running: Running) -> int:
     """Those that the server has open: towards who does not read, an end cannot be told."""
     table = Path(f"/proc/{running.process.pid}/net/tcp").read_text().splitlines()[1:]
-    ours = {str(entry.readlink()) for entry in Path(f"/proc/{running.process.pid}/fd").iterdir() if entry.is_symlink()}
+    ours = set()
+    for entry in Path(f"/proc/{running.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            ours.add(str(entry.readlink()))
     port = f":{running.port:04X}"
     rows = [line.split() for line in table]
     return sum(row[1].endswith(port) and row[3] != "0A" and f"socket:[{row[9]}]" in ours for row in rows)

@@ -124,10 +124,12 @@ def answer_single(
     lifetime: Header = caching.IMMUTABLE,
     modified: float = 0.0,
     is_stored: bool = True,
+    is_seekable: bool = False,
 ) -> Answer:
     """One part as the whole body, or the ranges of it that were asked for (V13).
 
-    `is_stored`: its bytes can be read again as long as what is stored does not change.
+    `is_stored`: its bytes can be read again as long as what is stored does not change. `is_seekable`: they cannot, but
+    now a span costs what is in it.
     """
     headers = [
         field("content-type", part.content_type),
@@ -145,6 +147,7 @@ def answer_single(
         read=part.read,
         is_lasting=True,
         is_stored=is_stored,
+        is_seekable=is_seekable,
         is_direct=part.is_direct,
     ).answer(request)
 

@@ -22,9 +22,10 @@ class Representation:
 
     `modified`: when its bytes came, 0 where that is not told. `size` None: not known ahead. `read` gives any span as
     often as wanted; without it no ranges are offered, and `chunks` give the bytes once. `is_lasting`: its fields are
-    the same when it is asked for again; `is_stored`: what `read` gives too, as long as what is stored does not change.
-    `is_direct`: nothing of it is made, it consists of bytes at hand and stretches of files. `parts`: how many it has.
-    `find`: the whole body, if somebody keeps it ready.
+    the same when it is asked for again; `is_stored`: what `read` gives too, as long as what is stored does not
+    change. `is_seekable`: a span costs what is in it, though it is made. `is_direct`: nothing of it is made, it
+    consists of bytes at hand and stretches of files. `parts`: how many it has. `find`: the whole body, if somebody
+    keeps it ready.
     """
 
     headers: list[Header]
@@ -35,6 +36,7 @@ class Representation:
     read: Read | None = None
     is_lasting: bool = False
     is_stored: bool = False
+    is_seekable: bool = False
     is_direct: bool = False
     parts: int = 1
     find: Callable[[], bytes | None] | None = None
@@ -78,7 +80,8 @@ class Representation:
         if self.read is None or self.size is None:
             return Answer(headers=[*headers, caching.NO_RANGES], chunks=chunks, size=self.size, of=self)
         headers = [*headers, ranges.BYTES]
-        most = ranges.MOST if self.is_stored else 1  # of what is made each begins with the first byte again
+        is_cheap = self.is_stored or self.is_seekable  # else each begins with the first byte again
+        most = ranges.MOST if is_cheap else 1
         cut = ranges.answer(request, headers, self.size, self.tag, modified=told, read=self.read, most=most)
         answer = cut or Answer(headers=headers, chunks=chunks, size=self.size)
         answer.of = self

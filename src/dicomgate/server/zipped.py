@@ -91,7 +91,7 @@ def _tagged(request: Request, target: Target, files: Sequence[File], directory: 
         chunks = zips.stream(_members(files, directory), request.door.maker.checksums)
     location = _location(request, target)
     part = Part(content_type=media_types.ZIP, location=location, size=size, chunks=chunks, read=read)
-    return parts.answer_single(request, part, tag, lifetime=caching.CHANGING, is_stored=False)
+    return parts.answer_single(request, part, tag, lifetime=caching.CHANGING, is_stored=False, is_seekable=True)
 
 
 def _tag(request: Request, files: Sequence[File], *, has_directory: bool) -> str:
