@@ -181,6 +181,7 @@ def test_rebuild_is_refused_while_somebody_uses_the_folder(archive, tmp_path, se
         list(assembly.rebuild(tmp_path / "data", settings, lambda _: None))
 
 
+@pytest.mark.slow
 def test_rebuild_names_what_it_cannot_read(tmp_path) -> None:
     settings = config.Settings()
     with assembly.open_archive(tmp_path, settings) as archive:
@@ -216,6 +217,7 @@ def test_no_archive_is_made_among_somebodys_files(tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["scan.dcm"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lost+found", ".DS_Store", "lock", "spool", "index.rebuilt.sqlite-wal"])
 def test_an_archive_is_made_beside_what_file_systems_and_a_killed_start_leave(name, tmp_path) -> None:
     (tmp_path / name).touch() if "." in name or name == "lock" else (tmp_path / name).mkdir()

@@ -156,6 +156,7 @@ def test_what_came_after_a_correction_is_the_newest_after_a_rebuild_too_D6(tmp_p
         assert everything(archive) == before
 
 
+@pytest.mark.slow
 def test_a_rebuild_does_not_take_what_was_being_refused_for_a_version_T10_D6(tmp_path, settings) -> None:
     data = tmp_path / "data"
     with assembly.open_archive(data, settings) as archive:

@@ -88,6 +88,7 @@ def test_names_that_are_no_text(root):
     assert read(blobs, "%FF%FE%25.dcm") == b"odd"
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a busy machine is no fault
 @given(st.binary(min_size=1, max_size=20).filter(lambda name: b"\0" not in name))
 def test_key_and_path_round_trip(name):

@@ -128,6 +128,7 @@ def test_names():
     assert names.find_uid("1.2.3") == ""
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(st.text(max_size=40), st.integers(1, 30))
 def test_shortened_text_fits(text, cells):

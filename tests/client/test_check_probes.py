@@ -94,6 +94,7 @@ def test_nonsense_is_a_finding_for_every_probe(answer: tuple[int, dict[str, str]
     assert bool(left) == (answer[0] != 200)
 
 
+@pytest.mark.slow
 def test_a_connection_that_breaks_is_a_finding(server: Any) -> None:
     server.answers.append("break")
     with Asker(server.root) as asker:
@@ -136,6 +137,7 @@ def test_what_is_not_met_weighs_as_the_standard_says(severity: Severity, verdict
     assert finding.is_failure == (severity is Severity.MUST)
 
 
+@pytest.mark.slow
 def test_the_token_goes_to_no_other_address_that_answers_name(server: Any, tmp_path: Path) -> None:
     server.answers.append((200, {}, b""))
     (tmp_path / "token").write_text("secret\n")
@@ -168,6 +170,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(server: Any) -> None:
         released.set()
 
 
+@pytest.mark.slow
 def test_a_silent_server_is_not_asked_for_ever(server: Any) -> None:
     released = threading.Event()
 

@@ -73,6 +73,7 @@ def test_a_token_and_a_password_from_files(door, tmp_path):
     assert door.heard[-1] is None
 
 
+@pytest.mark.slow
 def test_leave_is_asked_for_once_and_again_when_it_is_no_longer_good(door, tmp_path):
     (tmp_path / "secret").write_text("s3cret")
     identity = Identity(

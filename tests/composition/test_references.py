@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dicomgate.composition import references
 
 
@@ -38,6 +40,7 @@ def test_references_in_the_order_of_the_data_set() -> None:
     assert [each.is_nested for each in found] == [True, True, True, False, True, True, False]
 
 
+@pytest.mark.slow
 def test_deep_nesting_needs_no_stack() -> None:
     attributes = {"00091010": refer("x")}
     for _ in range(5000):

@@ -127,6 +127,7 @@ def test_jpeg_xl_of_12_bits():
     assert (found.bits, found.bits_allocated) == (12, 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"lossless": True}, {"lossless": False}, {"lossless": True, "usecontainer": True}])
 def test_each_byte_of_a_jpeg_xl_header_changed_gives_a_picture_or_a_fault(options):
     content = imagecodecs.jpegxl_encode(pixels("colour", "u2"), **options)

@@ -106,6 +106,7 @@ def test_truncated_at_every_byte(name):
             read(content[:length], media_type)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VIDEOS)
 def test_each_byte_changed_gives_a_video_or_a_fault(name):
     media_type = "video/mpeg" if name.startswith("mpeg") else "video/mp4"

@@ -405,6 +405,7 @@ def their_frames(dataset, count):
     return [(number >> at * bits & (1 << bits) - 1).to_bytes(size, "little") for at in range(count)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not IMAGES, reason="needs ../shared/data")
 def test_frames_of_real_files_are_those_that_pydicom_sees():
     checked = 0

@@ -80,6 +80,7 @@ def read(content, *, window=None, **limits):
     return header.read(BytesSource(content), header.Limits(**limits), **options)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60, deadline=None)
 @given(datasets, st.booleans())
 def test_the_same_in_all_four_encodings(elements, undefined):

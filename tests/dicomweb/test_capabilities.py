@@ -65,6 +65,7 @@ def test_the_names_of_the_supplement_CAP_04() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_one_tree_and_each_transaction_once_CAP_03() -> None:
     root = ET.fromstring(wadl.write_xml(capabilities.describe(BASE, ALL)))
     assert root.tag == f"{SPACE}application"

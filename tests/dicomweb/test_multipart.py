@@ -198,6 +198,7 @@ def test_whatever_is_written_is_read_back_at_any_chunking(data: st.DataObject) -
     assert parse(body, boundary, step=1) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(st.lists(NOISE | st.sampled_from([b"--B", b"\r\n--B", b"\r\n--B--", b"A: b\r\n", b"\r\n\r\n"]), max_size=20))
 def test_every_split_gives_the_same_answer_for_any_bytes_T7(pieces: list[bytes]) -> None:

@@ -148,6 +148,7 @@ PLACES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50)
 @given(TARGETS, FRAMES, PLACES)
 def test_links_lead_back_to_what_they_name_RET07(target: Target, frames: tuple[int, ...], place: str) -> None:

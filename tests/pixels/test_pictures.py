@@ -230,6 +230,7 @@ def test_an_existing_file_is_not_written_over(decoder, tmp_path):
     assert into.read_bytes() == b"kept"
 
 
+@pytest.mark.slow
 def test_no_files_stay_open(decode):
     decode(made.png([[(1,)]]))
     gc.collect()

@@ -185,6 +185,7 @@ def test_a_bomb_costs_neither_time_nor_memory_T3(transcoder):
     assert resident() - before < 32 << 20
 
 
+@pytest.mark.slow
 def test_a_bomb_whose_data_set_lies_as_well_is_bounded_T3():
     """60 000 rows and columns in both: a data set so described is not taken; within the bounds, memory is bounded."""
     from test_decoding import jpeg_2000_bomb

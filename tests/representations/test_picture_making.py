@@ -228,6 +228,7 @@ def test_profiles_are_embedded_and_converted_REN_08(maker: Maker, stored: Store)
         pictures.render(maker, instance, 1, Presentation(profile=Profile.YES), "image/gif")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pixels", [RAMP, np.zeros((64, 64, 3), np.uint8) + 77], ids=["grey", "colour"])
 @pytest.mark.parametrize("media_type", pictures.MEDIA_TYPES)
 def test_every_type_is_made_and_begins_as_it_should(maker: Maker, stored: Store, pixels: Any, media_type: str) -> None:

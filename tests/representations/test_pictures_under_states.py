@@ -623,6 +623,7 @@ def test_states_of_nonsense_are_pictures_or_refused(stored: Store, maker: Maker)
             pictures.render(maker, image, 1, wanted, "image/png", state=spoilt)
 
 
+@pytest.mark.slow
 def test_states_that_want_too_much_are_refused(stored: Store, maker: Maker) -> None:
     wild = np.random.default_rng(5).uniform(0, 64, 16_000).tolist()
     said = drawn(graphic("POLYLINE", *wild))

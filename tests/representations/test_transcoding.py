@@ -109,6 +109,7 @@ def test_what_raised_limits_let_in_can_also_be_rewritten(archive, stored) -> Non
         assert b"".join(transcoding.make_file(maker, instance, EXPLICIT).chunks)[128:132] == b"DICM"
 
 
+@pytest.mark.slow
 def test_through_a_compressed_file_and_back_is_the_same(maker, stored) -> None:
     frames = [bytes([number, number % 8]) * 64 for number in range(5)]
     content = instances.make(frames=frames)

@@ -223,6 +223,7 @@ def test_a_caller_who_leaves_in_the_middle_is_told_to_the_application_T21(served
 # ---- windows and turns
 
 
+@pytest.mark.slow
 def test_who_grants_nothing_does_not_hold_up_others(caller: Caller, small: Small) -> None:
     caller.h2.increment_flow_control_window(1 << 30)  # of the connection
     caller.grants = False
@@ -239,6 +240,7 @@ def test_who_grants_nothing_does_not_hold_up_others(caller: Caller, small: Small
     assert len(caller.answer(stuck).body) == LARGE
 
 
+@pytest.mark.slow
 def test_streams_take_turns(caller: Caller) -> None:
     """Of several large answers each has come some way when the first is whole."""
     numbers = [caller.ask("/large") for _ in range(4)]
@@ -331,6 +333,7 @@ def test_what_is_no_request_is_refused_alone_and_readable_T13_V15(
     assert caller.get("/").status == 200, "the connection goes on"
 
 
+@pytest.mark.slow
 def test_too_long_an_address_is_414(small: Small) -> None:
     limits = ConnectionLimits(header_bytes=60_000)
     with serving(small, limits, http2=True) as one, Caller(one.port) as caller:

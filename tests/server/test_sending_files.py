@@ -49,6 +49,7 @@ def path(target: Target, frames: str) -> str:
     return "/dicomweb/studies/{}/series/{}/instances/{}/frames/".format(*uids) + frames
 
 
+@pytest.mark.slow
 def test_frames_are_whole_at_first_and_when_known(opened: SimpleNamespace) -> None:
     for _ in range(3):
         for number, frame in enumerate(opened.frames, 1):

@@ -65,6 +65,7 @@ def by_number(content: bytes) -> Outcome:
     return Stored(Target("1.2.3", "1.2.3.4", f"1.2.3.4.{number}"), "1.2")
 
 
+@pytest.mark.slow
 def test_parts_are_stored_and_reported_in_order_STOW_12(serve_made: Callable[..., Served]) -> None:
     made = Made()
     made.judge = by_number
@@ -304,6 +305,7 @@ def test_part_before_a_broken_one_of_the_same_piece_is_stored(serve_made: Callab
     assert (reply.status, stored(reply)) == (400, 1)
 
 
+@pytest.mark.slow
 def test_large_instance_goes_through_the_spool_and_leaves_nothing_there(
     serve_made: Callable[..., Served], spool_folder: Path
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_slice_does_not_keep_what_came_with_it(tmp_path: Path, threads: Thread
     assert written(pile, pieces, threads, Arriving(MIB << 10)) < 5 * MIB
 
 
+@pytest.mark.slow
 def test_bytes_that_come_one_by_one_cost_no_more_than_others(tmp_path: Path, threads: Threads) -> None:
     pile = Spool(tmp_path).pile()
     pieces = (number.to_bytes(2) for number in range(60_000))

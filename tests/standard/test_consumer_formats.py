@@ -126,6 +126,7 @@ def test_a_compressed_picture_keeps_its_bytes_STOW_06_07_row_44(taking, media_ty
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "given", [GREY, DEEP, COLOUR, COLOUR.astype("u2") * 257], ids=["grey", "deep", "colour", "deep-colour"]
 )

@@ -63,6 +63,7 @@ def test_pixel_data_is_that_of_the_top_alone_FRM_03(service: Service) -> None:
     assert part.body == instances.counting(64)
 
 
+@pytest.mark.slow
 def test_query_parameters_of_retrieval_are_heard_RET_02(service: Service, native) -> None:
     path = path_of(native[0])
     kind = service.studies(f"{path}/metadata?accept=application/dicom%2Bjson&charset=utf-8", "*/*").headers
@@ -77,6 +78,7 @@ def test_a_file_by_query_takes_its_parameters_URI_06(service: Service, native) -
     assert service.get(asked).body == content
 
 
+@pytest.mark.slow
 def test_quality_by_query_URI_13(service: Service, native) -> None:
     for wrong in ("0", "101", "x", "1.5"):
         assert service.get(uri(native[0], contentType="image/jpeg", imageQuality=wrong)).status == 400

@@ -64,6 +64,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ASKED)
 def test_the_answer_is_the_same_GEN_01(service: Service, caller: httpx2.Client, stored: Target, kind: str) -> None:
     method, path, headers = ASKED[kind]

@@ -57,6 +57,7 @@ def size(reply: Reply) -> tuple[int, int]:
     return picture.shape[1], picture.shape[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("accept", ["image/jpeg", "image/png", "image/gif"])
 def test_one_picture_in_every_required_type_MT_15(service: Service, one: Target, accept: str) -> None:
     reply = ask(service, one, accept=accept)

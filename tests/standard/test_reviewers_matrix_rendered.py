@@ -81,6 +81,7 @@ def test_row_29_a_window_has_centre_width_and_a_known_function(service: Service,
     refused(service, square, f"?window={window}")
 
 
+@pytest.mark.slow
 def test_row_29_each_function_is_computed_by_its_formula(service: Service, square: Target) -> None:
     """REN-06: PS3.3 C.11.2.1.2 and C.11.2.1.3, to a step of grey."""
     stored = {(0, 0): 0.0, (0, -1): 1000.0, (-1, 0): 2000.0, (-1, -1): 3000.0}
@@ -110,6 +111,7 @@ def test_row_30_an_ill_formed_viewport_is_400(service: Service, square: Target, 
     refused(service, square, f"?viewport={viewport}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("viewport", "shape"),
     [("100,50", (50, 50)), ("50,100", (50, 50)), ("1024,2000", (1024, 1024)), ("1,1", (1, 1)), ("100,50,0,0,512,256", (100, 50)),

@@ -126,6 +126,7 @@ def test_row_18_a_study_as_a_single_part_is_406(archive: Service, compressed) ->
         assert archive.studies(path, f"{DICOM}, {FILES};q=0.1").status == 200
 
 
+@pytest.mark.slow
 def test_row_19_dicom_and_rendered_types_do_not_mix(archive: Service, open_service, compressed) -> None:
     """MT-02, AMB-02: 400 where the service is strict; else the one that the resource has is taken."""
     target = compressed[0]

@@ -44,6 +44,7 @@ def ask(service: Service, target: Target, accept: str | None = None, without: st
     return service.get("/wado?" + urlencode(chosen), accept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["objectUID", "seriesUID", "studyUID", "requestType"])
 def test_row_46_a_required_parameter_is_missing(service: Service, stored, missing: str) -> None:
     """URI-01: whatever is wanted of it, in any order."""
@@ -134,6 +135,7 @@ def resources_of(node: dict[str, Any], above: str = "") -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_row_51_the_tree_is_what_the_router_does(service: Service, stored) -> None:
     """CAP-01 to CAP-03: each address that is told takes each method that is told, and says so; nothing else is there."""
     base = service.studies("/", "application/json", method="OPTIONS")

@@ -108,6 +108,7 @@ def test_row_44_picture_without_description_STOW_06_STOW_07(service: Service, me
     assert frame.removesuffix(b"\0") == content.removesuffix(b"\0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("media_type", ["image/png", "image/gif"])
 def test_picture_that_no_transfer_syntax_holds_becomes_native_STOW_07(service: Service, media_type: str) -> None:
     encode = imagecodecs.png_encode if media_type == "image/png" else imagecodecs.gif_encode

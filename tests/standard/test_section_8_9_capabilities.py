@@ -28,6 +28,7 @@ def ask(service: Service, path: str, **headers: str):
     return service.studies(path, method="OPTIONS", **headers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("root", ["", "/"])
 def test_the_root_tells_everything_row_51_CAP_01_CAP_02(service: Service, root: str) -> None:
     reply = ask(service, root, Accept="application/json")
@@ -57,6 +58,7 @@ def test_a_resource_tells_what_begins_there_CAP_05(service: Service) -> None:
     assert "RetrieveStudy" not in told
 
 
+@pytest.mark.slow
 def test_every_method_that_is_told_is_allowed_CAP_03(service: Service) -> None:
     for each in capabilities.transactions(lambda resource: ("GET",)):
         path = "/" + each.path

@@ -140,6 +140,7 @@ def cine(service: Service) -> Target:
     return target
 
 
+@pytest.mark.slow
 def test_pictures_by_query_URI_04_URI_09_URI_17_URI_18(service: Service, cine: Target, native) -> None:
     default = service.get(address(cine), "*/*")
     assert default.headers["content-type"] == "image/jpeg"

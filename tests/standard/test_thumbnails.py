@@ -41,6 +41,7 @@ def shape(reply: Reply) -> tuple[int, int]:
     return imagecodecs.imread(reply.body).shape[1::-1]
 
 
+@pytest.mark.slow
 def test_every_level_has_one_picture_THM_01_THM_02(service: Service, scanned: Target) -> None:
     series = f"/studies/{scanned.study}/series/{scanned.series}"
     one = path_of(scanned)
@@ -62,6 +63,7 @@ def test_the_middle_stands_for_the_whole_THM_03(service: Service, scanned: Targe
     assert whole.headers["content-location"] == f"{service.root}{path_of(scanned)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("query", ["?viewport=64,64,0,0,1,1", "?viewport=64", "?viewport=0,5", "?viewport=a,b"])
 def test_sizes_only_row_37_REN_05(service: Service, scanned: Target, query: str) -> None:
     assert ask(service, path_of(scanned), query).status == 400

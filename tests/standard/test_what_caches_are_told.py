@@ -36,6 +36,7 @@ def state(target: Target, *images: Target) -> bytes:
     return instances.write(made, "1.2.840.10008.1.2.1")
 
 
+@pytest.mark.slow
 def test_what_a_state_shows_first_may_still_come_RET_10_REN_10(lasting: Service) -> None:
     first = instances.new_target()
     second = instances.new_target(first.study, first.series)
@@ -52,6 +53,7 @@ def test_what_a_state_shows_first_may_still_come_RET_10_REN_10(lasting: Service)
     assert picture.headers["cache-control"] == "private, max-age=86400, immutable"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["allow_delete", "allow_update"])
 def test_what_may_be_corrected_or_deleted_is_asked_for_again_RET_10(open_service, change: str) -> None:
     """A picture may have the patient's name in it, and a bulk value may be a long text of the study."""
@@ -64,6 +66,7 @@ def test_what_may_be_corrected_or_deleted_is_asked_for_again_RET_10(open_service
         assert "immutable" not in reply.headers["cache-control"]
 
 
+@pytest.mark.slow
 def test_texts_among_pictures_vary_by_character_set_RET_10_GEN_13(lasting: Service) -> None:
     image = instances.new_target()
     report = instances.new_target(image.study)
