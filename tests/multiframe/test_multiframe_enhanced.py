@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import random
+import threading
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from multiframe_slices import CT, IMPLICIT, MR, PET, SERIES, described, read, series_of, slice_of, written
+from multiframe_slices import CT, IMPLICIT, MR, PET, SERIES, Memory, described, read, series_of, slice_of, written
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from dicomgate import errors
 from dicomgate.multiframe import classic, writing
 
 TEXT = "Legacy Enhanced Image created from Classic Images"
@@ -311,3 +313,27 @@ def test_large_private_values_stay_whole_and_shared_ones_are_written_once() -> N
     assert hashlib.sha256(shared.private_block(0x29, "ACME")[1].value).digest() == hashlib.sha256(b"x" * 9000).digest()
     rests = [frame.UnassignedPerFrameConvertedAttributesSequence[0] for frame in made.PerFrameFunctionalGroupsSequence]
     assert [rest.private_block(0x29, "ACME")[2].value for rest in rests] == [b"\x01" * 5000, b"\x02" * 5000]
+
+
+def test_frames_read_ahead_make_the_same_file_and_leave_no_thread() -> None:
+    large = {"Rows": 256, "Columns": 256, "PixelData": bytes(1 << 17)}
+    (made,) = described(slice_of(CT, n, **large) for n in range(1, 9))
+    assert b"".join(writing.write(made, ahead=3)) == b"".join(writing.write(made))
+    some = writing.write(made, ahead=3)
+    next(chunk for chunk in some if len(chunk) == 1 << 17)
+    assert _reading()
+    some.close()  # type: ignore[attr-defined]
+    assert not _reading()
+
+
+def _reading() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("frames")]
+
+
+def test_a_source_that_fails_while_it_is_read_ahead_is_told() -> None:
+    (made,) = described(slice_of(CT, n) for n in range(1, 5))
+    broken = made.sources[2].content
+    assert isinstance(broken, Memory)
+    broken.bytes = broken.bytes[:600]
+    with pytest.raises(errors.Malformed):
+        b"".join(writing.write(made, ahead=2))

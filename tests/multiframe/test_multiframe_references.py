@@ -9,7 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import generate_uid
 
-from dicomgate.multiframe import conversion, references
+from dicomgate.multiframe import conversion, references, reissuing
+from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.conversion import Became
 from dicomgate.testing import instances
 
@@ -139,3 +140,19 @@ def test_nothing_is_changed_where_nothing_refers() -> None:
     dataset = {"00080018": {"vr": "UI", "Value": ["1"]}, "00081140": {"vr": "SQ", "Value": [{}]}}
     now = references.Now(study="1", series="2", instance="3", sop_class="4")
     assert references.update(dataset, {"9": now}) is dataset
+
+
+def test_a_long_chain_of_references_is_followed_from_its_end_LC_06() -> None:
+    def link(number: int) -> Classic:
+        item = {"00081155": {"vr": "UI", "Value": [f"1.2.{number - 1}"]}}
+        attributes: dict[str, Any] = {
+            "00080018": {"vr": "UI", "Value": [f"1.2.{number}"]},
+            "0020000E": {"vr": "UI", "Value": ["1.3"]},
+            "00081140": {"vr": "SQ", "Value": [item]},
+        }
+        return Classic(attributes=attributes, transfer_syntax="")
+
+    start = references.Now(study="1", series="2", instance="3", sop_class="4", frame=1)
+    chain = [link(number) for number in range(5000, 0, -1)]
+    found = reissuing.close([*chain, link(9000)], {"1.2.0": start})
+    assert set(found) == {f"1.2.{number}" for number in range(1, 5001)}

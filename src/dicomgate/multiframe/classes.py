@@ -200,7 +200,7 @@ FORBIDDEN_AT_TOP: Final = tags(
 
 def is_overlay(name: str) -> bool:
     """True for an attribute of an overlay plane (PS3.3 C.9.2)."""
-    return name.startswith("60") and int(name[2:4], 16) % 2 == 0
+    return name[:2] == "60" and int(name[2:4], 16) % 2 == 0
 
 
 def is_curve(name: str) -> bool:

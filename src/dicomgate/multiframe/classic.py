@@ -54,11 +54,17 @@ class Pool:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Element] = {}
+        self._last: JSONDataset = {}
 
     def share(self, dataset: JSONDataset) -> JSONDataset:
         """The same data set of elements that are shared with all that went before."""
-        known = self._known
-        return {tag: known.setdefault(orjson.dumps(element), element) for tag, element in dataset.items()}
+        known, last = self._known, self._last
+        shared = {}
+        for tag, element in dataset.items():
+            before = last.get(tag)
+            shared[tag] = before if before == element else known.setdefault(orjson.dumps(element), element)
+        self._last = shared
+        return shared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

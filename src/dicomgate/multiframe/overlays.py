@@ -64,7 +64,7 @@ def find(settled: Settled) -> list[State]:
 def _planes(source: Classic) -> JSONDataset:
     """The overlay planes of an image, those in the bits of its samples as planes of their own."""
     found: JSONDataset = {}
-    groups = sorted({tag[:4] for tag in source.attributes if classes.is_overlay(tag)})
+    groups = sorted({tag[:4] for tag in source.attributes if tag[:2] == "60" and classes.is_overlay(tag)})
     for group in groups:
         plane = {
             tag: element

@@ -83,10 +83,8 @@ def _alteration(source: Classic, room: int, bits: int, padding: int | None) -> A
 
 def has_high_overlay(source: Classic) -> bool:
     """True when bits of the samples that are no part of their value are an overlay (PS3.5 §8.1.2, retired)."""
-    return any(
-        classes.is_overlay(tag) and tag.endswith(OVERLAY_BIT) and classic.number(source.attributes, tag)
-        for tag in source.attributes
-    )
+    bits = [tag for tag in source.attributes if tag[:2] == "60" and tag[4:] == OVERLAY_BIT]
+    return any(classes.is_overlay(tag) and classic.number(source.attributes, tag) for tag in bits)
 
 
 # Padding.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from dicomgate.dicom import attributes as dictionary
 from dicomgate.dicom import elements
@@ -27,6 +28,16 @@ def align(datasets: Sequence[JSONDataset]) -> list[JSONDataset]:
                 moves[block] = given[owner]
         aligned.append(_moved(dataset, moves) if moves else dataset)
     return aligned
+
+
+Layout = tuple[frozenset[str], tuple[tuple[str, Any], ...]]
+
+
+def layout(dataset: JSONDataset) -> Layout:
+    """How the private blocks of a data set are numbered: equal for two where `align` renumbers neither."""
+    private = [tag for tag in dataset if tag[3] in "13579BDF"]
+    creators = tuple((tag, dataset[tag].get("Value")) for tag in private if tag[4:6] == "00")
+    return frozenset([tag[:6] for tag in private]), creators
 
 
 def with_creators(item: JSONDataset, source: JSONDataset) -> JSONDataset:

@@ -25,15 +25,18 @@ from dicomgate.multiframe.remainder import Keeper, Literal, Original
 def close(others: Iterable[Classic], renaming: Renaming, *, salt: str = "") -> dict[str, Now]:
     """What must be issued anew: whoever refers to what was converted, and whoever refers to them again."""
     found: dict[str, Now] = {}
-    waiting = [other for other in others if other.instance and other.series]
-    while True:
-        every = {**renaming, **found}
-        caught = [other for other in waiting if references.refers(other.attributes, every)]
-        if not caught:
-            return found
-        found |= {other.instance: _now(other, salt) for other in caught}
-        gone = set(map(id, caught))
-        waiting = [other for other in waiting if id(other) not in gone]
+    referring: dict[str, list[Classic]] = {}
+    for other in others:
+        if other.instance and other.series:
+            for instance in {instance for instance, _ in references.found(other.attributes)}:
+                referring.setdefault(instance, []).append(other)
+    waiting = list(renaming)
+    while waiting:
+        for other in referring.pop(waiting.pop(), ()):
+            if other.instance not in found:
+                found[other.instance] = _now(other, salt)
+                waiting.append(other.instance)
+    return {instance: found[instance] for instance in sorted(found)}
 
 
 def _now(other: Classic, salt: str) -> Now:

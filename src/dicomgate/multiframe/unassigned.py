@@ -44,12 +44,16 @@ def collect(
     """What of each source is found nowhere: not in `placed`, the top of the object and shared groups, not in its `own`.
 
     Only an attribute of the same tag and value counts as placed. What is empty in all sources that have it is shared;
-    in a comparison it is the same as what is missing.
+    in a comparison it is the same as what is missing. What all sources have as one and the same element, most of a
+    series, is looked at once.
     """
-    aligned = private_blocks.align([_left(source, placed, found) for source, found in zip(sources, own, strict=True)])
+    common = _common(sources, own)
+    rests = [{tag: element for tag, element in source.items() if tag not in common} for source in sources]
+    aligned = private_blocks.align([_left(source, placed, found) for source, found in zip(rests, own, strict=True)])
+    common = _left(common, placed, ())
     creators = [{tag: one[tag] for tag in one if dictionary.is_private_creator(tag)} for one in aligned]
-    unused = _same(_unused(creators, aligned))
-    empty = _empty(aligned, [placed, *own])
+    unused = _same(_unused(creators, aligned, common))
+    empty = _empty([*aligned, common], [placed, *own])
     for one, made in zip(aligned, creators, strict=True):
         for tag in [tag for tag, element in one.items() if tag in made or classic.is_empty(element)]:
             del one[tag]
@@ -57,11 +61,31 @@ def collect(
     for one in aligned:
         for tag in shared:
             del one[tag]
+    shared |= {tag: element for tag, element in common.items() if not classic.is_empty(element)}
     named = {tag: element for made in reversed(creators) for tag, element in made.items()}
     return Unassigned(
         _sorted(private_blocks.with_creators(shared | empty, named) | unused),
         tuple(_sorted(private_blocks.with_creators(one, made)) for one, made in zip(aligned, creators, strict=True)),
     )
+
+
+def _common(sources: Sequence[JSONDataset], own: Sequence[Sequence[JSONDataset]]) -> JSONDataset:
+    """The elements that all sources share and no frame has a place of its own for, but for private creators.
+
+    Private ones only where the blocks of all sources are numbered alike, so that a tag says the same in each.
+    """
+    first, *others = sources
+    in_frames = frozenset().union(*(item for items in own for item in items))
+    found = {tag: element for tag, element in first.items() if tag not in in_frames}
+    for other in others:
+        found = {tag: element for tag, element in found.items() if other.get(tag) is element}
+    private = [tag for tag in found if dictionary.is_private(tag)]
+    layout = private_blocks.layout(first) if private else None
+    is_alike = layout is not None and all(private_blocks.layout(other) == layout for other in others)
+    gone = [tag for tag in private if not is_alike or dictionary.is_private_creator(tag)]
+    for tag in gone:
+        del found[tag]
+    return found
 
 
 def _left(source: JSONDataset, placed: Sequence[JSONDataset], own: Sequence[JSONDataset]) -> JSONDataset:
@@ -108,12 +132,12 @@ def _empty(aligned: Sequence[JSONDataset], placed: Sequence[Iterable[JSONDataset
     }
 
 
-def _unused(creators: Sequence[JSONDataset], aligned: Sequence[JSONDataset]) -> list[JSONDataset]:
+def _unused(creators: Sequence[JSONDataset], aligned: Sequence[JSONDataset], common: JSONDataset) -> list[JSONDataset]:
     """Creators that reserve a block of which nothing is there."""
-    used = [{f"{tag[:4]}00{tag[4:6]}" for tag in one if tag[4:6] != "00"} for one in aligned]
+    used = [{f"{tag[:4]}00{tag[4:6]}" for tag in one if tag[4:6] != "00"} for one in (common, *aligned)]
     return [
-        {tag: element for tag, element in made.items() if tag not in here}
-        for made, here in zip(creators, used, strict=True)
+        {tag: element for tag, element in made.items() if tag not in here and tag not in used[0]}
+        for made, here in zip(creators, used[1:], strict=True)
     ]
 
 

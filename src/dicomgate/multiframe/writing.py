@@ -1,14 +1,17 @@
 """An enhanced object as a file: the header, then frames copied from their sources one by one (PS3.5 §A.4, PS3.10 §7).
 
-One source is open at a time and one frame held, so memory does not grow with the number of frames. Of the originals
+One frame is held, or a few that are read ahead, so memory does not grow with the number of frames. Of the originals
 what is no pixel goes behind the pixel data, so that the files themselves can be had again (`remainder`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
 
 from dicomgate import errors
 from dicomgate.dicom import encode, part10, values
@@ -22,10 +25,11 @@ from dicomgate.multiframe.remainder import FramePart, Keeper, Literal, Original,
 from dicomgate.multiframe.samples import Alteration
 
 
-def write(made: Enhanced, *, keeps_originals: bool = True) -> Iterator[bytes]:
+def write(made: Enhanced, *, keeps_originals: bool = True, ahead: int = 0) -> Iterator[bytes]:
     """The whole file in chunks. Malformed for a value that its VR cannot hold, or a source that changed meanwhile.
 
-    OSError when a source cannot be read. The same object gives the same bytes, always.
+    OSError when a source cannot be read. The same object gives the same bytes, always. `ahead`: so many frames are read
+    and their sources proven in a thread, while those before them are written; the thread ends with the iterator.
     """
     attributes = made.attributes
     codec = "ascii"
@@ -37,7 +41,7 @@ def write(made: Enhanced, *, keeps_originals: bool = True) -> Iterator[bytes]:
         instance=made.instance,
         transfer_syntax=made.transfer_syntax,
     )
-    copying = Copying(made, Keeper() if keeps_originals else None)
+    copying = Copying(made, Keeper() if keeps_originals else None, ahead)
     yield from encode.batched(encode.write_elements(attributes, copying.find_bulk, codec=codec))
     if copying.keeper is not None:
         yield from encode.batched(encode.write_elements(copying.keeper.elements(), codec="ascii"))
@@ -88,13 +92,16 @@ def word(source: Classic) -> int:
     return source.frames.swap_word if isinstance(source.frames, NativeFrames) else 1
 
 
+_Read = tuple[bytes, Original | None]
+
+
 @dataclass(slots=True)
 class Copying:
     """The values of one object that lie in its sources; `keeper` sees each source as its frame goes by."""
 
     made: Enhanced
     keeper: Keeper | None = None
-    _done: int = field(default=0)
+    ahead: int = 0
 
     def find_bulk(self, path: str, element: classic.Element) -> BulkValue | Frames | Encapsulated:
         """The bytes of a value (an encode.FindBulk)."""
@@ -111,7 +118,7 @@ class Copying:
             return BulkValue(value.size, list(value.chunks))
 
     def _pixels(self) -> BulkValue | Frames:
-        chunks = (self._frame(number) for number in range(len(self.made.sources)))
+        chunks = self._frames()
         if self.made.is_compressed:
             sizes = [sum(map(len, spans(source))) for source in self.made.sources]
             return Frames(sizes, ((chunk,) for chunk in chunks))
@@ -123,14 +130,38 @@ class Copying:
         )
         return rows * columns * room // 8
 
-    def _frame(self, number: int) -> bytes:
+    def _frames(self) -> Iterator[bytes]:
+        count = len(self.made.sources)
+        read = _read_ahead(self._read, count, self.ahead) if self.ahead else map(self._read, range(count))
+        with closing(read) if isinstance(read, Generator) else nullcontext():
+            for formed, original in read:
+                if self.keeper is not None and original is not None:
+                    self.keeper.add(original)
+                yield formed
+
+    def _read(self, number: int) -> _Read:
+        """A frame as it is written, and its source for the record."""
         source, how = self.made.sources[number], self.made.alterations[number]
         with source.opened() as (file, dataset):
             stored = list(_stored(source, dataset))
             formed = _formed(source, b"".join(stored) if len(stored) != 1 else stored[0], how)
-            if self.keeper is not None:
-                self.keeper.add(_original(source, file, stored, formed, how))
-        return formed
+            return formed, None if self.keeper is None else _original(source, file, stored, formed, how)
+
+
+def _read_ahead(read: Callable[[int], _Read], count: int, ahead: int) -> Generator[_Read]:
+    """What `read` gives for each number, a few of them before they are wanted."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="frames") as thread:
+        waiting: deque[Future[_Read]] = deque()
+        try:
+            for number in range(count):
+                waiting.append(thread.submit(read, number))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for one in waiting:
+                one.cancel()
 
 
 def _original(source: Classic, file: Source, stored: list[bytes], formed: bytes, how: Alteration | None) -> Original:
