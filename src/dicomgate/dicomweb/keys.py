@@ -35,6 +35,7 @@ class Manner:
     is_fuzzy: bool = False
     takes_empty: bool = False
     takes_multiple: bool = False
+    joins_moments: bool = True  # ranges of a date and of its time are one range (QIDO-07); C-FIND has to agree on it
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Keys:
         TooLarge when there are more than anybody needs.
         """
         found = dict(self._conditions)
-        for path in self._conditions:
+        for path in self._conditions if self.manner.joins_moments else ():
             self._join(found, path)
         used = {block for path in (*self._conditions, *others) for block in _creators(path)}
         for path, creator in self._creators.items():

@@ -1,0 +1,65 @@
+"""SOP Class Extended Negotiation of query and retrieve: which further behaviours two sides agree on (PS3.4 §C.5).
+
+The Service Class Application Information is one byte for each behaviour, 1 to ask for it or to grant it; bytes that are
+missing are zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+from dicomgate.dimse.contexts import Service
+
+_QUERY: Final = (
+    "relational",
+    "combined_moments",
+    "fuzzy",
+    "timezone",
+    "views",
+    "empty_value",
+    "multiple_value",
+)
+"""What the bytes of C-FIND classes stand for, in their order (§C.5.1.1)."""
+_RETRIEVE: Final = ("relational", "views")
+"""What the bytes of C-MOVE and C-GET classes stand for (§C.5.2.1, §C.5.3.1)."""
+_BYTES: Final = {Service.FIND: _QUERY, Service.MOVE: _RETRIEVE, Service.GET: _RETRIEVE}
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Behaviours of query and retrieve, wanted or agreed on.
+
+    `relational`: unique keys of upper levels may be missing. `combined_moments`: a range of dates and one of times are
+    one range. `fuzzy`: names by their words. `timezone`: Timezone Offset From UTC is that of the question. `views`:
+    Query/Retrieve View chooses between objects as received and converted ones. `empty_value`: `""` asks for what has
+    no value. `multiple_value`: several values must all be there.
+    """
+
+    relational: bool = False
+    combined_moments: bool = False
+    fuzzy: bool = False
+    timezone: bool = False
+    views: bool = False
+    empty_value: bool = False
+    multiple_value: bool = False
+
+    def __and__(self, other: Wishes) -> Wishes:
+        """What both sides want."""
+        return Wishes(*(getattr(self, each.name) and getattr(other, each.name) for each in fields(self)))
+
+
+NONE: Final = Wishes()
+"""What two sides have who agreed on nothing."""
+
+
+def parse_wishes(service: Service, information: bytes) -> Wishes:
+    """What a peer's bytes say for a class of the service; bytes beyond those that are known say nothing."""
+    names = _BYTES.get(service, ())
+    return Wishes(**{name: byte == 1 for name, byte in zip(names, information, strict=False)})
+
+
+def format_wishes(service: Service, wishes: Wishes, length: int | None = None) -> bytes:
+    """The bytes for a class of the service: all that are known, or as many as a peer sent."""
+    information = bytes(int(getattr(wishes, name)) for name in _BYTES.get(service, ()))
+    return information if length is None else information[:length].ljust(length, b"\0")
