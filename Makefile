@@ -118,7 +118,8 @@ COMPILE := env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL -u PIP_INDEX_URL PIP_CON
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
 PYPROJECT := ../$(VENV)/lock/bin/python -c 'import sys, tomllib; \
 	project = tomllib.load(open("../pyproject.toml", "rb")); \
-	print(*{"runtime": project["project"]["dependencies"], \
+	extras = project["project"]["optional-dependencies"]; \
+	print(*{"runtime": project["project"]["dependencies"] + [name for extra in extras if extra != "all" for name in extras[extra]], \
 	"development": project["dependency-groups"]["development"], \
 	"build": [name for name in project["dependency-groups"]["development"] if name.startswith(("hatchling", "editables"))] \
 	}[sys.argv[1]], sep="\n")'

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dicomgate import config, errors
+from dicomgate import config, errors, extras
 from dicomgate.archive import layout
 from dicomgate.archive.amending import Amender
 from dicomgate.archive.archive import Archive
@@ -43,7 +43,7 @@ from dicomgate.pixels.processes import Workers
 from dicomgate.representations.kept import Kept
 from dicomgate.representations.maker import Maker
 from dicomgate.representations.pseudonym_secret import PseudonymSecret
-from dicomgate.server import run, supervisor, threads, urls
+from dicomgate.server import threads, urls
 from dicomgate.server.app import Application
 from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
@@ -161,7 +161,12 @@ def serve(
     folder: Path | None = None,
     announce: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Serve a data folder, or a folder in place, until told to stop. `announce` hears where, when it is ready."""
+    """Serve a data folder, or a folder in place, until told to stop. `announce` hears where, when it is ready.
+
+    NotInstalled without the extra "server".
+    """
+    with extras.needed():
+        from dicomgate.server import run  # noqa: PLC0415 - what is only read needs no server
     section = settings.server
     if data is not None and section.workers > 1:
         with open_archive(data, settings):
@@ -297,6 +302,8 @@ def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
 @contextmanager
 def following(folder: Path, settings: config.Settings, report: Callable[[Progress], None]) -> Iterator[None]:
     """While inside, another process keeps the folder's index up to date; `report` hears of it in a thread."""
+    with extras.needed():
+        from dicomgate.server import supervisor  # noqa: PLC0415 - what is only read needs no server
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_follow, args=(folder, settings, there), daemon=True)
     with supervisor.interrupts_blocked():

@@ -166,17 +166,24 @@ def test_exit_codes_are_those_of_the_command_line():
 
 def test_every_dependency_has_its_reason():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["development"]]
+    wanted = [*installed_by_somebody(project), *project["dependency-groups"]["development"]]
     rows = re.findall(
         r"^\| ([a-z][a-z0-9-]+) \| [^|]+ \| [^|]+ \|$", (ROOT / "docs/dependencies.md").read_text("utf-8"), re.MULTILINE
     )
-    assert [row for row in rows if row != "package"] == [re.match(r"[a-z0-9-]+", name)[0] for name in wanted]
+    named = list(dict.fromkeys(re.match(r"[a-z0-9-]+", name)[0] for name in wanted))
+    assert [row for row in rows if row != "package"] == named
+
+
+def installed_by_somebody(project):
+    extras = project["project"]["optional-dependencies"]
+    assert extras.pop("all") == [f"dicomgate[{','.join(extras)}]"]
+    return [*project["project"]["dependencies"], *(name for names in extras.values() for name in names)]
 
 
 def test_locks_name_no_place_and_hold_what_the_project_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     for lock, names in (
-        ("runtime", project["project"]["dependencies"]),
+        ("runtime", installed_by_somebody(project)),
         ("development", project["dependency-groups"]["development"]),
     ):
         text = (ROOT / f"requirements/{lock}.txt").read_text("utf-8")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dicomgate import extras
 from dicomgate.cli import options, serve
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def demo(*, data: Path | None, config_file: Path | None, **serving: Any) -> None
     dicomgate demo
     dicomgate demo --data ./samples --port 8080
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    extras.require("server")
     settings = options.settings(config_file, serving)
     serve.refuse_open_door(settings)
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ from typing import Final
 import click
 from click.shell_completion import CompletionItem
 
-from dicomgate import __version__, config, errors
+from dicomgate import __version__, config, errors, extras
 
 DONE: Final = 0
 OUR_FAULT: Final = 1
@@ -121,7 +121,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a verb; its exit code. What goes wrong is one line on standard error."""
     try:
-        code = dicomgate.main(args=arguments, prog_name="dicomgate", standalone_mode=False)
+        with extras.needed():
+            code = dicomgate.main(args=arguments, prog_name="dicomgate", standalone_mode=False)
     except errors.Fault as fault:
         _say(fault.message)
         return next(code for kind, code in EXITS if isinstance(fault, kind))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dicomgate import extras
 from dicomgate.cli import main, options
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def serve(
         if folder is None:
             raise click.UsageError('--problems is about a FOLDER; for a data folder say "dicomgate admin problems"')
         return _list_problems(folder, settings)
+    extras.require("server")
     refuse_open_door(settings)
     start(settings, folder=folder, data=data)
     return None

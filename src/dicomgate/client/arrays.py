@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeVar
 
-from dicomgate import errors
+from dicomgate import errors, extras
 from dicomgate.dicom import blocks, elements, pixel_description
 from dicomgate.dicom.blocks import Block, Frame
 from dicomgate.dicom.jsonmodel import JSONDataset
@@ -146,13 +146,9 @@ def volumes(reader: Reader, target: Target, wishes: Wishes = _USUAL) -> Iterator
 
 
 def _pixels() -> Any:
-    """The room that knows arrays. Unavailable, in one line, when what it needs is not installed."""
-    try:
+    """The room that knows arrays. NotInstalled without the extra "pixels"."""
+    with extras.needed():
         return importlib.import_module("dicomgate.pixels.volumes")
-    except ImportError as error:
-        raise errors.Unavailable(
-            f"arrays need {error.name or 'numpy and imagecodecs'}, which is not installed"
-        ) from error
 
 
 class _Filling:

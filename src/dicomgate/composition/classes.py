@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
-
-from dicomgate.dicom import documents
+from dicomgate.dicom import dictionary, documents
 from dicomgate.dicom.jsonmodel import JSONDataset
 
 IMAGES: Final = frozenset(
     uid
-    for uid, (name, kind, _, retired, _) in UID_dictionary.items()
+    for uid, (name, kind, _, retired, _) in dictionary.UIDS.items()
     if kind == "SOP Class" and "Image Storage" in name and not retired
 )
 """Storage classes of images, by their names in PS3.6 Annex A."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pydicom.datadict import DicomDictionary, RepeatersDictionary  # type: ignore[attr-defined]
-
-from dicomgate.dicom import modules
+from dicomgate.dicom import dictionary, modules
 from dicomgate.dicom.matching import AttributePath
 from dicomgate.dicom.uids import Level
 
@@ -19,7 +17,7 @@ _NOT_PRIVATE = frozenset({"0001", "0003", "0005", "0007", "FFFF"})
 _HEX = re.compile(r"[0-9A-Fa-f]{8}")
 
 
-_DICTIONARY = {f"{tag:08X}": entry for tag, entry in DicomDictionary.items() if entry[0] != "NONE"}
+_DICTIONARY = {f"{tag:08X}": entry for tag, entry in dictionary.ATTRIBUTES.items() if entry[0] != "NONE"}
 _CHOICE: dict[str, str] = {tag: entry[0] for tag, entry in _DICTIONARY.items()}
 _KEYWORD: dict[str, str] = {tag: entry[4] for tag, entry in _DICTIONARY.items() if entry[4]}
 """Items and delimiters, whose VR is "NONE", are no attributes."""
@@ -27,10 +25,10 @@ _SINGLE = frozenset(tag for tag, entry in _DICTIONARY.items() if entry[1] == "1"
 _TAG: dict[str, str] = {keyword: tag for tag, keyword in _KEYWORD.items()}
 _TAG_IN_ANY_CASE: dict[str, str] = {keyword.lower(): tag for keyword, tag in _TAG.items()}
 _REPEATING: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(mask.upper().replace("X", "[0-9A-F]")), entry[0][:2]) for mask, entry in RepeatersDictionary.items()
+    (re.compile(mask.upper().replace("X", "[0-9A-F]")), entry[0][:2]) for mask, entry in dictionary.REPEATING.items()
 )
 """Groups that come several times over, such as overlays (60xx,eeee)."""
-_REPEATING_GROUPS = frozenset(mask[:2].upper() for mask in RepeatersDictionary)
+_REPEATING_GROUPS = frozenset(mask[:2].upper() for mask in dictionary.REPEATING)
 
 
 def find_keyword(tag: str) -> str | None:

@@ -10,10 +10,8 @@ import hashlib
 import re
 from typing import Any, Final
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
-
 from dicomgate import errors
-from dicomgate.dicom import attributes, confidentiality
+from dicomgate.dicom import attributes, confidentiality, dictionary
 from dicomgate.dicom.confidentiality import Action
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.values import Element
@@ -115,7 +113,7 @@ def deidentify(dataset: JSONDataset, pseudonyms: Pseudonyms) -> JSONDataset:
 
 def _check_class(dataset: JSONDataset) -> None:
     sop_class = str(next(iter(dataset.get(_SOP_CLASS, {}).get("Value") or ()), ""))
-    if sop_class not in UID_dictionary:
+    if sop_class not in dictionary.UIDS:
         raise _refusal("its class is none of the standard's, so that nobody knows what it holds")
     if sop_class == _RAW_DATA:
         raise _refusal("nobody but its maker knows what raw data hold")

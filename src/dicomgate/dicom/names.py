@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydicom.datadict import private_dictionaries  # type: ignore[attr-defined]
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
 
-from dicomgate.dicom import attributes, elements, syntaxes
+from dicomgate.dicom import attributes, dictionary, elements, syntaxes
 
 Element = dict[str, Any]
 
@@ -43,7 +42,7 @@ def find_private(tag: str, creator: str) -> str:
 
 def find_uid(uid: str) -> str:
     """The name of a UID of the standard: a SOP class, a transfer syntax; empty for any other."""
-    entry = UID_dictionary.get(uid)
+    entry = dictionary.UIDS.get(uid)
     if entry is None:
         known = syntaxes.find(uid)
         return known.name if known else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
+from dicomgate.dicom import dictionary
 
 _SERVICES: Final = ("Storage Commitment", "Media Storage Directory", "Storage Service Class", "Storage Management")
 
@@ -16,7 +16,7 @@ def _is_of_another_service(name: str, kind: str) -> bool:
 
 
 _OF_OTHER_SERVICES: Final = frozenset(
-    uid for uid, (name, kind, *_) in UID_dictionary.items() if _is_of_another_service(name, kind)
+    uid for uid, (name, kind, *_) in dictionary.UIDS.items() if _is_of_another_service(name, kind)
 )
 
 

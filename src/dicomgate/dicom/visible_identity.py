@@ -10,9 +10,7 @@ from __future__ import annotations
 import enum
 from typing import Any, Final
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
-
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import dictionary, syntaxes
 from dicomgate.dicom.jsonmodel import JSONDataset
 
 _SOP_CLASS: Final = "00080016"
@@ -84,4 +82,4 @@ def _first(dataset: JSONDataset, tag: str) -> str:
 
 
 def _keyword(sop_class: str) -> str:
-    return str(UID_dictionary[sop_class][4]) if sop_class in UID_dictionary else ""
+    return str(dictionary.UIDS[sop_class][4]) if sop_class in dictionary.UIDS else ""

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
-from dicomgate import errors
+from dicomgate import errors, extras
 from dicomgate.pixels.limits import DEFAULT, Bounds, Limits
 
 LONGEST_ANSWER = 8 << 20
@@ -47,8 +47,10 @@ class Workers:
 
         `bounds`: tighter ones than those of all tasks, as they follow from what the task is about.
         The task's own faults; Malformed when its content breaks the process, TooLarge when it takes too long or too
-        much memory, Unavailable when no process is free in time, none can be started or one was killed.
+        much memory, Unavailable when no process is free in time, none can be started or one was killed, NotInstalled
+        without the extra "pixels".
         """
+        extras.require("pixels")
         with self._among_others(), self._aside():
             if not self._places.acquire(timeout=self.limits.waiting):
                 raise errors.Unavailable("all processes for pictures are at work")

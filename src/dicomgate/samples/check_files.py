@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 
-import pydicom
 from pydicom import uid as uids
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import encapsulate
@@ -170,6 +168,4 @@ def _pdf() -> bytes:
 
 def _implicit(dataset: FileDataset) -> bytes:
     dataset.file_meta.TransferSyntaxUID = uids.UID(syntaxes.IMPLICIT_LITTLE)
-    content = io.BytesIO()
-    pydicom.dcmwrite(content, dataset, enforce_file_format=True)
-    return content.getvalue()
+    return modules.write(dataset)

@@ -16,6 +16,9 @@ from dicomgate.dicom import syntaxes
 EDITION = "1"
 """In every UID: raise it when a sample changes, so that old data folders meet new instances, not changed ones."""
 
+_IS_OLD = int(pydicom.__version__.partition(".")[0]) < 3
+"""Then the encoding is an attribute of the data set, which pydicom 3 gives up."""
+
 IMPLEMENTATION_CLASS = "2.25.167424861092273120310266150219843297021"
 
 
@@ -181,5 +184,10 @@ def sequence(*items: Dataset) -> Sequence:
 def write(dataset: FileDataset) -> bytes:
     """The PS3.10 file."""
     content = io.BytesIO()
-    pydicom.dcmwrite(content, dataset, enforce_file_format=True)
+    if _IS_OLD:
+        syntax = dataset.file_meta.TransferSyntaxUID
+        dataset.is_little_endian, dataset.is_implicit_VR = syntax.is_little_endian, syntax.is_implicit_VR
+        pydicom.dcmwrite(content, dataset, write_like_original=False)
+    else:
+        pydicom.dcmwrite(content, dataset, enforce_file_format=True)
     return content.getvalue()

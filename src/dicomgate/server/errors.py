@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from dicomgate import errors
+from dicomgate import errors, extras
 
 STATUSES: Final[dict[type[errors.Fault], int]] = {
     errors.Malformed: 400,
@@ -21,6 +21,7 @@ STATUSES: Final[dict[type[errors.Fault], int]] = {
     errors.TooLarge: 413,
     errors.UnsupportedMedia: 415,
     errors.UnsupportedCoding: 415,
+    extras.NotInstalled: 501,
     errors.UpstreamFailed: 502,
     errors.Unavailable: 503,
     errors.OutOfSpace: 507,
