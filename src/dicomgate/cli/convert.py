@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import partial
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from dicomgate import errors
-from dicomgate.cli import main
+from dicomgate.cli import completion, main, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from dicomgate.cli.convert_sources import Looked, Sources
+    from dicomgate.cli.converting import Converted, Report, Teller, Writer
+    from dicomgate.cli.syncing import Destination
+    from dicomgate.config import Settings
     from dicomgate.multiframe.classic import Classic
 
-_SOURCE = click.argument("source", metavar="SRC", type=click.Path(exists=True, path_type=Path))
-_DESTINATION = click.argument(
-    "destination", metavar="DST", required=False, type=click.Path(file_okay=False, path_type=Path)
-)
+_AHEAD: Final = 4
+_SIDE_BY_SIDE: Final = 4
 
 
 @click.group()
@@ -35,59 +36,105 @@ def convert() -> None:
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
 
 
+def _shared(command: Callable[..., int]) -> Callable[..., int]:
+    """What both ways take."""
+    for decorate in (
+        options.reading,
+        click.option("--token-file", type=options.FILE, help="a file with a bearer token for DST"),
+        click.option("--source-token-file", type=options.FILE, help="a file with a bearer token for SRC"),
+        click.option(
+            "--progress",
+            type=click.Choice(["bar", "json"]),
+            default="bar",
+            help="tell a program of it: JSON Lines on standard error",
+        ),
+        click.option("--report", type=options.FILE, help="write what was left over to this file, as JSON Lines"),
+        click.option("--again", is_flag=True, help="make everything anew, also what DST has"),
+        click.option("--salt", default="", help="a secret of yours that goes into all new UIDs"),
+        click.option("--explain", is_flag=True, help="only show what would become of what, and why; write nothing"),
+        click.argument("words", nargs=-1, metavar="[DST] [KEYWORD=VALUE]...", shell_complete=completion.complete_where),
+        click.argument("source", metavar="SRC", shell_complete=completion.complete_where),
+    ):
+        command = decorate(command)
+    return command
+
+
 @convert.command()
-@_SOURCE
-@_DESTINATION
-@click.option("--explain", is_flag=True, help="only show what would share an object, and why; write nothing")
+@_shared
 @click.option("--only-converted", is_flag=True, help="leave out what stays as it is")
 @click.option("--drop-originals", is_flag=True, help="keep no record to restore the files from; objects get smaller")
-@click.option("--salt", default="", help="a secret of yours that goes into all new UIDs")
-def enhanced(  # noqa: PLR0917 - click's signature
-    source: Path, destination: Path | None, explain: bool, only_converted: bool, drop_originals: bool, salt: str
-) -> int:
-    """Make one object of each stack of CT, MR or PET images in the folder SRC, below the folder DST.
+def enhanced(*, only_converted: bool, drop_originals: bool, **said: Any) -> int:
+    """Make one object of each stack of CT, MR or PET images in SRC, and bring it to DST.
 
-    Whatever refers to the images is written with new references; all else is copied, so that DST holds all that SRC
-    does. The same files always give the same bytes and UIDs. Exit code 3 when an image could not be converted or a
-    file not be read, 4 when there is nothing to convert.
+    SRC is a folder of files, a data folder, an address or a remote's name; DST any of these, too. KEYWORD=VALUE says
+    which of SRC are meant. Whatever refers to the images is written with new references; all else is copied, so that
+    DST holds all that SRC does. The same files always give the same bytes and UIDs, so it may be run as often as you
+    like: what DST has is not made again. What could not be converted stands in DST/dicomgate-report.jsonl; then the
+    exit code is 3. It is 4 when there is nothing to convert.
 
     For example,
 
     \b
     dicomgate convert enhanced --explain ./scans
     dicomgate convert enhanced ./scans ./enhanced
+    dicomgate convert enhanced pacs ./archive StudyDate=2024- Modality=CT
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.multiframe import conversion
 
-    sources, troubles = _read(source)
-    plan = conversion.plan(sources, salt=salt, keeps_originals=not drop_originals)
-    if not plan.settled:
-        raise errors.NotFound("no CT, MR or PET images with one frame")
-    if explain:
-        _show(plan.explain())
-        return main.DONE
-    writer = _Writer(_required(destination), troubles)
-    for one in plan.products():
-        if not only_converted or one.became is not conversion.Became.UNCHANGED:
-            writer.add(_Product(one.study, one.series, one.instance, one.became.value, len(one.sources), one.write))
-    writer.finish()
-    for left in plan.failures:
-        _tell(left.source.name, left.reason.value)
-    return main.PARTLY if writer.troubles or plan.failures else main.DONE
+    run = _Run(**said)
+    settled = 0
+
+    def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
+        nonlocal settled
+        plan = conversion.plan(sources, salt=run.salt, keeps_originals=not drop_originals, ahead=_AHEAD)
+        settled += len(plan.settled)
+        for product in plan.products():
+            if not only_converted or product.became is not conversion.Became.UNCHANGED:
+                writer.add(_converted(product))
+        for left in plan.failures:
+            report.add(left.source.name, left.reason.value)
+
+    def explain_patient(sources: list[Classic]) -> dict[str, Any]:
+        nonlocal settled
+        plan = conversion.plan(sources, salt=run.salt)
+        settled += len(plan.settled)
+        return plan.explain()
+
+    code = run.explain_all(explain_patient) if run.explain else run.convert_all(convert_patient)
+    if not settled and code != main.PARTLY:
+        return run.end_with_nothing("no CT, MR or PET images with one frame")
+    return code
+
+
+def _converted(product: Any) -> Converted:
+    from dicomgate.cli.converting import Converted
+    from dicomgate.multiframe.conversion import Became
+    from dicomgate.multiframe.gather import Reason
+
+    return Converted(
+        study=product.study,
+        series=product.series,
+        instance=product.instance,
+        became=product.became.value,
+        sources=len(product.sources),
+        write=product.write,
+        name=product.sources[0].name,
+        why=product.reason.value if product.reason not in {None, Reason.CLASS} else "",
+        is_fixed=product.became in {Became.ENHANCED, Became.UNCHANGED},
+    )
 
 
 @convert.command()
-@_SOURCE
-@_DESTINATION
-@click.option("--explain", is_flag=True, help="only show what would become of each object; write nothing")
+@_shared
 @click.option("--new-uids", is_flag=True, help="images of their own, not the original ones")
-@click.option("--salt", default="", help="a secret of yours that goes into all new UIDs")
-def classic(source: Path, destination: Path | None, explain: bool, new_uids: bool, salt: str) -> int:
-    """Make one image of each frame of the enhanced CT, MR and PET objects in the folder SRC, below the folder DST.
+def classic(*, new_uids: bool, **said: Any) -> int:
+    """Make one image of each frame of the enhanced CT, MR and PET objects in SRC, and bring it to DST.
 
-    Objects that dicomgate made give back the very files they were made of, each proven by its digest. Converted objects
-    of other makers give images with the UIDs of the originals, all others images with new ones. Exit code 3 when an
-    object could not be taken apart or a file not be read, 4 when there is none.
+    SRC is a folder of files, a data folder, an address or a remote's name; DST any of these, too. KEYWORD=VALUE says
+    which of SRC are meant. Objects that dicomgate made give back the very files they were made of, each proven by its
+    digest. Converted objects of other makers give images with the UIDs of the originals where they name these, all
+    others images with new ones. What could not be taken apart stands in DST/dicomgate-report.jsonl; then the exit code
+    is 3. It is 4 when there is nothing to take apart.
 
     For example,
 
@@ -95,216 +142,196 @@ def classic(source: Path, destination: Path | None, explain: bool, new_uids: boo
     dicomgate convert classic ./enhanced ./classic
     dicomgate convert classic --new-uids ./enhanced ./images
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    from dicomgate.cli import taking_apart
     from dicomgate.multiframe import classes
 
-    sources, troubles = _read(source)
-    objects = [one for one in sources if classes.find_enhanced(one.sop_class) is not None]
-    if not objects:
-        raise errors.NotFound("no CT, MR or PET objects with many frames")
-    if explain:
-        _show({"objects": [_outlook(one, new_uids=new_uids) for one in objects]})
-        return main.DONE
-    writer = _Writer(_required(destination), troubles)
-    for group in _concatenations(objects):
-        _split(writer, group, new_uids=new_uids, salt=salt)
-    if not new_uids:
-        _restore_others(writer, [one for one in sources if classes.find_enhanced(one.sop_class) is None])
-    writer.finish()
-    return main.PARTLY if writer.troubles else main.DONE
+    run = _Run(**said)
+    count = 0
+
+    def objects(sources: Iterable[Classic]) -> list[Classic]:
+        nonlocal count
+        found = [one for one in sources if classes.find_enhanced(one.sop_class) is not None]
+        count += len(found)
+        return found
+
+    def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
+        found = objects(sources)
+        taking_apart.take_apart(found, writer, report, new_uids=new_uids, salt=run.salt)
+        if not new_uids:
+            taking_apart.restore_others([one for one in sources if one not in found], writer, report)
+
+    def explain_patient(sources: list[Classic]) -> dict[str, Any]:
+        return {"objects": taking_apart.explain(objects(sources), new_uids=new_uids)}
+
+    code = run.explain_all(explain_patient) if run.explain else run.convert_all(convert_patient)
+    if not count and code != main.PARTLY:
+        return run.end_with_nothing("no CT, MR or PET objects with many frames")
+    return code
 
 
-def _restore_others(writer: _Writer, others: Iterable[Classic]) -> None:
-    """What got new references comes back as it was; what was made of overlays goes, for the images have them again."""
-    from dicomgate.multiframe import conversion, restoring
+class _Run:
+    """One run of either way: where from, where to, and what is told."""
 
-    for one in others:
-        try:
-            if conversion.is_of_overlays(one):
-                continue
-            if restoring.can_restore(one):
-                for image in _restored(one):
-                    writer.add(image)
-                continue
-            copy = partial(conversion.copy, one)
-            writer.add(_Product(one.text("0020000D"), one.series, one.instance, "unchanged", 1, copy))
-        except errors.Fault as fault:
-            writer.refuse(one.name, fault.message)
+    def __init__(
+        self,
+        *,
+        source: str,
+        words: tuple[str, ...],
+        explain: bool,
+        salt: str,
+        again: bool,
+        report: Path | None,
+        progress: str,
+        source_token_file: Path | None,
+        token_file: Path | None,
+        config_file: Path | None,
+    ) -> None:
+        from dicomgate.cli import asking
+        from dicomgate.cli.converting import Teller
 
+        self.source, self.explain, self.salt, self.again, self.report = source, explain, salt, again, report
+        has_destination = bool(words) and "=" not in words[0] and words[0] not in asking.LEVELS
+        self.destination = words[0] if has_destination else None
+        self.what = words[1:] if has_destination else words
+        self.tokens = source_token_file, token_file
+        self.settings: Settings = options.settings(config_file)
+        self.teller: Teller = Teller(is_json=progress == "json")
+        if self.destination is None and not explain:
+            raise click.UsageError("say where to write: dicomgate convert ... SRC DST, or --explain")
 
-def _restored(one: Classic) -> Iterator[_Product]:
-    from dicomgate.multiframe import restoring
+    def explain_all(self, explain: Callable[[list[Classic]], dict[str, Any]]) -> int:
+        """Show what would become of each patient's instances."""
+        from dicomgate.cli.converting import Report
 
-    for file in restoring.restore(one):
-        study = one.text("0020000D")
-        yield _Product(study, file.series, file.instance, "restored", 1, partial(iter, file.chunks))
+        with ExitStack() as stack:
+            report = Report(self.report, self.teller)
+            sources = self._sources(stack)
+            for one in self._patients(sources, report):
+                _show(explain(one))
+            report.finish()
+            return main.DONE if report.is_empty else main.PARTLY
 
+    def convert_all(self, convert: Callable[[list[Classic], Writer, Report], None]) -> int:
+        """Convert each patient's instances; the exit code."""
+        from dicomgate.cli.converting import REPORT, Report, Writer
 
-def _required(destination: Path | None) -> Path:
-    if destination is None:
-        raise click.UsageError("say where to write: dicomgate convert ... SRC DST, or --explain")
-    return destination
+        assert self.destination is not None, "it was asked for"
+        _refuse_same(self.source, self.destination)
+        with ExitStack() as stack:
+            sources = self._sources(stack)
+            to = self._open_destination(stack)
+            is_folder = to.keep is None
+            path = self.report or (to.staged.folder / REPORT if is_folder else None)
+            report = Report(path, self.teller)
+            writer = Writer(to, self.teller, report, again=self.again)
+            to.staged.folder.mkdir(parents=True, exist_ok=True)
+            with to.staged.held():
+                for one in self._patients(sources, report):
+                    with self.teller.shown("Writing", len(one)):
+                        convert(one, writer, report)
+                        writer.flush()
+            report.finish()
+            writer.finish()
+            code = main.DONE if report.is_empty else main.PARTLY
+            self.teller.end(code)
+            return code
 
-
-# Reading.
-
-
-def _read(source: Path) -> tuple[list[Classic], int]:
-    """Every DICOM file of a folder, and how many could not be read; what is no DICOM is passed over."""
-    from dicomgate.cli import output
-    from dicomgate.client import offers
-    from dicomgate.multiframe import classic as classics
-
-    paths = [source] if source.is_file() else sorted(path for path in source.rglob("*") if path.is_file())
-    found: list[Classic] = []
-    pool = classics.Pool()
-    troubles = 0
-    with output.progress("Reading", len(paths)) as step:
-        for path in paths:
-            step()
-            try:
-                one = classics.read(classics.File(path), name=str(path), pool=pool)
-            except (errors.Fault, OSError) as fault:
-                seen = offers.read(path)
-                if isinstance(seen, offers.Receipt) and seen.became is offers.Became.FOREIGN:
-                    continue
-                troubles += 1
-                _tell(str(path), fault.message if isinstance(fault, errors.Fault) else fault.strerror or "unreadable")
-                continue
-            if one.sop_class:
-                found.append(one)
-    return found, troubles
-
-
-def _concatenations(objects: Iterable[Classic]) -> list[list[Classic]]:
-    found: dict[str, list[Classic]] = {}
-    for one in objects:
-        found.setdefault(one.text("00209161") or one.instance, []).append(one)
-    return list(found.values())
-
-
-# Taking apart.
-
-
-def _split(writer: _Writer, group: list[Classic], *, new_uids: bool, salt: str) -> None:
-    """The images of an object, or of the parts of one."""
-    from dicomgate.multiframe import splitting
-
-    try:
-        parts = splitting.in_order(group)
-    except errors.Fault as fault:
-        for one in group:
-            writer.refuse(one.name, fault.message)
-        return
-    for part, first in parts:
-        try:
-            for image in _images(part, first, new_uids=new_uids, salt=salt):
-                writer.add(image)
-        except errors.Fault as fault:
-            writer.refuse(part.name, fault.message)
-
-
-def _images(part: Classic, first: int, *, new_uids: bool, salt: str) -> Iterator[_Product]:
-    from dicomgate.multiframe import restoring, splitting
-
-    study = part.text("0020000D")
-    if not new_uids and restoring.can_restore(part):
-        yield from _restored(part)
-        return
-    naming = splitting.Naming.NEW if new_uids else splitting.Naming.SOURCES
-    for image in splitting.split(part, naming, first=first, salt=salt):
-        yield _Product(study, image.series, image.instance, "made anew", 1, partial(splitting.write, image))
-
-
-def _outlook(one: Classic, *, new_uids: bool) -> dict[str, Any]:
-    from dicomgate.multiframe import restoring, splitting
-
-    facts: dict[str, Any] = {"file": one.name, "SOPInstanceUID": one.instance}
-    try:
-        facts["images"] = splitting.frame_count(one)
-        restores = not new_uids and restoring.can_restore(one)
-        facts["becomes"] = "the files it was made of" if restores else "images made anew"
-    except errors.Fault as fault:
-        facts["refused"] = fault.message
-    return facts
-
-
-# Writing and telling.
-
-
-class _Product(NamedTuple):
-    """One file to be written."""
-
-    study: str
-    series: str
-    instance: str
-    became: str
-    sources: int
-    write: Callable[[], Iterator[bytes]]
-
-
-class _Writer:
-    """Writes files below a folder and tells of each; counts what could not be written, or read before."""
-
-    def __init__(self, folder: Path, troubles: int) -> None:
-        self._folder = folder
-        self._counts: Counter[str] = Counter()
-        self.troubles = troubles
-
-    def add(self, product: _Product) -> None:
-        """Write a file. OSError when the disk does not take it."""
+    def end_with_nothing(self, why: str) -> int:
+        """Say that there was nothing to do."""
         from dicomgate.cli import output
 
-        path = self._folder / product.study / product.series / f"{product.instance}.dcm"
-        try:
-            _write(path, product.write())
-        except errors.Fault as fault:
-            self.refuse(product.instance, fault.message)
-            return
-        self._counts[product.became] += 1
-        if not output.is_terminal():
-            facts = {"file": str(path), "became": product.became, "sources": product.sources}
-            output.line({**facts, "SOPInstanceUID": product.instance})
+        if not self.teller.is_json:
+            output.message(why)
+        return main.NOTHING
 
-    def refuse(self, name: str, why: str) -> None:
-        """Something that could not be written."""
-        self.troubles += 1
-        _tell(name, why)
+    def _patients(self, sources: Sources, report: Report) -> Iterator[list[Classic]]:
+        from dicomgate.cli.convert_sources import Looked
 
-    def finish(self) -> None:
-        """Say how much was written."""
-        from dicomgate.cli import output
+        looked = Looked(self.teller.add_read)
+        patients = sources.patients(looked)
+        while True:
+            with self.teller.shown("Reading", sources.count()):
+                found = next(patients, None)
+            _tell(looked, report)
+            if found is None:
+                return
+            yield found
 
-        told = [f"{count:,} {became}" for became, count in self._counts.items()]
-        output.message(", ".join(told) or "nothing written")
+    def _sources(self, stack: ExitStack) -> Sources:
+        """A folder of files as it lies, unless only some of it are meant; all else as a place that is searched."""
+        from dicomgate import assembly
+        from dicomgate.cli import asking, convert_sources, landing, places
+
+        path = Path(self.source)
+        remote = places.find_remote(self.source, self.settings, self.tokens[0])
+        if remote is None and (path.is_file() or (path.is_dir() and not assembly.is_archive(path) and not self.what)):
+            return convert_sources.Files(path)
+        asked = asking.parse(self.what)
+        limits = self.settings.limits.bounds()
+        place = stack.enter_context(places.opened(self.source, self.settings, self.tokens[0]))
+        if self.explain:
+            return convert_sources.Described(place, asked, limits)
+        here = convert_sources.of_place(place, asked, limits)
+        if here is not None:
+            return here
+        aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomgate-convert-")))
+        staged = landing.LandingPlace(aside, limits)
+        stack.enter_context(staged.held())
+        return convert_sources.Fetched(place, asked, limits, staged, _SIDE_BY_SIDE, self.teller.add_bytes)
+
+    def _open_destination(self, stack: ExitStack) -> Destination:
+        from dicomgate import assembly
+        from dicomgate.cli import landing, places, syncing
+
+        assert self.destination is not None, "it was asked for"
+        limits = self.settings.limits.bounds()
+        remote = places.find_remote(self.destination, self.settings, self.tokens[1])
+        folder = Path(self.destination)
+        if remote is None and not assembly.is_archive(folder):
+            return syncing.folder(landing.LandingPlace(folder, limits), None)
+        aside = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dicomgate-convert-")))
+        staged = landing.LandingPlace(aside, limits)
+        if remote is not None:
+            caller = stack.enter_context(places.calling(remote))
+            return syncing.server(caller, places.Remote(caller), staged, side_by_side=_SIDE_BY_SIDE)
+        return syncing.archive(stack.enter_context(assembly.open_archive(folder, self.settings, create=False)), staged)
 
 
-def _write(path: Path, chunks: Iterable[bytes]) -> None:
-    """A file that is whole or not there."""
-    from dicomgate.dicom import uids
-
-    for name in (path.parent.parent.name, path.parent.name, path.stem):
-        uids.parse_uid(name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    try:
-        with aside.open("wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+def _refuse_same(source: str, destination: str) -> None:
+    here, there = Path(source), Path(destination)
+    is_inside = here.is_dir() and there.resolve().is_relative_to(here.resolve())
+    if source == destination or is_inside:
+        raise click.UsageError("DST is SRC, or lies in it: the next run would convert what this one makes")
 
 
-def _tell(name: str, why: str) -> None:
-    from dicomgate.cli import output
+def _tell(looked: Looked, report: Report) -> None:
+    for name, why in looked.troubles:
+        report.add(name, why)
+    looked.troubles.clear()
 
-    output.message(f"{name}: {why}")
+
+_COLUMNS: Final = ("becomes", "frames", "positions", "times", "spacing", "apart by", "irregularities")
 
 
 def _show(facts: dict[str, Any]) -> None:
+    """A table for a person, JSON Lines for a program."""
     from dicomgate.cli import output
 
-    for one in facts["objects"]:
-        output.line(one)
-    for one in facts.get("leftovers", ()):
-        output.line(one)
+    objects, leftovers = facts["objects"], facts.get("leftovers", ())
+    if not output.is_terminal():
+        for one in (*objects, *leftovers):
+            output.line(one)
+        return
+    if objects and "frames" in objects[0]:
+        output.table([column.upper() for column in _COLUMNS], [_row(one) for one in objects])
+    elif objects:
+        output.records(objects)
+    for one in leftovers:
+        output.message(output.plain(f"{one['name']}: {one['becomes']}: {one['reason']}"))
+
+
+def _row(one: dict[str, Any]) -> list[str]:
+    apart = "; ".join(f"{name} {value}" for name, value in one["apart_by"].items())
+    spacing = "" if one["spacing"] is None else f"{one['spacing']:g} mm"
+    counts = [str(one[name]) for name in ("frames", "positions", "times")]
+    return [one["becomes"], *counts, spacing, apart, "; ".join(one["irregularities"])]

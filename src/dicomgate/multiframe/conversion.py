@@ -33,7 +33,7 @@ class Became(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One instance of the view; `write` gives its file, as often as it is asked for."""
+    """One instance of the view; `write` gives its file, as often as it is asked for. `reason`: why it is no frame."""
 
     became: Became
     study: str
@@ -41,6 +41,7 @@ class Product:
     instance: str
     sources: tuple[Classic, ...]
     write: Callable[[], Iterator[bytes]]
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Plan:
     renaming: dict[str, Now]
     known: dict[str, tuple[str, str]]
     keeps_originals: bool
+    ahead: int = 0
 
     @property
     def failures(self) -> list[Leftover]:
@@ -71,11 +73,12 @@ class Plan:
             yield from self._states(number, settled)
         for leftover in self.gathering.leftovers:
             if leftover.reason is not Reason.TWICE:
-                yield self._other(leftover.source)
+                yield self._other(leftover)
 
     def _enhanced(self, number: int, settled: Settled) -> Product:
         def write() -> Iterator[bytes]:
-            return writing.write(self.describe(number), keeps_originals=self.keeps_originals)
+            made = self.describe(number)
+            return writing.write(made, keeps_originals=self.keeps_originals, ahead=self.ahead)
 
         sources = settled.frame_set.sources
         return Product(
@@ -107,7 +110,8 @@ class Plan:
         for state in self.states[number]:
             yield state, overlays.describe(self.settled[number], state, image)
 
-    def _other(self, source: Classic) -> Product:
+    def _other(self, leftover: Leftover) -> Product:
+        source = leftover.source
         now = self.renaming.get(source.instance)
         if now is None:
             return Product(
@@ -117,6 +121,7 @@ class Plan:
                 instance=source.instance,
                 sources=(source,),
                 write=partial(copy, source),
+                reason=leftover.reason,
             )
         return Product(
             became=Became.REISSUED,
@@ -125,6 +130,7 @@ class Plan:
             instance=now.instance,
             sources=(source,),
             write=partial(reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals),
+            reason=leftover.reason,
         )
 
     def explain(self) -> dict[str, Any]:
@@ -142,10 +148,10 @@ class Plan:
         return found
 
 
-def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = True) -> Plan:
+def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = True, ahead: int = 0) -> Plan:
     """What becomes of instances of any kind, which are taken to be all that there is of their patients.
 
-    OSError when an image whose samples hide an overlay cannot be read.
+    `ahead`: as in `writing.write`. OSError when an image whose samples hide an overlay cannot be read.
     """
     every = list(sources)
     gathering = gather.gather(every)
@@ -162,6 +168,7 @@ def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = 
         renaming=renaming,
         known={one.instance: (one.text("0020000D"), one.series) for one in every if one.instance},
         keeps_originals=keeps_originals,
+        ahead=ahead,
     )
 
 
