@@ -10,7 +10,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from bench import caller, header, index, memory, pictures, processes, report, retrieve, scale, search, slide, store
+from bench import (
+    caller,
+    convert,
+    header,
+    index,
+    memory,
+    pictures,
+    processes,
+    report,
+    retrieve,
+    scale,
+    search,
+    slide,
+    store,
+)
 from bench.measure import Comparison, Figure
 from bench.scale import Bench
 
@@ -23,6 +37,7 @@ GROUPS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "pictures": pictures.figures,
     "index": index.figures,
     "search": search.figures,
+    "convert": convert.figures,
 }
 
 

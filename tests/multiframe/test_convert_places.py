@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from multiframe_slices import CT, read, slice_of
+from test_multiframe_overlays import overlaid
 
 from dicomgate.cli import convert_sources, main
 from dicomgate.testing.processes import running
@@ -157,3 +158,16 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     assert {path.suffix for path in written} == {".dcm"}
     assert main.run(["convert", "enhanced", str(tmp_path / "many"), str(tmp_path / "made")]) == main.PARTLY
     assert len(list((tmp_path / "made").rglob("*.dcm"))) == 400
+
+
+def test_a_data_folder_takes_objects_and_their_presentation_states_LC_25(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for number in (1, 2):
+        (tmp_path / f"in/{number}.dcm").write_bytes(slice_of(CT, number, change=overlaid()))
+    (tmp_path / "other.dcm").write_bytes(slice_of(CT, 3, StudyInstanceUID="1.2.9", SeriesInstanceUID="1.2.9.1"))
+    assert main.run(["store", "data", "other.dcm"]) == 0
+    found, _ = run(capfd, "enhanced", "in", "data")
+    assert [one["became"] for one in found] == ["enhanced", "presentation state of overlays"]
+    assert main.run(["find", "data", "series", "Modality=PR"]) == 0

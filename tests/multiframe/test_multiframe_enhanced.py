@@ -337,3 +337,21 @@ def test_a_source_that_fails_while_it_is_read_ahead_is_told() -> None:
     broken.bytes = broken.bytes[:600]
     with pytest.raises(errors.Malformed):
         b"".join(writing.write(made, ahead=2))
+
+
+def test_what_a_converted_object_may_leave_out_is_said_where_it_is_known_LC_21() -> None:
+    known = {
+        "MagneticFieldStrength": 1.5,
+        "ImagedNucleus": "1H",
+        "BurnedInAnnotation": "NO",
+        "AcquisitionDuration": 3.0,
+    }
+    made = read(written(slice_of(MR, n, KVP=None, LossyImageCompression="00", **known) for n in (1, 2)))
+    assert made.AcquisitionDateTime == "20240102101701"
+    assert (made.MagneticFieldStrength, made.ResonantNucleus) == (1.5, "1H")
+    assert (made.LossyImageCompression, made.BurnedInAnnotation, made.AcquisitionDuration) == ("00", "NO", 3.0)
+    content = made.PerFrameFunctionalGroupsSequence[1].FrameContentSequence[0]
+    assert content.FrameAcquisitionDateTime == "20240102101702"
+    assert content.FrameAcquisitionDuration == 3000
+    bare = read(written(slice_of(MR, n, KVP=None, AcquisitionDate=None, AcquisitionTime=None) for n in (1, 2)))
+    assert not {"AcquisitionDateTime", "MagneticFieldStrength", "BurnedInAnnotation"} & set(bare.dir())
