@@ -6,6 +6,8 @@ import fcntl
 import functools
 import hashlib
 import os
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -17,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dicomgate import config, errors, extras
-from dicomgate.archive import layout
+from dicomgate.archive import layout, policy
 from dicomgate.archive.amending import Amender
 from dicomgate.archive.archive import Archive
 from dicomgate.archive.aside import Aside
@@ -29,10 +31,16 @@ from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.room import Room
 from dicomgate.archive.verify import Damage
+from dicomgate.blobs.disk import FastDisk
 from dicomgate.blobs.folder import FolderBlobs
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.composition.content import Workshop
 from dicomgate.dicom import assignments, header
+from dicomgate.dimse.associations import Peer
+from dicomgate.dimse.pacs import Pacs, Plan, senders
+from dicomgate.dimse.pacs_check import Check
+from dicomgate.dimse.receiver import Door as MoveDoor
+from dicomgate.dimse.receiver import Receiver
 from dicomgate.index import schema
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
@@ -141,6 +149,110 @@ def open_folder(folder: Path, settings: config.Settings) -> Iterator[Folder]:
         index.close()
 
 
+def gateway_folder(settings: config.Settings) -> Path:
+    """Where a gateway keeps what it fetched."""
+    section = settings.pacs
+    if section.cache:
+        return Path(section.cache)
+    name = f"{section.title}@{section.host}:{section.port}"
+    return _cache() / "gateways" / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}-{layout.VERSION}"
+
+
+def pacs_plan(settings: config.Settings) -> Plan:
+    """How the settings want the PACS to be spoken with. WrongSetting where they do not say which."""
+    section = settings.pacs
+    if not (section.title and section.host):
+        raise config.WrongSetting(
+            'pacs.title and pacs.host: no PACS is named; "dicomgate gateway init --pacs TITLE@HOST:PORT" writes them'
+        )
+    client, server = _pacs_tls(section)
+    return Plan(
+        peer=Peer(
+            title=section.title,
+            host=section.host,
+            port=section.port,
+            own_title=section.own_title,
+            connect_seconds=section.connect_seconds,
+            answer_seconds=section.answer_seconds,
+            tls=client,
+        ),
+        receiver=MoveDoor(
+            title=section.own_title,
+            host=section.move_host,
+            port=section.move_port,
+            is_allowed=senders(section.host, section.title, section.senders),
+            stall_seconds=section.answer_seconds,
+            tls=server,
+        )
+        if section.move_port and section.retrieve != "get"
+        else None,
+        way=section.retrieve,
+        associations=section.associations,
+        wait_seconds=section.wait_seconds,
+        keep_seconds=section.keep_seconds,
+        character_set=section.character_set,
+        answers=section.answers,
+        fan_out=section.fan_out,
+        cache_bytes=section.cache_bytes,
+        check_seconds=section.check_seconds,
+        largest=settings.store.instance_bytes,
+        limits=limits(settings),
+    )
+
+
+def _pacs_tls(section: config.Pacs) -> tuple[ssl.SSLContext | None, ssl.SSLContext | None]:
+    """Contexts of associations that we ask for, and of those that we accept (PS3.15 §B.12)."""
+    if bool(section.tls_certificate) != bool(section.tls_key):
+        raise config.WrongSetting("pacs.tls_certificate and pacs.tls_key: one of them is missing")
+    if not section.tls:
+        return None, None
+    authorities = section.tls_authorities or None
+    try:
+        client = ssl.create_default_context(cafile=authorities)
+        if not section.tls_certificate:
+            return client, None
+        client.load_cert_chain(section.tls_certificate, section.tls_key)
+        server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authorities)
+        server.load_cert_chain(section.tls_certificate, section.tls_key)
+        server.verify_mode = ssl.CERT_REQUIRED
+    except OSError as fault:
+        raise config.WrongSetting(f"pacs.tls_...: a certificate or key cannot be read: {fault.strerror}") from fault
+    return client, server
+
+
+@contextmanager
+def pacs_check(settings: config.Settings) -> Iterator[Check]:
+    """What tries the PACS of the settings. Unavailable when the port for C-MOVE is in use, by a gateway maybe."""
+    plan = pacs_plan(settings)
+    receiver = None if plan.receiver is None else Receiver(plan.receiver)
+    try:
+        own_host = settings.pacs.own_host or socket.gethostname()
+        yield Check(peer=plan.peer, receiver=receiver, own_host=own_host, way=plan.way)
+    finally:
+        if receiver is not None:
+            receiver.close()
+
+
+@contextmanager
+def open_pacs(settings: config.Settings, tell: Callable[..., None]) -> Iterator[Pacs]:
+    """The PACS of the settings, with the archive that keeps what is fetched; one process has that alone.
+
+    What is kept there the PACS has as well: nothing waits for the disk, and a power cut costs the last of it.
+    """
+    plan, home = pacs_plan(settings), gateway_folder(settings)
+    home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        held.enter_context(_locked(home, exclusive=True))
+        blobs = held.enter_context(closing(LocalBlobs(home / _BLOBS, disk=FastDisk())))
+        index = held.enter_context(closing(SqliteIndex(home / INDEX, durable=False, **_bounds(settings))))
+        kept = replace(settings.store, coerce=(), other_patient="refuse", quota_bytes=0, allow_delete=True)
+        cache = replace(_archive(home, replace(settings, store=kept), blobs, index), judge=policy.judge_mirror)
+        cache.sweep()
+        pacs = Pacs(plan, cache=cache.origin, spool=cache.spool, shelf=home / "series", tell=tell)
+        held.callback(pacs.close)
+        yield pacs
+
+
 @contextmanager
 def open_index(folder: Path, settings: config.Settings) -> Iterator[Index]:
     """The index of a data folder, or of a folder that was served in place before. NotFound where there is none."""
@@ -159,9 +271,12 @@ def serve(
     *,
     data: Path | None = None,
     folder: Path | None = None,
+    pacs: bool = False,
     announce: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Serve a data folder, or a folder in place, until told to stop. `announce` hears where, when it is ready.
+    """Serve a data folder, a folder in place, or the PACS of the settings, until told to stop.
+
+    `announce` hears where, when it is ready.
 
     NotInstalled without the extra "server".
     """
@@ -171,8 +286,10 @@ def serve(
     if data is not None and section.workers > 1:
         with open_archive(data, settings):
             pass  # what is wrong with the folder is said here, once and plainly; a worker could only end
+    if pacs and section.workers > 1:
+        raise config.WrongSetting("server.workers: a gateway is one process, which shares what it fetches")
     run.serve(
-        functools.partial(application, settings, data=data, folder=folder),
+        functools.partial(application, settings, data=data, folder=folder, pacs=pacs),
         host=section.host,
         port=section.port,
         workers=section.workers,
@@ -202,28 +319,28 @@ def _certificate(section: config.Server) -> Certificate | None:
     return Certificate(chain=Path(section.tls_certificate), key=Path(section.tls_key))
 
 
-def application(settings: config.Settings, *, data: Path | None = None, folder: Path | None = None) -> Application:
-    """The HTTP door over a data folder or a folder in place, for one process that serves."""
+def application(
+    settings: config.Settings, *, data: Path | None = None, folder: Path | None = None, pacs: bool = False
+) -> Application:
+    """The HTTP door over a data folder, a folder in place or a PACS, for one process that serves."""
     stack = ExitStack()
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
     workers = stack.enter_context(Workers(_worker_limits(settings.server.workers), threads.aside))
     if folder is not None:
-        opened: Archive | Folder = stack.enter_context(open_folder(folder, settings))
+        opened: Archive | Folder | Pacs = stack.enter_context(open_folder(folder, settings))
+    elif pacs:
+        data = gateway_folder(settings)
+        opened = stack.enter_context(open_pacs(settings, log.event))
+        spool, workshop = _storing(Spool(data / _SPOOL), workers, settings)
     else:
         assert data is not None, "one of the two is served"
         opened = stack.enter_context(open_archive(data, settings))
         if opened.sweep():  # a process died, maybe before it forgot what was made of what it deleted
             Kept(data / _CACHE, _EVERY_SIZE).forget(None)
         opened.index.fill_beside()
-        spool = opened.spool
-        workshop = Workshop(
-            decoder=Decoder(workers),
-            scratch=spool.scratch,
-            limits=limits(settings),
-            system=_system_name(settings),
-        )
+        spool, workshop = _storing(opened.spool, workers, settings)
     origin = opened.origin
     maker = Maker(
         workers=workers,
@@ -235,12 +352,20 @@ def application(settings: config.Settings, *, data: Path | None = None, folder: 
         origin,
         spool,
         workshop,
-        _door(settings, is_archive=folder is None),
+        _door(settings, is_archive=folder is None and not pacs),
         maker=maker,
         log=log,
         check_ready=opened.check_ready,
         on_close=stack.close,
     )
+
+
+def _storing(spool: Spool, workers: Workers, settings: config.Settings) -> tuple[Spool, Workshop]:
+    """What an origin needs that can store."""
+    workshop = Workshop(
+        decoder=Decoder(workers), scratch=spool.scratch, limits=limits(settings), system=_system_name(settings)
+    )
+    return spool, workshop
 
 
 def _kept(settings: config.Settings, data: Path | None, folder: Path | None, retrieve: Retrieve) -> Kept:

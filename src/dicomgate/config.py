@@ -89,6 +89,11 @@ _HOST = Form("a host name as pacs.example.org, without a port", _is_host)
 _NETWORK = Form("an IP address or network as 10.0.0.0/8", _is_network)
 
 
+def _is_title(text: str) -> bool:
+    return len(text) <= 16 and text.isascii() and text.isprintable() and "\\" not in text and text == text.strip()
+
+
+_TITLE = Form("an AE title: 1 to 16 characters of ASCII without backslash", _is_title)
 _NAME = Form("1 to 64 printable characters without backslash", lambda text: len(text) <= 64 and _is_plain(text))
 _RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
@@ -245,6 +250,44 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pacs:
+    """The PACS behind a gateway ([how](how-to/gateway.md)). `dicomgate gateway init` writes such a section."""
+
+    title: str = _setting("", "the PACS's AE title", form=_TITLE)
+    host: str = _setting("", "its host name or address", form=_HOST)
+    port: int = _setting(104, "its TCP port", least=1, most=65535)
+    own_title: str = _setting("DICOMGATE", "our AE title, which the PACS has to know", form=_TITLE)
+    own_host: str = _setting("", "how the PACS reaches this machine, for what `gateway check` advises", form=_HOST)
+    move_host: str = _setting("", "address to listen on for what the PACS sends by C-MOVE; empty is every one")
+    move_port: int = _setting(11112, "TCP port for that; 0 listens on none: C-GET alone", least=0, most=65535)
+    senders: tuple[str, ...] = _setting(
+        (), "addresses or networks beside the PACS's own from which instances are taken", form=_NETWORK
+    )
+    retrieve: Literal["auto", "get", "move"] = _setting(
+        "auto", "`get`: C-GET alone; `move`: C-MOVE alone; `auto`: C-GET, and C-MOVE where the PACS does not do it"
+    )
+    associations: int = _setting(8, "most associations with the PACS at once", least=1, most=256)
+    connect_seconds: float = _setting(10.0, "longest wait for a connection and an association", least=0.1)
+    answer_seconds: float = _setting(60.0, "longest silence of the PACS in the midst of an answer", least=0.1)
+    wait_seconds: float = _setting(30.0, "longest wait of a request while all associations are in use", least=0)
+    keep_seconds: float = _setting(20.0, "how long an association is kept unused; 0 ends it at once", least=0)
+    character_set: str = _setting(
+        "", "in which the PACS is asked what is not ASCII: one defined term, as ISO_IR 100; empty is UTF-8"
+    )
+    answers: int = _setting(2000, "most answers of the PACS that one search looks at", least=1)
+    fan_out: int = _setting(200, "most studies and series that are asked about for one search across them", least=1)
+    cache: str = _setting("", "folder for the series that are kept; empty is one in the user's cache")
+    cache_bytes: int = _setting(20 * GIB, "most bytes of kept series; those used longest ago go first", least=0)
+    check_seconds: float = _setting(
+        60.0, "for so long a kept series is used without asking the PACS whether it has changed", least=0
+    )
+    tls: bool = _setting(False, "speak with the PACS over TLS")
+    tls_authorities: str = _setting("", "believe the PACS if one of these certificates (PEM) vouches for it")
+    tls_certificate: str = _setting("", "a certificate that says who we are (PEM, with those that vouch for it)")
+    tls_key: str = _setting("", "the certificate's private key (PEM, without a password)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
     """A server that is called by a name of its own, and who we are there. Secrets stand in files of their own.
 
@@ -275,6 +318,7 @@ class Settings:
     limits: Limits = Limits()
     folder: Folder = Folder()
     log: Log = Log()
+    pacs: Pacs = Pacs()
     remotes: Mapping[str, Remote] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -14,6 +14,7 @@ Fault                      somebody outside (a caller, a peer, the disk) is the 
 ├── Unavailable            not now; later may work
 │   └── OutOfSpace         no room to keep it
 └── UpstreamFailed         somebody we asked on the caller's behalf failed
+    └── UpstreamSilent     and did so by not answering in time
 
 Each door has one table from these to its own numbers (server/errors.py, cli/main.py).
 """
@@ -80,3 +81,7 @@ class OutOfSpace(Unavailable):
 
 class UpstreamFailed(Fault):
     """Somebody we asked on the caller's behalf failed."""
+
+
+class UpstreamSilent(UpstreamFailed):
+    """Somebody we asked on the caller's behalf did not answer in time."""

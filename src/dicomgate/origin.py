@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dicomgate import errors
-from dicomgate.dicom.matching import Query
+from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.outcomes import Outcome
 from dicomgate.dicom.uids import Target
 from dicomgate.spool import Arrival
@@ -30,13 +30,15 @@ class Found:
 
     Data sets whose text is ready are a `dicom.prepared.Prepared`: a door may send them on unread. `total` counts all
     matches, if that was asked for and could be done; `next` names the place where the page ended, for the next one's
-    `after` (None: nothing follows, or the origin has no such places).
+    `after` (None: nothing follows, or the origin has no such places). `unmatched` are matching keys that could not be
+    compared, so that the answers may be more than was asked for.
     """
 
     datasets: Iterable[JSONDataset]
     remaining: int | None
     total: int | None = None
     next: str | None = None
+    unmatched: tuple[AttributePath, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +157,25 @@ class Instance(Protocol):
     def bulk_paths(self) -> Sequence[str]:
         """Every value that metadata names by BulkDataURI, in the order of the data set."""
         ...
+
+
+class Underway:
+    """Instances of which some may still have to come from elsewhere.
+
+    `is_coming`: whoever wants to see all before the first leaves waits for the last. `lacking`: how many are known to
+    be there and could not be had (PS3.18 §10.4.3: the answer is in part).
+    """
+
+    def __init__(self, instances: Iterator[Instance], *, is_coming: bool = True, lacking: int = 0) -> None:
+        self._instances = instances
+        self.is_coming = is_coming
+        self.lacking = lacking
+
+    def __iter__(self) -> Iterator[Instance]:
+        return self
+
+    def __next__(self) -> Instance:
+        return next(self._instances)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

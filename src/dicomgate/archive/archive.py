@@ -22,7 +22,7 @@ from dicomgate.blobs.base import BlobStore
 from dicomgate.dicom import header
 from dicomgate.dicom.matching import Query
 from dicomgate.dicom.uids import Target
-from dicomgate.index.base import Counts, Index
+from dicomgate.index.base import Counts, Index, Judge
 from dicomgate.origin import Found, Origin
 from dicomgate.spool import Spool
 
@@ -49,11 +49,13 @@ class Archive:
     allow_update: bool = False
     keeps_originals: bool = True
     forget: Callable[[Target], None] = lambda _: None
+    judge: Judge | None = None
+    """In place of what `duplicates` says."""
 
     @property
     def origin(self) -> Origin:
         """What a door may ask of it."""
-        judge = policy.judge_by(self.duplicates, by_name=self.coercion.takes_patient)
+        judge = self.judge or policy.judge_by(self.duplicates, by_name=self.coercion.takes_patient)
         retriever = Retriever(blobs=self.blobs, index=self.index, limits=self.limits)
         return Origin(
             search=self,

@@ -117,6 +117,13 @@ def judge_in_place(around: Surroundings, entry: Entry) -> Verdict | Refused:
     return Verdict.REPLACE if around.instance.key == entry.key else Verdict.KEEP_OLD
 
 
+def judge_mirror(around: Surroundings, entry: Entry) -> Verdict | Refused:
+    """For a copy of what another archive has: whatever comes from there is right, and the last of it counts."""
+    if around.instance is None:
+        return Verdict.INSERT
+    return Verdict.SAME if _is_same(around.instance, entry) else Verdict.REPLACE
+
+
 def judge_again(duplicates: Duplicates) -> Judge:
     """For a rebuild, which offers files in the order of their keys: what is found was judged when it came.
 

@@ -52,3 +52,10 @@ class Disk:
             self.sync(descriptor)
         finally:
             os.close(descriptor)
+
+
+class FastDisk(Disk):
+    """A file system whose writes nobody waits for: for copies of what is safe elsewhere."""
+
+    def sync(self, descriptor: int) -> None:
+        """Nothing: the operating system writes when it likes."""

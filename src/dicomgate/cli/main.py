@@ -48,6 +48,7 @@ EXIT_CODES: Final[dict[int, str]] = {
 
 VERBS: Final[dict[str, str]] = {
     "serve": "Serve a data folder or a folder of files over DICOMweb.",
+    "gateway": "Put a PACS that speaks DIMSE alone on the web: init, check, run.",
     "show": "Show what a file or instance says, or its picture, in the terminal.",
     "find": "Find studies, series and instances in a folder or on a server.",
     "get": "Get studies, series and instances as files.",

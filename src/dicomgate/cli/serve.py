@@ -82,7 +82,14 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def start(settings: Settings, *, folder: Path | None = None, data: Path | None = None, advice: str = "") -> None:
+def start(
+    settings: Settings,
+    *,
+    folder: Path | None = None,
+    data: Path | None = None,
+    pacs: bool = False,
+    advice: str = "",
+) -> None:
     """Serve until told to stop; say where, with the advice below it."""
     from dicomgate import assembly
     from dicomgate.cli.folder_report import FolderReport
@@ -95,7 +102,7 @@ def start(settings: Settings, *, folder: Path | None = None, data: Path | None =
         if folder is not None:
             click.echo(f"Reading {folder} (files stay where they are)", err=True)
             stack.enter_context(assembly.following(folder, settings, FolderReport(folder, settings)))
-        assembly.serve(settings, data=data, folder=folder, announce=announce)
+        assembly.serve(settings, data=data, folder=folder, pacs=pacs, announce=announce)
 
 
 def _format_address(settings: Settings, host: str, port: int) -> str:

@@ -10,14 +10,15 @@ from typing import Final
 from dicomgate import errors
 from dicomgate.dicom import spans
 from dicomgate.dicom.uids import Level
-from dicomgate.dicomweb import media_types, negotiation, offers, resources
+from dicomgate.dicomweb import media_types, negotiation, offers, resources, warning
 from dicomgate.dicomweb.negotiation import Offer, Wish
 from dicomgate.dicomweb.resources import Resource
-from dicomgate.origin import Instance
+from dicomgate.origin import Instance, Underway
 from dicomgate.representations import possible, transcoding
 from dicomgate.representations.transcoding import MadeFile
 from dicomgate.server import bulkdata, caching, parts, zipped
 from dicomgate.server.answers import Answer
+from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
 
@@ -34,7 +35,9 @@ def retrieve(request: Request, resource: Resource) -> Answer:
     wanted = request.wishes()
     with contextlib.ExitStack() as held:
         found = held.enter_context(request.door.origin.retrieve.retrieve(resource.target))
-        counted = list(itertools.islice(found, _MOST_COUNTED))
+        most = 1 if isinstance(found, Underway) and found.is_coming else _MOST_COUNTED
+        counted = list(itertools.islice(found, most))
+        is_cut = len(counted) == most
         chosen = _choose(wanted, counted, many=many)
         if chosen[0].media_type == media_types.OCTET_STREAM:
             pairs = zip(counted, chosen, strict=True)
@@ -42,11 +45,15 @@ def retrieve(request: Request, resource: Resource) -> Answer:
         elif chosen[0].media_type == media_types.ZIP:
             files = [_zipped(request, wanted, *pair) for pair in zip(counted, chosen, strict=True)]
             rest = (_zipped(request, wanted, *pair) for pair in _go_on(wanted, found, chosen[0]))
-            answer = zipped.answer(request, resource.target, files, None if len(counted) < _MOST_COUNTED else rest)
+            answer = zipped.answer(request, resource.target, files, rest if is_cut else None)
         elif chosen[0].is_multipart:
-            answer = _several(request, counted, chosen, _go_on(wanted, found, chosen[0]))
+            answer = _several(request, counted, chosen, _go_on(wanted, found, chosen[0]) if is_cut else None)
         else:
             answer = single(request, counted[0], chosen[0])
+        if isinstance(found, Underway) and found.lacking and answer.status == 200:
+            answer.status, answer.of = 206, None
+            text = f"{found.lacking} instances could not be had from where they are kept"
+            answer.headers.append(field("warning", warning.format_warning(request.root, text)))
         answer.resources.push(held.pop_all())
         return answer
 
@@ -89,14 +96,14 @@ def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance], first: Offer) ->
 
 
 def _several(
-    request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]]
+    request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]] | None
 ) -> Answer:
     pairs = list(zip(counted, chosen, strict=True))
     media_type = chosen[0].media_type
     is_stored = all(offer.is_stored for offer in chosen)
     is_exact = all(instance.facts.digest for instance in counted)
-    if len(counted) == _MOST_COUNTED or not (is_stored or is_exact):
-        lazily = (part(request, *pair) for pair in itertools.chain(pairs, rest))
+    if rest is not None or not (is_stored or is_exact):
+        lazily = (part(request, *pair) for pair in itertools.chain(pairs, rest or ()))
         return parts.answer_unmeasured(media_type, lazily, [caching.CHANGING])
     listed = "\n".join(f"{instance.facts.version} {variant(request, offer)}" for instance, offer in pairs)
     tag = caching.format_tag(listed, "multipart", is_exact=is_exact)

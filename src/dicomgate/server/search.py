@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from dicomgate.dicom import attributes
 from dicomgate.dicom.matching import Query
 from dicomgate.dicomweb import cursors, matches, negotiation, offers, query, resources, warning
 from dicomgate.dicomweb.resources import Resource
@@ -72,6 +73,8 @@ def _warning(request: Request, text: str) -> Header:
 
 
 def _shortfalls(asked: Query, found: Found) -> Iterator[str]:
+    if found.unmatched:
+        yield f"Not compared, where this is kept: {', '.join(map(attributes.format_path, found.unmatched))}"
     if found.remaining:
         yield warning.remaining_results(found.remaining)
     if asked.is_counted and found.total is None:

@@ -1,0 +1,106 @@
+"""A series (or one instance) on its way from the PACS: who waits for what of it, and what has come (T21)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from dicomgate import errors
+from dicomgate.dicom.uids import Target
+
+
+class Coming:
+    """What one retrieval has brought so far. Safe for threads: one brings, any number wait.
+
+    `lacking`, when it is over: how many of the instances that the PACS listed did not come.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.began = time.monotonic()
+        self.lacking = 0
+        self.expected = 0
+        self._changed = threading.Condition()
+        self._came: list[str] = []
+        self._known: set[str] = set()
+        self._readers = 0
+        self._fault: errors.Fault | None = None
+        self._is_done = False
+
+    @property
+    def is_done(self) -> bool:
+        """True when nothing more will come."""
+        with self._changed:
+            return self._is_done
+
+    @property
+    def is_wanted(self) -> bool:
+        """False when everybody has gone who waited for it."""
+        with self._changed:
+            return self._readers > 0
+
+    @property
+    def count(self) -> int:
+        """How many have come."""
+        with self._changed:
+            return len(self._came)
+
+    def join(self) -> bool:
+        """Count one more who wants it, who is to `leave`; False when it is over or given up."""
+        with self._changed:
+            if self._is_done:
+                return False
+            self._readers += 1
+            return True
+
+    def leave(self) -> None:
+        """One of those who wanted it has gone."""
+        with self._changed:
+            self._readers -= 1
+
+    def add(self, instance: str) -> None:
+        """An instance has come, and can be read."""
+        with self._changed:
+            if instance not in self._known:
+                self._known.add(instance)
+                self._came.append(instance)
+                self._changed.notify_all()
+
+    def has(self, instance: str) -> bool:
+        """Whether an instance has come."""
+        with self._changed:
+            return instance in self._known
+
+    def finish(self, fault: errors.Fault | None = None, *, lacking: int = 0) -> None:
+        """Nothing more will come. The first word counts."""
+        with self._changed:
+            if not self._is_done:
+                self._fault, self.lacking, self._is_done = fault, lacking, True
+                self._changed.notify_all()
+
+    def wait_for(self, place: int) -> str | None:
+        """The instance that came at this place, from 0; None when there are fewer. Raises what the retrieval met."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self._came) > place or self._is_done)
+            if len(self._came) > place:
+                return self._came[place]
+            self._check()
+            return None
+
+    def wait_for_instance(self, instance: str) -> bool:
+        """True when it has come, False when it will not. Raises what the retrieval met before it came."""
+        with self._changed:
+            self._changed.wait_for(lambda: instance in self._known or self._is_done)
+            if instance not in self._known:
+                self._check()
+            return instance in self._known
+
+    def wait(self) -> None:
+        """Until it is over. Raises what the retrieval met."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_done)
+            self._check()
+
+    def _check(self) -> None:
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)

@@ -1,0 +1,82 @@
+"""STOW-RS to a PACS: each instance by C-STORE, with what the PACS answers as its outcome (PRX-06, PS3.4 §B.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from dicomgate import errors
+from dicomgate.dicom import explicit, header, outcomes, syntaxes
+from dicomgate.dicom.header import Header, Limits
+from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
+from dicomgate.dicom.source import Source
+from dicomgate.dicom.uids import Target
+from dicomgate.dimse import pacs_contexts, statuses
+from dicomgate.dimse.associations import EXPLICIT, Association
+from dicomgate.dimse.commands import number
+from dicomgate.dimse.pool import Pool
+from dicomgate.spool import Arrival
+
+_STEP: Final = 256 << 10
+
+
+class PacsStore:
+    """The Store of a PACS. Safe for threads."""
+
+    def __init__(self, pool: Pool, *, limits: Limits = header.DEFAULT, changed: Callable[[Target], None]) -> None:
+        """`changed` is told what was stored."""
+        self._pool = pool
+        self._limits = limits
+        self._changed = changed
+
+    def require_room(self) -> None:
+        """Unavailable or UpstreamFailed while it is known that the PACS cannot be reached."""
+        self._pool.require()
+
+    def accept(self, arrival: Arrival, study: str | None = None) -> Outcome:
+        """Send one instance. Never raises for what the sender did wrong, nor for what the PACS does."""
+        arrival.finish()
+        try:
+            seen = arrival.header(self._limits)
+        except (errors.Malformed, errors.TooLarge) as fault:
+            return Refused(outcomes.reason_of(fault), fault.message)
+        target, sop_class = seen.target, seen.sop_class
+        if target is None or target.instance is None or sop_class is None:
+            return Refused(Reason.MISSING_UID, "", target, sop_class)
+        if study is not None and target.study != study:
+            return Refused(Reason.WRONG_STUDY, "", target, sop_class)
+        if syntaxes.find(seen.transfer_syntax) is None:
+            return Refused(Reason.SYNTAX_NOT_SUPPORTED, "", target, sop_class)
+        return self._send(arrival.source(), seen, target, sop_class)
+
+    def _send(self, source: Source, seen: Header, target: Target, sop_class: str) -> Outcome:
+        contexts = pacs_contexts.storing(sop_class, seen.transfer_syntax)
+        try:
+            status = self._pool.ask(contexts, lambda on: _store(on, source, seen, target.instance or "", sop_class))
+        except errors.Unavailable as fault:
+            return Refused(Reason.OUT_OF_RESOURCES, fault.message, target, sop_class)
+        except errors.UpstreamFailed as fault:
+            return Refused(Reason.PROCESSING_FAILURE, fault.message, target, sop_class)
+        outcome = statuses.to_outcome(status, target, sop_class)
+        if isinstance(outcome, Stored):
+            self._changed(target)
+        return outcome
+
+
+def _store(association: Association, source: Source, seen: Header, instance: str, sop_class: str) -> int:
+    """The status that the PACS answers; the data set goes as it is, or in Explicit VR Little Endian."""
+    offered = association.syntaxes(sop_class)
+    if seen.transfer_syntax in offered:
+        span = range(seen.dataset_offset, source.size)
+        answer = association.store(sop_class, instance, seen.transfer_syntax, _chunks(source, span))
+    elif EXPLICIT in offered:
+        rewritten = explicit.Rewriter(*explicit.find_dataset(source, seen), seen).pieces()
+        answer = association.store(sop_class, instance, EXPLICIT, rewritten)
+    else:
+        return int(Reason.CLASS_NOT_SUPPORTED)
+    return number(answer, "Status")
+
+
+def _chunks(source: Source, span: range) -> Iterator[bytes]:
+    for offset in range(span.start, span.stop, _STEP):
+        yield source.read_at(offset, min(_STEP, span.stop - offset))

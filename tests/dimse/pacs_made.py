@@ -1,0 +1,166 @@
+"""A PACS made for tests: pynetdicom's, with instances of our own and bad habits to choose from."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx2
+import pydicom
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import (
+    SecondaryCaptureImageStorage,
+    StudyRootQueryRetrieveInformationModelFind,
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+    Verification,
+)
+
+from dicomgate import assembly, config
+from dicomgate.client.in_process import ADDRESS, InProcess
+from dicomgate.testing import instances
+
+LEVELS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+DEPTHS = {"STUDY": 1, "SERIES": 2, "IMAGE": 3}
+
+
+@dataclass
+class MadePacs:
+    """What it has and how it behaves. `asked` tells what came, in order."""
+
+    has: list[Dataset] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    does_get: bool = True
+    counts: int | None = None  # a lie, or what it has
+    sends: int | None = None  # so many, then it aborts
+    knows_destination: bool = True
+    go_on: threading.Event = field(default_factory=threading.Event)
+    waits_after: int | None = None
+    port: int = 0
+    stored: list[Dataset] = field(default_factory=list)
+    store_status: int = 0
+    move_to: int = 0
+
+    def fill(self, count: int, *, side: int = 8, **attributes: object) -> tuple[str, str]:
+        """A series of new instances; the UIDs of study and series."""
+        target = instances.new_target()
+        for number in range(1, count + 1):
+            one = instances.new_target(target.study, target.series)
+            told = {
+                "PatientID": "P1",
+                "StudyDate": "20200101",
+                "InstanceNumber": number,
+                "Modality": "OT",
+                **attributes,
+            }
+            self.has.append(pydicom.dcmread(io.BytesIO(instances.make(one, rows=side, columns=side, attributes=told))))
+        return target.study, target.series or ""
+
+    def matching(self, asked: Dataset) -> list[Dataset]:
+        found = self.has
+        for keyword in LEVELS:
+            wanted = asked.get(keyword) or ""
+            wanted = [wanted] if isinstance(wanted, str) else list(wanted)
+            if any(wanted):
+                found = [one for one in found if one[keyword].value in wanted]
+        return found
+
+    def find(self, event):
+        asked = event.identifier
+        self.asked.append(f"FIND {asked.QueryRetrieveLevel}")
+        depth = DEPTHS[asked.QueryRetrieveLevel]
+        told = {}
+        for one in self.matching(asked):
+            told.setdefault(tuple(one[keyword].value for keyword in LEVELS[:depth]), []).append(one)
+        for group in told.values():
+            answer = Dataset()
+            for element in asked:
+                if element.keyword in group[0] and element.VR != "SQ":
+                    answer[element.keyword] = group[0][element.keyword]
+            if depth == 2:
+                answer.NumberOfSeriesRelatedInstances = len(group) if self.counts is None else self.counts
+            yield 0xFF00, answer
+        yield 0x0000, None
+
+    def get(self, event):
+        self.asked.append(f"GET {event.identifier.QueryRetrieveLevel}")
+        yield from self._send(event)
+
+    def move(self, event):
+        self.asked.append(f"MOVE {event.identifier.QueryRetrieveLevel}")
+        if not self.knows_destination:
+            yield None, None
+            return
+        yield "127.0.0.1", self.move_to, {"contexts": _STORAGE}
+        yield from self._send(event)
+
+    def _send(self, event):
+        found = self.matching(event.identifier)
+        yield len(found)
+        for number, one in enumerate(found):
+            if number == self.sends:
+                event.assoc.abort()
+                return
+            if number == self.waits_after:
+                assert self.go_on.wait(30)
+            yield 0xFF00, one
+
+    def store(self, event):
+        self.asked.append("STORE")
+        self.stored.append(event.dataset)
+        return self.store_status
+
+
+_AE = AE()
+_AE.add_requested_context(SecondaryCaptureImageStorage)
+_STORAGE = _AE.requested_contexts
+
+
+@contextmanager
+def running(pacs: MadePacs, *, title: str = "PACS") -> Iterator[MadePacs]:
+    """The PACS at a port of its own."""
+    ae = AE(title)
+    ae.require_called_aet = True
+    for model in (StudyRootQueryRetrieveInformationModelFind, Verification):
+        ae.add_supported_context(model)
+    if pacs.does_get:
+        ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
+    ae.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
+    ae.add_supported_context(SecondaryCaptureImageStorage, scu_role=True, scp_role=True)
+    handlers = [
+        (evt.EVT_C_FIND, pacs.find),
+        (evt.EVT_C_GET, pacs.get),
+        (evt.EVT_C_MOVE, pacs.move),
+        (evt.EVT_C_STORE, pacs.store),
+    ]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    pacs.port = server.socket.getsockname()[1]
+    try:
+        yield pacs
+    finally:
+        pacs.go_on.set()
+        server.shutdown()
+
+
+@contextmanager
+def over(port: int, cache, **settings: object) -> Iterator[httpx2.Client]:
+    """A caller of a gateway over the PACS at this port."""
+    said = {
+        "pacs.title": "PACS",
+        "pacs.host": "127.0.0.1",
+        "pacs.port": port,
+        "pacs.own_title": "GATEWAY",
+        "pacs.move_port": 0,
+        "pacs.cache": str(cache),
+        "pacs.connect_seconds": 5.0,
+        "pacs.answer_seconds": 20.0,
+        **{f"pacs.{name}": value for name, value in settings.items()},
+    }
+    application = assembly.application(config.read(options=said, environment={}, directory=cache.parent), pacs=True)
+    with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=60) as client:
+        yield client
+    application.close()
