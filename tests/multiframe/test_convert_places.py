@@ -81,6 +81,7 @@ def test_from_a_server_to_a_server_and_back_into_a_data_folder(
             found, told = run(capfd, "enhanced", server.root, destination.root, "PatientID=8", "--progress", "json")
             assert [(one["became"], "file" in one) for one in found] == [("enhanced", False)]
             events = [json.loads(line) for line in told.splitlines()]
+            assert [one["what"] for one in events if one["event"] == "start"] == ["reading", "writing"]
             assert (events[-1]["event"], events[-1]["written"], events[-1]["code"]) == ("end", 1, 0)
             again, _ = run(capfd, "enhanced", server.root, destination.root, "PatientID=8")
             assert [one["there"] for one in again] == [True]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -249,8 +250,9 @@ class _Run:
 
         looked = Looked(self.teller.add_read)
         patients = sources.patients(looked)
-        while True:
-            with self.teller.shown("Reading", sources.count()):
+        for turn in itertools.count():
+            is_told = turn == 0 or not self.teller.is_json
+            with self.teller.shown("Reading", sources.count()) if is_told else nullcontext():
                 found = next(patients, None)
             _tell(looked, report)
             if found is None:
