@@ -1,8 +1,9 @@
-"""A gateway over DCMTK's dcmqrscp: what comes out is what was stored, by C-GET and by C-MOVE (PRX-01, -02, -04, -07)."""
+"""A gateway over DCMTK's dcmqrscp and over Orthanc: what comes out is what was stored, by C-GET and by C-MOVE (PRX-01, -02, -04, -07)."""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import signal
@@ -22,6 +23,7 @@ from dicomgate import assembly, config
 from dicomgate.cli import main
 from dicomgate.client.in_process import ADDRESS, InProcess
 
+ORTHANC = shutil.which("Orthanc", path=os.environ.get("PATH", "") + ":/usr/sbin")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "series"
 LACKING = [name for name in ("dcmqrscp", "storescu", "echoscu") if shutil.which(name) is None]
 pytestmark = [
@@ -54,21 +56,27 @@ def dcmqrscp(here: Path, *options: str) -> Iterator[tuple[int, int]]:
     port, move = free_port(), free_port()
     (here / "db").mkdir()
     (here / "pacs.cfg").write_text(CONFIGURATION.format(port=port, move=move, here=here))
+    quick = {**os.environ, "TCP_NODELAY": "1"}
     words = ["dcmqrscp", *options, "-c", str(here / "pacs.cfg")]
     with (
         (here / "log").open("wb") as log,
-        subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True) as process,
+        subprocess.Popen(words, stdout=log, stderr=log, env=quick, start_new_session=True) as process,
     ):
         try:
-            deadline = time.monotonic() + 30
-            while subprocess.run(["echoscu", "-aec", "PACS", "localhost", str(port)], check=False).returncode:
-                assert time.monotonic() < deadline, (here / "log").read_text()
-                time.sleep(0.05)
-            files = [str(path) for path in sorted((DATA / "mr-head-100").iterdir())[:20]]
-            subprocess.run(["storescu", "-aec", "PACS", "localhost", str(port), *files], check=True)
+            _fill(here, port)
             yield port, move
         finally:
             os.killpg(process.pid, signal.SIGKILL)
+
+
+def _fill(here: Path, port: int) -> None:
+    deadline = time.monotonic() + 60
+    while subprocess.run(["echoscu", "-aec", "PACS", "localhost", str(port)], check=False).returncode:
+        assert time.monotonic() < deadline, (here / "log").read_text()
+        time.sleep(0.1)
+    files = [str(path) for path in sorted((DATA / "mr-head-100").iterdir())[:20]]
+    quick = {**os.environ, "TCP_NODELAY": "1"}
+    subprocess.run(["storescu", "-aec", "PACS", "localhost", str(port), *files], check=True, env=quick)
 
 
 def settings(here: Path, port: int, move: int) -> config.Settings:
@@ -77,6 +85,49 @@ def settings(here: Path, port: int, move: int) -> config.Settings:
     peers = ("--pacs", f"PACS@127.0.0.1:{port}", "--me", f"GATEWAY@127.0.0.1:{move}")
     assert main.run(["gateway", "init", *peers, "--cache", str(here / "kept"), "--config", str(file)]) == 0
     return config.read(file=file, environment={})
+
+
+@contextmanager
+def orthanc(here: Path) -> Iterator[tuple[int, int]]:
+    """Orthanc as a PACS with a series; its port, and the one that it moves to."""
+    port, move = free_port(), free_port()
+    said = {
+        "StorageDirectory": str(here / "orthanc"),
+        "IndexDirectory": str(here / "orthanc"),
+        "HttpServerEnabled": False,
+        "DicomPort": port,
+        "DicomAet": "PACS",
+        "DicomCheckCalledAet": True,
+        **{f"DicomAlwaysAllow{what}": True for what in ("Get", "Find", "Move", "Store")},
+        "DicomModalities": {"gateway": ["GATEWAY", "127.0.0.1", move]},
+    }
+    (here / "orthanc.json").write_text(json.dumps(said))
+    with (here / "log").open("wb") as log:
+        words = [str(ORTHANC), str(here / "orthanc.json")]
+        with subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True) as process:
+            try:
+                _fill(here, port)
+                yield port, move
+            finally:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(ORTHANC is None, reason="no Orthanc here")
+@pytest.mark.parametrize("way", ["get", "move"])
+def test_orthanc_as_a_pacs(tmp_path, way):
+    with orthanc(tmp_path) as (port, move):
+        file = tmp_path / "gateway.toml"
+        peers = ("--pacs", f"PACS@127.0.0.1:{port}", "--me", f"GATEWAY@127.0.0.1:{move}", "--retrieve", way)
+        assert main.run(["gateway", "init", *peers, "--cache", str(tmp_path / "kept"), "--config", str(file)]) == 0
+        assert main.run(["gateway", "check", "--config", str(file)]) == 0
+        application = assembly.application(config.read(file=file, environment={}), pacs=True)
+        with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=60) as caller:
+            (study,) = caller.get("/studies", params={"PatientName": "facial*"}).json()
+            assert study["00201208"]["Value"] == [20]
+            path = f"/studies/{study['0020000D']['Value'][0]}"
+            assert len(caller.get(f"{path}/instances").json()) == 20
+            assert len(caller.get(f"{path}/metadata").json()) == 20
+        application.close()
 
 
 @pytest.mark.parametrize("option", [(), ("--disable-get",)], ids=["C-GET", "C-MOVE"])
