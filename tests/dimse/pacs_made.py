@@ -44,6 +44,7 @@ class MadePacs:
     stored: list[Dataset] = field(default_factory=list)
     store_status: int = 0
     move_to: int = 0
+    withholds: int = 0
 
     def fill(self, count: int, *, side: int = 8, **attributes: object) -> tuple[str, str]:
         """A series of new instances; the UIDs of study and series."""
@@ -100,6 +101,8 @@ class MadePacs:
 
     def _send(self, event):
         found = self.matching(event.identifier)
+        if self.withholds:
+            found = [one for one in found if one.InstanceNumber != self.withholds]
         yield len(found)
         for number, one in enumerate(found):
             if number == self.sends:

@@ -106,6 +106,18 @@ def test_a_pacs_that_goes_in_the_midst_is_asked_once_more_for_the_rest_then_it_i
 
 
 @pytest.mark.slow
+def test_what_the_pacs_lists_and_does_not_send_makes_the_answer_one_in_part_PRX_07(pacs, tmp_path):
+    study, series = pacs.fill(3)
+    pacs.withholds = 2
+    path = f"/studies/{study}/series/{series}"
+    with over(pacs.port, tmp_path / "kept") as caller:
+        assert len(caller.get(f"{path}/metadata").json()) == 2
+        answer = caller.get(path, headers=WHOLE)
+        assert (answer.status_code, answer.content.count(b"DICM")) == (206, 2)
+        assert "1 instances could not be had" in answer.headers["Warning"]
+
+
+@pytest.mark.slow
 def test_a_pacs_that_lies_about_its_counts_is_believed_once(pacs, tmp_path):
     study, series = pacs.fill(2)
     pacs.counts = 7
