@@ -355,3 +355,11 @@ def test_what_a_converted_object_may_leave_out_is_said_where_it_is_known_LC_21()
     assert content.FrameAcquisitionDuration == 3000
     bare = read(written(slice_of(MR, n, KVP=None, AcquisitionDate=None, AcquisitionTime=None) for n in (1, 2)))
     assert not {"AcquisitionDateTime", "MagneticFieldStrength", "BurnedInAnnotation"} & set(bare.dir())
+
+
+def test_how_long_a_frame_of_a_positron_emission_took_is_said_LC_14() -> None:
+    made = read(written(slice_of(PET, n, KVP=None, ActualFrameDuration=180000) for n in (1, 2)))
+    durations = [
+        frame.FrameContentSequence[0].FrameAcquisitionDuration for frame in made.PerFrameFunctionalGroupsSequence
+    ]
+    assert durations == [180000, 180000]

@@ -61,8 +61,9 @@ def frame_content(frame: Frame) -> JSONDataset:
     if number is not None and 0 <= number <= 0xFFFF:
         item["00209156"] = {"vr": "US", "Value": [int(number)]}
     duration = classic.number(frame.attributes, "00189073")
-    if duration is not None:
-        item["00189220"] = {"vr": "FD", "Value": [1000 * duration]}
+    milliseconds = 1000 * duration if duration is not None else classic.number(frame.attributes, "00181242")
+    if milliseconds is not None:
+        item["00189220"] = {"vr": "FD", "Value": [milliseconds]}
     comments = frame.attributes.get("00204000")
     if not classic.is_empty(comments):
         item["00209158"] = {"vr": "LT", "Value": list(classic.values(frame.attributes, "00204000"))}
