@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from multiframe_slices import CT, MR, slice_of, sources_of, written
+from multiframe_slices import CT, MR, PET, slice_of, sources_of, written
 from multiframe_slices import read as read_file
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
 
 from dicomgate.multiframe import check, conversion, splitting
 from dicomgate.multiframe.splitting import Naming
@@ -110,9 +112,121 @@ def test_a_gap_makes_it_a_converted_one_LC_10() -> None:
     assert conversion.plan(sources_of(contents)).explain()["objects"][0]["lacks"] == ["VolumetricProperties"]
 
 
-def test_magnetic_resonance_becomes_a_converted_one_LC_10() -> None:
-    (told,) = conversion.plan(sources_of([slice_of(MR, 1)])).explain()["objects"]
+def _sar(dataset: Dataset) -> None:
+    rate, mode = Dataset(), Dataset()
+    rate.SpecificAbsorptionRateDefinition, rate.SpecificAbsorptionRateValue = "IEC_HEAD", 1.0
+    mode.OperatingModeType, mode.OperatingMode = "RF", "IEC_NORMAL"
+    dataset.SpecificAbsorptionRateSequence = Sequence([rate])
+    dataset.OperatingModeSequence = Sequence([mode])
+
+
+MAGNETIC: dict[str, Any] = {
+    "KVP": None,
+    "ContentQualification": "PRODUCT",
+    "BurnedInAnnotation": "NO",
+    "LossyImageCompression": "00",
+    "AcquisitionDuration": 2.5,
+    "ManufacturerModelName": "One",
+    "DeviceSerialNumber": "1",
+    "SoftwareVersions": "1",
+    "FrameReferenceDateTime": "20240102101801",
+    "MagneticFieldStrength": 1.5,
+    "ResonantNucleus": "1H",
+    "KSpaceFiltering": "NONE",
+    "ApplicableSafetyStandardAgency": "IEC",
+    "PulseSequenceName": "se",
+    "MRAcquisitionType": "2D",
+    "EchoPulseSequence": "SPIN",
+    "MultipleSpinEcho": "NO",
+    "MultiPlanarExcitation": "NO",
+    "PhaseContrast": "NO",
+    "TimeOfFlightContrast": "NO",
+    "SteadyStatePulseSequence": "NONE",
+    "EchoPlanarPulseSequence": "NO",
+    "SaturationRecovery": "NO",
+    "SpectrallySelectedSuppression": "NONE",
+    "OversamplingPhase": "NONE",
+    "GeometryOfKSpaceTraversal": "RECTILINEAR",
+    "RectilinearPhaseEncodeReordering": "LINEAR",
+    "SegmentedKSpaceTraversal": "SINGLE",
+    "NumberOfKSpaceTrajectories": 1,
+    "ComplexImageComponent": "MAGNITUDE",
+    "AcquisitionContrast": "T1",
+    "RepetitionTime": 500,
+    "FlipAngle": 90,
+    "EchoTrainLength": 1,
+    "RFEchoTrainLength": 1,
+    "GradientEchoTrainLength": 0,
+    "GradientOutputType": "DB_DT",
+    "GradientOutput": 1.0,
+    "InPlanePhaseEncodingDirection": "COL",
+    "MRAcquisitionFrequencyEncodingSteps": 8,
+    "MRAcquisitionPhaseEncodingStepsInPlane": 8,
+    "PercentSampling": 100,
+    "PercentPhaseFieldOfView": 100,
+    "EchoTime": 15,
+    "InversionRecovery": "NO",
+    "FlowCompensation": "NONE",
+    "Spoiling": "NONE",
+    "T2Preparation": "NO",
+    "SpectrallySelectedExcitation": "NONE",
+    "SpatialPresaturation": "NONE",
+    "PartialFourier": "NO",
+    "ParallelAcquisition": "NO",
+    "MagnetizationTransfer": "NONE",
+    "BloodSignalNulling": "NO",
+    "Tagging": "NONE",
+    "TransmitterFrequency": 63.8,
+    "PixelBandwidth": 100,
+    "ReceiveCoilName": "HEAD",
+    "ReceiveCoilManufacturerName": "ACME",
+    "ReceiveCoilType": "VOLUME",
+    "QuadratureReceiveCoil": "YES",
+    "TransmitCoilName": "BODY",
+    "TransmitCoilManufacturerName": "ACME",
+    "TransmitCoilType": "BODY",
+    "NumberOfAverages": 1,
+    "change": _sar,
+}
+
+
+def magnetic(**but: Any) -> list[bytes]:
+    return [slice_of(MR, n, **{**MAGNETIC, **but}) for n in (1, 2, 3)]
+
+
+def test_magnetic_resonance_that_says_all_becomes_an_enhanced_object_LC_10() -> None:
+    made = read_file(written(magnetic()))
+    assert made.SOPClassUID == MR.enhanced
+    assert (made.EchoPulseSequence, made.AcquisitionContrast) == ("SPIN", "T1")
+    shared = made.SharedFunctionalGroupsSequence[0]
+    assert shared.MREchoSequence[0].EffectiveEchoTime == 15
+    assert shared.MRFOVGeometrySequence[0].InPlanePhaseEncodingDirection == "COLUMN"
+    (kind,) = shared.MRImageFrameTypeSequence
+    assert (kind.ComplexImageComponent, kind.PixelPresentation) == ("MAGNITUDE", "MONOCHROME")
+    sources = sources_of(magnetic())
+    (again,) = sources_of([written(magnetic())])
+    assert check.check(again.attributes, [source.attributes for source in sources]) == []
+
+
+@pytest.mark.parametrize("name", sorted(MAGNETIC.keys() - {"KVP", "EchoTime", "change"}))
+def test_whatever_magnetic_resonance_lacks_makes_it_a_converted_one_LC_10(name: str) -> None:
+    less = {key: value for key, value in MAGNETIC.items() if key != name}
+    (told,) = conversion.plan(sources_of(slice_of(MR, n, **less) for n in (1, 2))).explain()["objects"]
     assert told["becomes"] == "Legacy Converted Enhanced MR"
+    assert name in told["lacks"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("InversionRecovery", "YES"), ("MRAcquisitionType", "3D"), ("AcquisitionContrast", "DIFFUSION")]
+)
+def test_a_sequence_of_which_more_must_be_known_makes_it_a_converted_one_LC_10(name: str, value: str) -> None:
+    (told,) = conversion.plan(sources_of(magnetic(**{name: value}))).explain()["objects"]
+    assert told["lacks"] == [name]
+
+
+def test_positron_emission_becomes_a_converted_one_LC_10() -> None:
+    (told,) = conversion.plan(sources_of([slice_of(PET, 1)])).explain()["objects"]
+    assert told["becomes"] == "Legacy Converted Enhanced PET"
     assert told["lacks"]
 
 
@@ -123,14 +237,17 @@ def test_an_enhanced_object_that_was_split_becomes_one_again_LC_10() -> None:
 
 
 @pytest.mark.interop
-def test_other_checkers_find_no_fault_with_it_LC_10(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("sources", "name"), [(whole, "EnhancedCTImage"), (magnetic, "EnhancedMRImage")])
+def test_other_checkers_find_no_fault_with_it_LC_10(
+    sources: Callable[[], list[bytes]], name: str, tmp_path: Path
+) -> None:
     if shutil.which("dciodvfy") is None:
         pytest.skip("dciodvfy is not installed (Debian package dicom3tools)")
     path = tmp_path / "enhanced.dcm"
-    path.write_bytes(written(whole(), keeps_originals=False))
+    path.write_bytes(written(sources(), keeps_originals=False))
     told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
     lines = (told.stdout + told.stderr).splitlines()
-    assert "EnhancedCTImage" in lines
+    assert name in lines
     known = "ReferencedSeriesSequence present but Instance does not reference Instances"  # see test_multiframe_dciodvfy
     assert [line for line in lines if line.startswith("Error") and known not in line] == []
 

@@ -1,13 +1,14 @@
-"""Whether classic CT images say all that an Enhanced CT object must: then they become one (PS3.3 A.38, LC-10).
+"""Whether CT and MR images say all that an Enhanced object must: then they become one (PS3.3 A.36, A.38, LC-10).
 
-Only original images can: of a derived one nobody knows how, in the words that the class demands. MR and PET images
-say in no attribute what their classes ask of them (pulse sequence flags, pharmaceutical codes for each frame), so
-they become converted objects.
+Only original images can: of a derived one nobody knows how, in the words that the class demands. PET images say in no
+attribute what their class asks of each frame (which pharmaceutical, how the detectors moved), so they become converted
+objects; and so do MR images of sequences of which more would have to be known than a plain one asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dicomgate.dicom import attributes as dictionary
@@ -16,100 +17,194 @@ from dicomgate.multiframe import classes, classic, image_types
 from dicomgate.multiframe.classes import tag
 from dicomgate.multiframe.gather import FrameSet, moment
 
-_TOP: Final = (
-    tag("ContentQualification"),
-    tag("BurnedInAnnotation"),
-    tag("LossyImageCompression"),
-    tag("AcquisitionDuration"),
-    tag("Manufacturer"),
-    tag("ManufacturerModelName"),
-    tag("DeviceSerialNumber"),
-    tag("SoftwareVersions"),
+Groups = dict[str, list[JSONDataset]]
+
+
+def _tags(words: str) -> tuple[str, ...]:
+    return tuple(map(tag, words.split()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Needs:
+    """What images must say to become an object of the class."""
+
+    alike: tuple[str, ...]
+    """At the top of a converted object, too, and the same in all images."""
+    top: tuple[str, ...] = ()
+    """At the top of this class alone, the same in all images."""
+    groups: Mapping[str, tuple[str, ...]]
+    of_each: tuple[str, ...]
+    """Of each image, elsewhere."""
+    only: Mapping[str, frozenset[str]]
+    """The values beyond which more would have to be known."""
+    older: Mapping[str, str] = field(default_factory=dict)
+    """What classic images have instead of it."""
+
+
+_EVERY: Final = _tags(
+    "ContentQualification BurnedInAnnotation LossyImageCompression AcquisitionDuration Manufacturer "
+    "ManufacturerModelName DeviceSerialNumber SoftwareVersions"
 )
-_GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
-    tag(group): tuple(map(tag, needed.split()))
-    for group, needed in {
-        "CTAcquisitionTypeSequence": "AcquisitionType ConstantVolumeFlag FluoroscopyFlag",
-        "CTAcquisitionDetailsSequence": "RotationDirection RevolutionTime SingleCollimationWidth "
-        "TotalCollimationWidth TableHeight GantryDetectorTilt DataCollectionDiameter",
-        "CTTableDynamicsSequence": "TableSpeed TableFeedPerRotation SpiralPitchFactor",
-        "CTPositionSequence": "TablePosition DataCollectionCenterPatient ReconstructionTargetCenterPatient",
-        "CTGeometrySequence": "DistanceSourceToDetector DistanceSourceToDataCollectionCenter",
-        "CTReconstructionSequence": "ReconstructionAlgorithm ConvolutionKernel ConvolutionKernelGroup "
-        "ReconstructionDiameter ReconstructionPixelSpacing ReconstructionAngle ImageFilter",
-        "CTExposureSequence": "ExposureTimeInms XRayTubeCurrentInmA ExposureInmAs ExposureModulationType CTDIvol",
-        "CTXRayDetailsSequence": "KVP FocalSpots FilterType FilterMaterial",
-    }.items()
-}
-_OF_SPIRAL: Final = frozenset(map(tag, ("TableSpeed", "TableFeedPerRotation", "SpiralPitchFactor")))
-_TYPES: Final = frozenset({"SEQUENCED", "SPIRAL"})
-"""Of other acquisitions more would have to be known."""
-_FROM_CLASSIC: Final = {
-    tag("ExposureTimeInms"): tag("ExposureTime"),
-    tag("XRayTubeCurrentInmA"): tag("XRayTubeCurrent"),
-    tag("ExposureInmAs"): tag("Exposure"),
-}
-_REFERENCE, _EVENT, _REGION, _PART = map(
-    tag, ("FrameReferenceDateTime", "IrradiationEventUID", "AnatomicRegionSequence", "BodyPartExamined")
+_REFERENCE, _EVENT, _REGION, _PART = _tags(
+    "FrameReferenceDateTime IrradiationEventUID AnatomicRegionSequence BodyPartExamined"
 )
+
+
+def _groups(words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return {tag(group): _tags(needed) for group, needed in words.items()}
+
+
+def _only(values: Mapping[str, str]) -> dict[str, frozenset[str]]:
+    return {tag(name): frozenset(allowed.split()) for name, allowed in values.items()}
+
+
+_CT: Final = _Needs(
+    alike=_EVERY,
+    of_each=(_REFERENCE, _EVENT),
+    only=_only({"BurnedInAnnotation": "NO", "AcquisitionType": "SEQUENCED SPIRAL"}),
+    older={
+        tag("ExposureTimeInms"): tag("ExposureTime"),
+        tag("XRayTubeCurrentInmA"): tag("XRayTubeCurrent"),
+        tag("ExposureInmAs"): tag("Exposure"),
+    },
+    groups=_groups(
+        {
+            "CTAcquisitionTypeSequence": "AcquisitionType ConstantVolumeFlag FluoroscopyFlag",
+            "CTAcquisitionDetailsSequence": "RotationDirection RevolutionTime SingleCollimationWidth "
+            "TotalCollimationWidth TableHeight GantryDetectorTilt DataCollectionDiameter",
+            "CTTableDynamicsSequence": "TableSpeed TableFeedPerRotation SpiralPitchFactor",
+            "CTPositionSequence": "TablePosition DataCollectionCenterPatient ReconstructionTargetCenterPatient",
+            "CTGeometrySequence": "DistanceSourceToDetector DistanceSourceToDataCollectionCenter",
+            "CTReconstructionSequence": "ReconstructionAlgorithm ConvolutionKernel ConvolutionKernelGroup "
+            "ReconstructionDiameter ReconstructionPixelSpacing ReconstructionAngle ImageFilter",
+            "CTExposureSequence": "ExposureTimeInms XRayTubeCurrentInmA ExposureInmAs ExposureModulationType CTDIvol",
+            "CTXRayDetailsSequence": "KVP FocalSpots FilterType FilterMaterial",
+        }
+    ),
+)
+_MR: Final = _Needs(
+    alike=(
+        *_EVERY,
+        *_tags("MagneticFieldStrength ResonantNucleus KSpaceFiltering ApplicableSafetyStandardAgency"),
+    ),
+    top=_tags(
+        "PulseSequenceName MRAcquisitionType EchoPulseSequence MultipleSpinEcho MultiPlanarExcitation PhaseContrast "
+        "TimeOfFlightContrast SteadyStatePulseSequence EchoPlanarPulseSequence "
+        "SaturationRecovery SpectrallySelectedSuppression OversamplingPhase GeometryOfKSpaceTraversal "
+        "RectilinearPhaseEncodeReordering SegmentedKSpaceTraversal NumberOfKSpaceTrajectories ComplexImageComponent "
+        "AcquisitionContrast"
+    ),
+    of_each=(_REFERENCE,),
+    only=_only(
+        {
+            "BurnedInAnnotation": "NO",
+            "MRAcquisitionType": "2D",
+            "GeometryOfKSpaceTraversal": "RECTILINEAR",
+            "PhaseContrast": "NO",
+            "InversionRecovery": "NO",
+            "FlowCompensation": "NONE",
+            "SpatialPresaturation": "NONE",
+            "PartialFourier": "NO",
+            "ParallelAcquisition": "NO",
+            "Tagging": "NONE",
+            "ReceiveCoilType": "BODY VOLUME SURFACE",
+            "InPlanePhaseEncodingDirection": "ROW COL COLUMN",
+            "AcquisitionContrast": "PROTON_DENSITY T1 T2 T2_STAR FLAIR STIR TAGGING TOF FLOW_ENCODED UNKNOWN",
+        }
+    ),
+    older={tag("EffectiveEchoTime"): tag("EchoTime")},
+    groups=_groups(
+        {
+            "MRImageFrameTypeSequence": "ComplexImageComponent AcquisitionContrast",
+            "MRTimingAndRelatedParametersSequence": "RepetitionTime FlipAngle EchoTrainLength RFEchoTrainLength "
+            "GradientEchoTrainLength SpecificAbsorptionRateSequence GradientOutputType GradientOutput "
+            "OperatingModeSequence",
+            "MRFOVGeometrySequence": "InPlanePhaseEncodingDirection MRAcquisitionFrequencyEncodingSteps "
+            "MRAcquisitionPhaseEncodingStepsInPlane PercentSampling PercentPhaseFieldOfView",
+            "MREchoSequence": "EffectiveEchoTime",
+            "MRModifierSequence": "InversionRecovery FlowCompensation Spoiling T2Preparation "
+            "SpectrallySelectedExcitation SpatialPresaturation PartialFourier ParallelAcquisition",
+            "MRImagingModifierSequence": "MagnetizationTransfer BloodSignalNulling Tagging TransmitterFrequency "
+            "PixelBandwidth",
+            "MRReceiveCoilSequence": "ReceiveCoilName ReceiveCoilManufacturerName ReceiveCoilType "
+            "QuadratureReceiveCoil",
+            "MRTransmitCoilSequence": "TransmitCoilName TransmitCoilManufacturerName TransmitCoilType",
+            "MRAveragesSequence": "NumberOfAverages",
+        }
+    ),
+)
+_NEEDS: Final = {classes.CT.name: _CT, classes.MR.name: _MR}
+_OF_SPIRAL: Final = frozenset(_tags("TableSpeed TableFeedPerRotation SpiralPitchFactor"))
+_ACQUISITION, _DIRECTION = _tags("AcquisitionType InPlanePhaseEncodingDirection")
 
 
 def missing(frame_set: FrameSet) -> list[str]:
     """What the images of a set do not say, so that they become no Enhanced object; empty: they say all."""
-    if frame_set.kind is not classes.CT:
+    needs = _NEEDS.get(frame_set.kind.name)
+    if needs is None:
         return ["what only scanners of the class say"]
-    return sorted({name for source in frame_set.sources for name in _missing(source.attributes, frame_set)})
+    return sorted({name for source in frame_set.sources for name in _missing(source.attributes, frame_set, needs)})
 
 
-def _missing(attributes: JSONDataset, frame_set: FrameSet) -> Iterator[str]:
+def _missing(attributes: JSONDataset, frame_set: FrameSet, needs: _Needs) -> Iterator[str]:
     if image_types.parts(attributes)[:1] != ["ORIGINAL"] or image_types.is_localizer(attributes):
         yield "ImageType"
     if not frame_set.is_sound:
         yield "VolumetricProperties"
     first = frame_set.sources[0].attributes
-    for name in _TOP:
+    for name in (*needs.alike, *needs.top):
         if classic.is_empty(attributes.get(name)) or attributes[name] != first.get(name):
             yield _name(name)
-    if classic.text(attributes, tag("BurnedInAnnotation")) != "NO":
-        yield "BurnedInAnnotation"
-    if classic.text(attributes, tag("AcquisitionType")) not in _TYPES:
-        yield "AcquisitionType"
+    for name, allowed in needs.only.items():
+        if classic.text(attributes, name) not in allowed:
+            yield _name(name)
     if len(moment(attributes)) <= 8:
         yield "AcquisitionDateTime"
-    for name in (_REFERENCE, _EVENT):
+    for name in needs.of_each:
         if classic.is_empty(attributes.get(name)):
             yield _name(name)
     if classic.is_empty(attributes.get(_REGION)) and not classic.text(attributes, _PART):
         yield _name(_REGION)
-    for needed in _GROUPS.values():
-        yield from (_name(name) for name in needed if _lacks(attributes, name))
+    for needed in needs.groups.values():
+        yield from (_name(name) for name in needed if _lacks(attributes, name, needs))
 
 
-def _lacks(attributes: JSONDataset, name: str) -> bool:
-    if name in _OF_SPIRAL and classic.text(attributes, tag("AcquisitionType")) != "SPIRAL":
+def _lacks(attributes: JSONDataset, name: str, needs: _Needs) -> bool:
+    if name in _OF_SPIRAL and classic.text(attributes, _ACQUISITION) != "SPIRAL":
         return False
-    return _value(attributes, name) is None
+    return _value(attributes, name, needs) is None
 
 
-def _value(attributes: JSONDataset, name: str) -> dict[str, Any] | None:
+def _value(attributes: JSONDataset, name: str, needs: _Needs) -> dict[str, Any] | None:
     """The element itself, or made of what classic images have instead."""
     element: dict[str, Any] | None = attributes.get(name)
+    if name == _DIRECTION and classic.text(attributes, name) == "COL":
+        return {"vr": "CS", "Value": ["COLUMN"]}
     if not classic.is_empty(element):
         return element
-    number = classic.number(attributes, _FROM_CLASSIC.get(name, name))
-    return {"vr": dictionary.vr(name), "Value": [number]} if number is not None and name in _FROM_CLASSIC else None
+    number = classic.number(attributes, needs.older.get(name, name))
+    return {"vr": dictionary.vr(name), "Value": [number]} if number is not None and name in needs.older else None
 
 
 def _name(name: str) -> str:
     return dictionary.find_keyword(name) or name
 
 
-def groups(attributes: JSONDataset) -> dict[str, list[JSONDataset]]:
-    """The functional groups of an Enhanced CT that tell how a frame was acquired."""
-    return {
-        group: [{name: element for name in needed if (element := _value(attributes, name)) is not None}]
-        for group, needed in _GROUPS.items()
-    }
+def top(frame_set: FrameSet) -> JSONDataset:
+    """What the object says of all frames together, beside what a converted one does."""
+    attributes = frame_set.sources[0].attributes
+    return {name: attributes[name] for name in _NEEDS[frame_set.kind.name].top}
+
+
+def groups(frame_set: FrameSet, attributes: JSONDataset, made: Mapping[str, Sequence[JSONDataset]]) -> Groups:
+    """The functional groups of an Enhanced object that tell how a frame was acquired; `made`: those it has already."""
+    needs = _NEEDS[frame_set.kind.name]
+    found: Groups = {}
+    for group, needed in needs.groups.items():
+        item = {name: element for name in needed if (element := _value(attributes, name, needs)) is not None}
+        before = made.get(group)
+        found[group] = [{**before[0], **item} if before else item]
+    return found
 
 
 def frame_content(attributes: JSONDataset) -> JSONDataset:

@@ -155,11 +155,11 @@ def describe(
     contents = [groups.frame_content(frame) for frame in frames]
     if not settled.lacks:
         for dataset, found, content in zip(datasets, built, contents, strict=True):
-            found.update(acquired.groups(dataset))
+            found.update(acquired.groups(frame_set, dataset, found))
             content.update(acquired.frame_content(dataset))
     split = groups.split(built)
     pixels = pixel_module.unite(frame_set)
-    top = _top(settled, datasets, pixels.elements)
+    top = _top(settled, datasets, pixels.elements) | ({} if settled.lacks else acquired.top(frame_set))
     if classes.FRAME_ANATOMY not in split.shared and classes.FRAME_ANATOMY not in split.per_frame[0]:
         top.setdefault("00200060", {"vr": "CS"})
     agreed = {tag: element for tag, element in top.items() if all(one.get(tag) == element for one in datasets)}
