@@ -65,6 +65,7 @@ _BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = "blobs", "spool", "aside", "reserve", 
 _INTENTS = "corrections"
 _CACHE = "cache"
 _PSEUDONYMS = "pseudonyms"  # what the other names in de-identified copies are derived from
+_SHORTEST_TOKEN = 24
 _EVERY_SIZE = 1 << 62  # for who only forgets, whatever the setting says here
 _PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS, _CACHE)
 
@@ -283,6 +284,11 @@ def serve(
     with extras.needed():
         from dicomgate.server import run  # noqa: PLC0415 - what is only read needs no server
     section = settings.server
+    if section.sites:
+        extras.require("tunnel")
+        _sites(section)
+        if section.workers > 1:
+            raise config.WrongSetting("server.sites: a site dials one process; set server.workers to 1")
     if data is not None and section.workers > 1:
         with open_archive(data, settings):
             pass  # what is wrong with the folder is said here, once and plainly; a worker could only end
@@ -306,6 +312,7 @@ def serve(
             stop_seconds=section.stop_seconds,
             cors_origins=section.cors_origins,
             certificate=_certificate(section),
+            tunnels=bool(section.sites),
         ),
         on_ready=announce,
     )
@@ -320,9 +327,14 @@ def _certificate(section: config.Server) -> Certificate | None:
 
 
 def application(
-    settings: config.Settings, *, data: Path | None = None, folder: Path | None = None, pacs: bool = False
+    settings: config.Settings,
+    *,
+    data: Path | None = None,
+    folder: Path | None = None,
+    pacs: bool = False,
+    read_only: bool = False,
 ) -> Application:
-    """The HTTP door over a data folder, a folder in place or a PACS, for one process that serves."""
+    """The HTTP door over a data folder, a folder in place or a PACS, for one process, to read only if so said."""
     stack = ExitStack()
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
@@ -342,6 +354,8 @@ def application(
         opened.index.fill_beside()
         spool, workshop = _storing(opened.spool, workers, settings)
     origin = opened.origin
+    if read_only:
+        origin = replace(origin, store=None, delete=None, update=None)
     maker = Maker(
         workers=workers,
         limits=limits(settings),
@@ -389,6 +403,23 @@ def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
     return PseudonymSecret(None if home is None else home / _PSEUDONYMS)
 
 
+def _sites(server: config.Server) -> tuple[tuple[str, str], ...]:
+    """Names and tokens. WrongSetting for a token that cannot be read or that somebody could guess."""
+    found = {}
+    for said in server.sites:
+        name, _, file = said.partition("=")
+        try:
+            token = Path(file).expanduser().read_text("ascii").strip()
+        except (OSError, ValueError):
+            raise config.WrongSetting(f"server.sites: the token of {name} cannot be read from its file") from None
+        if name in found or len(token) < _SHORTEST_TOKEN or not token.isprintable() or " " in token:
+            raise config.WrongSetting(
+                f"server.sites: {name} needs one file with a token of {_SHORTEST_TOKEN} or more characters"
+            )
+        found[name] = token
+    return tuple(found.items())
+
+
 def _hosts(server: config.Server) -> tuple[str, ...] | None:
     """The names to answer to. Any, where access is open to others than this machine, unless some are set."""
     if not server.allowed_hosts and (server.no_auth or not urls.is_loopback(server.host)):
@@ -408,6 +439,7 @@ def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
     return DoorSettings(
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,
+        sites=_sites(settings.server),
         hosts=_hosts(settings.server),
         cors_origins=settings.server.cors_origins,
         strict=settings.search.strict,

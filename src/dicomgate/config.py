@@ -94,6 +94,10 @@ def _is_title(text: str) -> bool:
 
 
 _TITLE = Form("an AE title: 1 to 16 characters of ASCII without backslash", _is_title)
+_SITE = Form(
+    "NAME=FILE, the name of lower-case letters, digits, - and _",
+    lambda text: re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}=.+", text) is not None,
+)
 _NAME = Form("1 to 64 printable characters without backslash", lambda text: len(text) <= 64 and _is_plain(text))
 _RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
@@ -138,6 +142,12 @@ class Server:
     stall_seconds: float = _setting(60.0, "longest pause within a request body, or of a reader of an answer", least=0.1)
     idle_seconds: float = _setting(75.0, "how long an idle connection is kept", least=0.1)
     stop_seconds: float = _setting(30.0, "how long requests in flight may take to finish when asked to stop", least=0)
+    sites: tuple[str, ...] = _setting(
+        (),
+        "archives that may dial in and are then served below `/sites/NAME`: `NAME=FILE` with a file that holds the "
+        "site's token ([how](how-to/tunnel.md))",
+        form=_SITE,
+    )
     connections: int = _setting(1000, "most connections per process at once", least=1)
     connections_per_address: int = _setting(
         200, "most connections per process from one address; 0 is no bound", least=0

@@ -17,6 +17,7 @@ EXTRAS: Final[dict[str, tuple[str, ...]]] = {
     "server": ("uvicorn", "httptools"),
     "pixels": ("numpy", "imagecodecs", "PIL"),
     "dimse": ("pynetdicom",),
+    "tunnel": ("websockets",),
 }
 """Each extra of pyproject.toml with the modules that it cannot do without."""
 

@@ -29,6 +29,7 @@ from dicomgate.server import (
     rendered,
     retrieve,
     search,
+    sites,
     streaming,
     thumbnails,
     update,
@@ -45,6 +46,7 @@ from dicomgate.server.page import SECURITY, Page
 from dicomgate.server.ready import Ready
 from dicomgate.server.requests import Door, Request
 from dicomgate.server.settings import Settings
+from dicomgate.server.sites import Sites
 from dicomgate.server.store import StoreService
 from dicomgate.server.threads import Threads
 from dicomgate.server.urls import Addresses
@@ -108,6 +110,7 @@ class Application:
         self._page = Page()
         self._known = Known()
         self._capabilities = capabilities.Capabilities(self._methods)
+        self._sites = self._open_sites()
         self._check_ready = check_ready
         self._on_close = on_close
         self._reading = Threads(self._settings.reading_threads, "reading")
@@ -118,6 +121,12 @@ class Application:
             assert workshop is not None, "what comes in pieces is put together"
             self._store = StoreService(origin.store, spool, self._storing, self._settings, workshop)
 
+    def _open_sites(self) -> Sites | None:
+        settings = self._settings
+        if not settings.sites:
+            return None
+        return Sites(dict(settings.sites), settings.root, settings.wado_uri, self._log)
+
     async def __call__(
         self,
         scope: Message,
@@ -127,6 +136,10 @@ class Application:
         """Serve one request, or the events of the server's life."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
+            return
+        if scope["type"] == "websocket":
+            assert self._sites is not None, "the protocol is offered only then"
+            await self._sites.attend(scope, receive, send)
             return
         assert scope["type"] == "http", "no other protocol is offered"
         exchange = Exchange(Request(self._door, scope), receive, send, self._policy)
@@ -172,6 +185,10 @@ class Application:
             await self._answer_known(exchange, answer)
             return
         path = request.path
+        if self._sites is not None and path.startswith(sites.PREFIX):
+            exchange.kind = "site"
+            await self._sites.serve(exchange)
+            return
         root = self._settings.root
         if path.startswith(root) and path[len(root) : len(root) + 1] in {"", "/"}:
             await self._serve_resource(exchange, path[len(root) :])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import re
 from collections import deque
 from typing import Any, Final
 from urllib.parse import unquote
@@ -28,6 +29,7 @@ from dicomgate.server.sending import Sending
 from dicomgate.server.settings import ConnectionLimits
 
 _EXTENSIONS: Final[dict[str, dict[object, object]]] = {files.FILES: {}}
+_TUNNEL: Final = re.compile(rb"/sites/[^/?]{1,64}/tunnel")
 _FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -60,6 +62,7 @@ class Connection(HttpToolsProtocol):
         self._is_admitted = False
         self._is_deaf = False  # what still comes is thrown away
         self._is_retold = False  # the parser is told again what it knows
+        self._is_tunnel = False  # it becomes a WebSocket
         self._answering: deque[RequestResponseCycle] = deque()  # requests taken and not yet answered
         self._next: RequestResponseCycle | None = None
         self._phase = _Phase.HEADER
@@ -129,6 +132,9 @@ class Connection(HttpToolsProtocol):
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as offer:
+                if self._is_tunnel:
+                    self._become_tunnel()
+                    return
                 data = data[offer.args[0] :]
                 self._await_body_after_offer()
             else:
@@ -196,6 +202,9 @@ class Connection(HttpToolsProtocol):
         if self._is_retold:
             return
         self._check_header()
+        self._is_tunnel = self._should_upgrade() and _TUNNEL.fullmatch(self.url) is not None and not self._answering
+        if self._is_tunnel:
+            return
         self._phase = _Phase.BODY
         self._overhead = 0
         self._stop_waiting()
@@ -207,6 +216,18 @@ class Connection(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+
+    def _become_tunnel(self) -> None:
+        """Uvicorn's WebSocket goes on from here; what guards a connection of HTTP has nothing more to say."""
+        self._stop_waiting()
+        self._reader.close()
+        self._sending.forget()
+        self._census.leave(self._address)
+        self._is_admitted = False
+        self._is_deaf = True  # what came behind the header was sent before it was asked for
+        self.scope["method"] = "GET"
+        self.transport = self._sending.line
+        self.handle_websocket_upgrade()
 
     def _new_cycle(self) -> Cycle:
         """The request as the application hears of it, and the end that answers."""
@@ -254,6 +275,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._is_tunnel:
+            return
         self._phase = _Phase.IDLE
         self._stop_waiting()
         super().on_message_complete()

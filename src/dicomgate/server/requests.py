@@ -57,6 +57,11 @@ class Request:
         value = fields.get(name)
         return None if value is None else value.decode("latin-1")
 
+    @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """All fields as they came."""
+        return list(self._scope["headers"])
+
     def has_extension(self, name: str) -> bool:
         """True when the connection can do more than every one: ASGI's extensions."""
         return name in self._scope.get("extensions", ())

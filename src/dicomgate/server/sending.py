@@ -55,6 +55,11 @@ class Sending:
         self.get_extra_info = transport.get_extra_info
         self.abort = transport.abort
 
+    @property
+    def line(self) -> asyncio.Transport:
+        """The transport itself."""
+        return self._transport
+
     def write(self, data: bytes) -> None:
         """Send, at the latest at the end of this turn of the loop."""
         if len(data) < _SHORT:

@@ -83,6 +83,8 @@ class Settings:
     """Caches that serve several people may keep answers to callers who did not say who they are."""
     cache_memory: int = 64 * MIB
     """Metadata that is ready to be sent again, per process."""
+    sites: tuple[tuple[str, str], ...] = ()
+    """Names and tokens of sites that may dial in (`server.sites`)."""
     reading_threads: int = 16
     """Threads that search and retrieve."""
     storing_threads: int = 32

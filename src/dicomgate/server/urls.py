@@ -8,6 +8,8 @@ from collections.abc import Callable, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
 
+from dicomgate.tunnel.frames import BASE
+
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _SCHEMES: Final = frozenset({"http", "https"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -31,12 +33,14 @@ class Addresses:
 
         A proxy that is trusted says itself whom the caller asked.
         """
-        if self._hosts is None or host is None or _is_ours(host, self._hosts):
+        if self._hosts is None or host is None or _is_ours(host, self._hosts) or _told(scope):
             return True
         return self._forwarded(scope) is not None
 
     def base(self, scope: MutableMapping[str, Any]) -> str:
         """Scheme, host and port (and the public path before ours), without a slash at the end."""
+        if told := _told(scope):
+            return told
         if self._public_url:
             return self._public_url
         return self._forwarded(scope) or format_address(scope["scheme"], scope["server"])
@@ -46,6 +50,12 @@ class Addresses:
         if self._has_proxies and scope["client"] and self.is_trusted(scope["client"][0]):
             return parse_forwarding(scope["headers"])
         return None
+
+
+def _told(scope: MutableMapping[str, Any]) -> str:
+    """The address that this process itself says the caller used: he came through a tunnel."""
+    extension = scope.get("extensions", {}).get(BASE)
+    return str(extension["address"]) if extension else ""
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from dicomgate.server.encryption import Certificate
 from dicomgate.server.logs import Log
 from dicomgate.server.opening import ALPN, Opening
 from dicomgate.server.settings import ConnectionLimits
+from dicomgate.tunnel import frames
 
 ASGIApplication = Callable[
     [
@@ -45,6 +46,8 @@ class Manner:
     cors_origins: tuple[str, ...] = ("loopback",)
     """Web origins whose pages may read what is refused before a request is understood."""
     certificate: Certificate | None = None  # None: plain HTTP
+    tunnels: bool = False
+    """Sites may dial in: WebSockets at their addresses."""
     http2: bool = False
     """HTTP/2 beside HTTP/1.1, on the same port."""
 
@@ -65,7 +68,9 @@ def configuration(application: ASGIApplication, manner: Manner, log: Log) -> uvi
         cast(Any, application),
         loop="uvloop" if _has_uvloop() else "asyncio",
         http=cast(Any, protocol),
-        ws="none",
+        ws="websockets-sansio" if manner.tunnels else "none",
+        ws_max_size=frames.LONGEST_FRAME,
+        ws_per_message_deflate=False,
         lifespan="on",
         interface="asgi3",
         log_config=None,

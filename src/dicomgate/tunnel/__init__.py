@@ -1,0 +1,1 @@
+"""A tunnel: HTTP exchanges inside one WebSocket that was dialled from within (RFC 6455), each with its own flow."""
