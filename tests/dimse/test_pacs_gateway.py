@@ -203,7 +203,7 @@ def test_a_pacs_that_cannot_be_asked_is_502_503_or_504_with_the_reason(tmp_path,
     port = server.getsockname()[1]
     if kind == "nobody":
         server.close()
-    with over(port, tmp_path / "kept", connect_seconds=0.3) as caller:
+    with over(port, tmp_path / "kept", connect_seconds=0.3 if kind == "silent" else 20.0) as caller:
         for path in ("/studies", "/studies/1.2/series/1.3/metadata", "/studies"):
             answer = caller.get(path)
             assert (answer.status_code, why in answer.json()["detail"]) == (status, True), answer.text
