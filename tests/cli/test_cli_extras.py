@@ -79,6 +79,7 @@ def test_what_lacks_its_extra_says_so_in_one_line(kept, tmp_path, monkeypatch):
         (["serve", "--data", "fresh"], "server"),
         (["demo"], "server"),
         (["show", "--image=half", one], "pixels"),
+        (["relay", str(kept), "--dial-out", "wss://hub/sites/a", "--token-file", one], "tunnel"),
     ]
     answers = run_alone(RUN_VERBS, [words for words, _ in verbs], tmp_path).splitlines()
     for (words, extra), answer in zip(verbs, answers, strict=True):
