@@ -104,7 +104,7 @@ PART = b"--x\r\nContent-Type: application/octet-stream\r\n\r\nabcd\r\n"
         ((200, {}, b""), errors.UpstreamFailed),
         ((204, {}, b""), errors.UpstreamFailed),
         ((406, {}, b""), errors.NotAcceptable),
-        ((404, {}, b""), errors.UpstreamFailed),
+        ((404, {}, b""), errors.NotFound),
         ((500, {}, b""), errors.UpstreamFailed),
         ((401, {}, b""), errors.Forbidden),
     ],

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
-from typing import IO, Final, Protocol
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Final, Protocol, TypeVar
 
 import orjson
 
 from dicomgate import errors
-from dicomgate.client.caller import Caller, Request, Streamed
+from dicomgate.client.async_caller import AsyncCaller
+from dicomgate.client.caller import Caller
+from dicomgate.client.request import Answer, Request, Streamed
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import media_types, multipart, resources
 from dicomgate.origin import JSONDataset
 
+_Done = TypeVar("_Done")
 ANY: Final = "*"
 """The transfer syntax in which it is stored, whichever that is."""
 
-_IN_MEMORY: Final = 4 << 20
 _LONGEST_METADATA: Final = 1 << 30
 _LONGEST_PICTURE: Final = 64 << 20
+_STEP: Final = 256 << 10
+"""Bytes that go to a thread at once."""
 
 
 class Sink(Protocol):
@@ -40,70 +43,135 @@ class Sink(Protocol):
 
 
 def fetch(caller: Caller, target: Target, transfer_syntax: str, begin: Callable[[], Sink]) -> int:
+    """What `files` does, without an event loop."""
+    return caller.run(files(caller.calls, target, transfer_syntax, begin))
+
+
+async def files(calls: AsyncCaller, target: Target, transfer_syntax: str, begin: Callable[[], Sink]) -> int:
     """Every file of the target into a sink of its own, in one request; how many came whole.
 
-    NotFound, NotAcceptable in this transfer syntax, UpstreamFailed when the answer breaks off or is none of files;
-    what was finished before stays so.
+    Sinks are used in threads, one at a time. NotFound, Gone, NotAcceptable in this transfer syntax, UpstreamFailed when
+    the answer breaks off or is none of files; what was finished before stays so.
     """
-    with _asked(caller, target, transfer_syntax) as (answer, boundary):
-        return _whole(answer, begin) if boundary is None else _parts(answer, boundary, begin)
-
-
-def files(caller: Caller, target: Target, transfer_syntax: str = ANY) -> Generator[IO[bytes], None, None]:
-    """Every file of the target, in one request, one after the other; each may be read until the next is asked for.
-
-    A small one is held in memory, a large one in a file without a name. The faults of `fetch`, as they are noticed:
-    what was given before came whole.
-    """
-    with _asked(caller, target, transfer_syntax) as (answer, boundary):
-        file = _new()
-        try:
-            for event in _events(answer, boundary) if boundary is not None else _as_part(answer):
-                if isinstance(event, multipart.PartData):
-                    file.write(event.data)
-                elif isinstance(event, multipart.PartEnd):
-                    file.seek(0)
-                    yield file
-                    file.close()
-                    file = _new()
-        finally:
-            file.close()
-
-
-def _new() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)
-
-
-def _as_part(answer: Streamed) -> Iterator[multipart.Event]:
-    for chunk in answer.chunks:
-        yield multipart.PartData(chunk)
-    yield multipart.PartEnd()
-
-
-@contextmanager
-def _asked(caller: Caller, target: Target, transfer_syntax: str) -> Iterator[tuple[Streamed, bytes | None]]:
-    """The answer with its boundary; None when it is a single file. The faults of `fetch`."""
     syntax = f"transfer-syntax={transfer_syntax}"
     accept = f'multipart/related; type="application/dicom"; {syntax}'
     if target.level is Level.INSTANCE:
         accept += f", application/dicom; {syntax}"
-    request = Request(method="GET", path=resources.link("", target), headers={"Accept": accept})
-    with caller.stream(request) as answer:
-        _check(answer)
-        kind = _media_type(answer.content_type)
-        if kind.type not in ("application/dicom", media_types.MULTIPART):
+    request = Request(path=resources.link("", target), headers={"Accept": accept}, is_about_a_thing=True)
+    async with calls.stream(request) as answer:
+        check(answer)
+        filling = _Filling(_media_type(answer.content_type), begin)
+        try:
+            async for chunk in gathered(answer.chunks):
+                await in_thread(filling.feed, chunk)
+            return await in_thread(filling.finish)
+        finally:
+            filling.discard()
+
+
+async def in_thread(work: Callable[..., _Done], *given: object) -> _Done:
+    """What a thread does. When we are cancelled, the thread is still waited for: nobody else touches what it holds."""
+    done = asyncio.ensure_future(asyncio.to_thread(work, *given))
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait([done])
+        raise
+
+
+async def gathered(chunks: AsyncIterator[bytes], size: int = _STEP) -> AsyncIterator[bytes]:
+    """The same bytes in larger chunks."""
+    waiting: list[bytes] = []
+    count = 0
+    async for chunk in chunks:
+        waiting.append(chunk)
+        count += len(chunk)
+        if count >= size:
+            yield b"".join(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+class _Filling:
+    """Takes an answer to pieces, and each file to its sink."""
+
+    def __init__(self, kind: media_types.MediaType, begin: Callable[[], Sink]) -> None:
+        self._begin = begin
+        self._parser: multipart.Parser | None = None
+        self._sink: Sink | None = None
+        self._count = 0
+        if kind.type == "application/dicom":
+            self._sink = begin()
+        elif kind.type == media_types.MULTIPART:
+            self._parser = multipart.Parser(_boundary(kind))
+        else:
             raise errors.UpstreamFailed("the server answers with something other than DICOM files")
-        yield answer, multipart.boundary_of(kind) if kind.type == media_types.MULTIPART else None
+
+    def feed(self, chunk: bytes) -> None:
+        """The next bytes. UpstreamFailed when they are no multipart body."""
+        if self._parser is None:
+            assert self._sink is not None, "a whole file has one from the beginning"
+            self._sink.write(chunk)
+            return
+        try:
+            events = self._parser.feed(chunk)
+        except (errors.Malformed, errors.TooLarge) as fault:
+            raise errors.UpstreamFailed(f"the answer breaks off or is damaged: {fault.message}") from fault
+        for event in events:
+            if isinstance(event, multipart.PartBegin):
+                self._sink = self._begin()
+            elif isinstance(event, multipart.PartData):
+                assert self._sink is not None, "a part begins before its data"
+                self._sink.write(event.data)
+            else:
+                self._end()
+
+    def _end(self) -> None:
+        if self._sink is not None:
+            self._sink.finish()
+            self.discard()
+            self._count += 1
+
+    def finish(self) -> int:
+        """How many files there were. UpstreamFailed when the body is not whole."""
+        if self._parser is None:
+            self._end()
+            return self._count
+        try:
+            self._parser.finish()
+        except (errors.Malformed, errors.TooLarge) as fault:
+            raise errors.UpstreamFailed(f"the answer breaks off or is damaged: {fault.message}") from fault
+        return self._count
+
+    def discard(self) -> None:
+        """Leave what has not come whole."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.discard()
+
+
+def _boundary(kind: media_types.MediaType) -> bytes:
+    try:
+        return multipart.boundary_of(kind)
+    except errors.Malformed as fault:
+        raise errors.UpstreamFailed("the server does not say where the parts of its answer begin") from fault
 
 
 def metadata(caller: Caller, target: Target) -> list[JSONDataset]:
-    """The data sets of all instances of the target, without their large values. The faults of `Caller.send`."""
+    """What `described` gives, without an event loop."""
+    return caller.run(described(caller.calls, target))
+
+
+async def described(calls: AsyncCaller, target: Target) -> list[JSONDataset]:
+    """The data sets of all instances of the target, without their large values. The faults of `AsyncCaller.send`."""
+    headers = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
     path = resources.metadata_link("", target)
-    with caller.stream(Request(method="GET", path=path, headers={"Accept": "application/dicom+json"})) as answer:
-        _check(answer)
-        text = _joined(answer, _LONGEST_METADATA)
+    request = Request(path=path, headers=headers, is_about_a_thing=True, may_be_kept=True)
+    answer = await calls.send(request, most=_LONGEST_METADATA)
+    check(answer)
     try:
-        found = orjson.loads(text)
+        found = orjson.loads(answer.body)
     except orjson.JSONDecodeError as fault:
         raise errors.UpstreamFailed("metadata was answered with something other than DICOM JSON") from fault
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
@@ -114,22 +182,23 @@ def metadata(caller: Caller, target: Target) -> list[JSONDataset]:
 def rendered(caller: Caller, target: Target, frame: int, parameters: dict[str, str]) -> bytes:
     """A frame as a PNG file. NotAcceptable when there is no picture of it."""
     path = f"{resources.frame_link('', target, frame)}/rendered"
-    request = Request(method="GET", path=path, headers={"Accept": "image/png"}, parameters=parameters)
-    with caller.stream(request) as answer:
-        _check(answer)
-        return _joined(answer, _LONGEST_PICTURE)
+    return caller.run(picture(caller.calls, path, "image/png", parameters))
 
 
-def _joined(answer: Streamed, most: int) -> bytes:
-    body = bytearray()
-    for chunk in answer.chunks:
-        body += chunk
-        if len(body) > most:
-            raise errors.UpstreamFailed(f"the server answers with more than {most >> 20} MiB")
-    return bytes(body)
+async def picture(
+    calls: AsyncCaller, path: str, media_type: str, parameters: Mapping[str, str], most: int = _LONGEST_PICTURE
+) -> bytes:
+    """What is shown at a path. NotAcceptable when there is no such form of it; the faults of `AsyncCaller.send`."""
+    request = Request(
+        path=path, headers={"Accept": media_type}, parameters=parameters, is_about_a_thing=True, may_be_kept=True
+    )
+    answer = await calls.send(request, most=most)
+    check(answer)
+    return answer.body
 
 
-def _check(answer: Streamed) -> None:
+def check(answer: Streamed | Answer) -> None:
+    """NotAcceptable, or UpstreamFailed for anything but 200."""
     if answer.status == 406:
         raise errors.NotAcceptable("the server has it in no such form (406)")
     if answer.status != 200:
@@ -141,45 +210,3 @@ def _media_type(text: str) -> media_types.MediaType:
         return media_types.parse(text)
     except errors.Malformed as fault:
         raise errors.UpstreamFailed("the server does not say what it answers with") from fault
-
-
-def _whole(answer: Streamed, begin: Callable[[], Sink]) -> int:
-    sink = begin()
-    try:
-        for chunk in answer.chunks:
-            sink.write(chunk)
-        sink.finish()
-    finally:
-        sink.discard()
-    return 1
-
-
-def _parts(answer: Streamed, boundary: bytes, begin: Callable[[], Sink]) -> int:
-    count = 0
-    sink: Sink | None = None
-    try:
-        for event in _events(answer, boundary):
-            if isinstance(event, multipart.PartBegin):
-                sink = begin()
-            elif isinstance(event, multipart.PartData):
-                assert sink is not None, "a part begins before its data"
-                sink.write(event.data)
-            elif sink is not None:
-                sink.finish()
-                sink.discard()
-                sink, count = None, count + 1
-    finally:
-        if sink is not None:
-            sink.discard()
-    return count
-
-
-def _events(answer: Streamed, boundary: bytes) -> Iterator[multipart.Event]:
-    """UpstreamFailed when the body is no whole multipart body."""
-    parser = multipart.Parser(boundary)
-    try:
-        for chunk in answer.chunks:
-            yield from parser.feed(chunk)
-        parser.finish()
-    except (errors.Malformed, errors.TooLarge) as fault:
-        raise errors.UpstreamFailed(f"the answer breaks off or is damaged: {fault.message}") from fault

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import netrc
 import ssl
-import threading
-import time
-from collections.abc import Generator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -13,11 +11,8 @@ from typing import Any, Final, Self
 import httpx2
 
 from dicomgate import errors
+from dicomgate.client import tokens
 
-_EARLY: Final = 30.0
-"""Seconds before its end when a token is asked for anew."""
-_LIFETIME: Final = 300.0
-"""Seconds that a token is used of which it is not said how long it is good."""
 _LONGEST_SECRET: Final = 64 << 10
 
 
@@ -35,22 +30,25 @@ class Identity:
     certificate: str = ""
     key: str = ""
     authorities: str = ""
+    netrc: str = ""
 
     @classmethod
     def of(cls, remote: object) -> Self:
-        """As the settings of a remote say it, whose fields have the same names."""
-        return cls(**{field.name: getattr(remote, field.name) for field in fields(cls)})
+        """As the settings of a remote say it, whose fields have the same names; of a netrc file they say nothing."""
+        return cls(**{field.name: getattr(remote, field.name) for field in fields(cls) if field.name != "netrc"})
 
     def arguments(self) -> dict[str, Any]:
         """What the HTTP library is told. Malformed when a file cannot be read or holds something else."""
         found: dict[str, Any] = {}
         if self.token_url:
             secret = read_secret(self.client_secret_file) if self.client_secret_file else ""
-            found["auth"] = _Leave(self.token_url, self.client_id, secret, self.scope)
+            found["auth"] = tokens.ClientCredentials(self.token_url, self.client_id, secret, self.scope)
         elif self.token_file:
-            found["auth"] = _Bearer(read_secret(self.token_file))
+            found["auth"] = tokens.Bearer(read_secret(self.token_file))
         elif self.user:
             found["auth"] = httpx2.BasicAuth(self.user, read_secret(self.password_file) if self.password_file else "")
+        elif self.netrc:
+            found["auth"] = _netrc(self.netrc)
         if self.certificate or self.authorities:
             found["verify"] = self._trust()
         return found
@@ -63,6 +61,13 @@ class Identity:
         except (OSError, ssl.SSLError) as fault:
             raise errors.Malformed(f"a certificate or key cannot be used: {fault.strerror or 'not PEM'}") from fault
         return context
+
+
+def _netrc(path: str) -> httpx2.Auth:
+    try:
+        return httpx2.NetRCAuth(_path(path))
+    except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
+        raise errors.Malformed(f"{path}: expected a readable netrc file") from None  # its fault cites what it read
 
 
 def read_secret(path: str) -> str:
@@ -79,58 +84,3 @@ def read_secret(path: str) -> str:
 
 def _path(text: str) -> str:
     return str(Path(text).expanduser())
-
-
-class _Bearer(httpx2.Auth):
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """The token with every request."""
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        yield request
-
-
-class _Leave(httpx2.Auth):
-    """Client credentials (RFC 6749 §4.4): a token is asked for, used while it is good, asked for anew after a 401."""
-
-    requires_response_body = True
-
-    def __init__(self, url: str, client: str, secret: str, scope: str) -> None:
-        self._url, self._client, self._secret, self._scope = url, client, secret, scope
-        self._lock = threading.Lock()
-        self._token = ""
-        self._until = 0.0
-
-    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """A token with every request; a fresh one when the server takes the old one no longer."""
-        if not self._is_good():
-            self._take((yield self._asking()))
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        answer = yield request
-        if answer.status_code == 401:
-            self._take((yield self._asking()))
-            request.headers["Authorization"] = f"Bearer {self._token}"
-            yield request
-
-    def _is_good(self) -> bool:
-        with self._lock:
-            return time.monotonic() < self._until
-
-    def _asking(self) -> httpx2.Request:
-        fields = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
-        request = httpx2.Request("POST", self._url, data=fields, headers={"Accept": "application/json"})
-        return next(httpx2.BasicAuth(self._client, self._secret).auth_flow(request))
-
-    def _take(self, answer: httpx2.Response) -> None:
-        try:
-            said = answer.json() if answer.status_code == 200 else {}
-        except ValueError:
-            said = {}
-        token = said.get("access_token") if isinstance(said, dict) else None
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
-            raise errors.Forbidden(f"no access token was given ({answer.status_code}): see token_url and client_id")
-        lifetime = said.get("expires_in")
-        seconds = float(lifetime) if isinstance(lifetime, int | float) else _LIFETIME
-        with self._lock:
-            self._token, self._until = token, time.monotonic() + max(0.0, seconds - _EARLY)

@@ -6,7 +6,7 @@ import enum
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicomgate import errors
@@ -15,6 +15,8 @@ from dicomgate.dicom.outcomes import Reason, Refused
 from dicomgate.dicom.source import FileSource
 from dicomgate.dicom.uids import Target
 
+NOWHERE = Path()
+"""The path of what is no file."""
 _MAGIC_PLACE, _MAGIC = 128, b"DICM"
 _DIRECTORY_RECORD = "1.2.840.10008.1.3.10"
 _UIDS = ("00080018", "0020000D", "0020000E")
@@ -54,12 +56,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """A file that holds an instance. `mtime_ns` tells whether it is still the same one."""
+    """A file that holds an instance. `mtime_ns` tells whether it is still the same one.
+
+    `content`: the file itself, where it is in memory and at no path (`NOWHERE`).
+    """
 
     path: Path
     size: int
     mtime_ns: int
     target: Target
+    content: bytes | None = field(default=None, repr=False)
 
 
 def walk(paths: Iterable[Path]) -> Iterator[Path]:

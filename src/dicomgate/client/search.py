@@ -1,44 +1,58 @@
-"""Searches on another server, page by page (PS3.18 §10.6)."""
+"""Searches on another server, page by page (PS3.18 §10.6, §8.3.4.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 
 import orjson
 
 from dicomgate import errors
-from dicomgate.client.caller import Caller, Request
+from dicomgate.client import quirks
+from dicomgate.client.async_caller import AsyncCaller
+from dicomgate.client.caller import Caller
+from dicomgate.client.request import Answer, Request
 from dicomgate.origin import JSONDataset
 
-_PAGE: Final = 1000
 _UIDS: Final = ("0020000D", "0020000E", "00080018")
+_HEADERS: Final = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
+Asked = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def search(
-    caller: Caller,
-    path: str,
-    parameters: Mapping[str, str] | Sequence[tuple[str, str]] | None = None,
-    limit: int | None = None,
-) -> Iterator[JSONDataset]:
-    """Every data set that matches, or so many, asking for the next page as long as the last one brought something new.
+    caller: Caller, path: str, parameters: Asked | None = None, limit: int | None = None
+) -> Generator[JSONDataset, None, None]:
+    """What `find` gives, without an event loop."""
+    return caller.iterate(find(caller.calls, path, parameters, limit), ahead=quirks.PAGE)
 
-    A server that ignores `offset` sends the first page again: what came before is passed over, and that is the end.
-    Raises UpstreamFailed when the answer is no list of data sets, and what `Caller.send` raises.
+
+async def find(
+    calls: AsyncCaller, path: str, parameters: Asked | None = None, limit: int | None = None
+) -> AsyncGenerator[JSONDataset, None]:
+    """Every data set that matches, or so many, each once; asking goes on while a page brings something new.
+
+    The next page is where the server's Link says (rel="next"), else at an offset. A server that ignores `offset` sends
+    the first page again: what came before is passed over, and that is the end. Raises UpstreamFailed when the answer is
+    no list of data sets, and what `AsyncCaller.send` raises.
     """
     pairs = list(parameters.items()) if isinstance(parameters, Mapping) else list(parameters or ())
     seen: set[tuple[str, ...]] = set()
-    offset = 0
-    while limit is None or len(seen) < limit:
-        page = _page(caller, path, [*pairs, ("limit", str(min(_PAGE, limit or _PAGE))), ("offset", str(offset))])
-        fresh = [(key, one) for key, one in ((_key(one), one) for one in page) if key not in seen]
-        for key, one in fresh:
-            if key not in seen and (limit is None or len(seen) < limit):
+    async with aclosing(_pages(calls, path, pairs, limit)) as pages:
+        async for page in pages:
+            is_fresh = False
+            for one in page:
+                key = _key(one)
+                if key in seen:
+                    continue
                 seen.add(key)
+                is_fresh = True
                 yield one
-        if not fresh:
-            return
-        offset += len(page)  # a server may give fewer than asked for and still have more
+                if limit is not None and len(seen) >= limit:
+                    return
+            if not is_fresh:
+                return
 
 
 def _key(dataset: JSONDataset) -> tuple[str, ...]:
@@ -46,10 +60,47 @@ def _key(dataset: JSONDataset) -> tuple[str, ...]:
     return tuple(str((dataset.get(tag, {}).get("Value") or [""])[0]) for tag in _UIDS)
 
 
-def _page(caller: Caller, path: str, parameters: Sequence[tuple[str, str]]) -> list[JSONDataset]:
-    answer = caller.send(
-        Request(method="GET", path=path, headers={"Accept": "application/dicom+json"}, parameters=parameters)
-    )
+async def _pages(
+    calls: AsyncCaller, path: str, pairs: list[tuple[str, str]], limit: int | None
+) -> AsyncGenerator[list[JSONDataset], None]:
+    sizes = [size for size in quirks.pages(calls.root) if limit is None or size <= limit] or [limit or quirks.PAGE]
+    if limit is not None and limit < quirks.PAGE and limit not in sizes:
+        sizes.insert(0, limit)
+    offset, link = 0, None
+    while True:
+        if link is not None:
+            answer = await calls.send(_request(link, None))
+        else:
+            place = [("limit", str(sizes[0])), ("offset", str(offset))]
+            answer = await calls.send(_request(path, [*pairs, *place]))
+        if answer.status == 400 and link is None and offset == 0 and len(sizes) > 1:
+            del sizes[0]  # too many at once, for all that it says
+            continue
+        page = _read(answer)
+        yield page
+        offset += len(page)  # a server may give fewer than asked for and still have more
+        link = _next(calls, answer)
+
+
+def _request(path: str, parameters: Sequence[tuple[str, str]] | None) -> Request:
+    is_below = path.startswith("/studies/")
+    return Request(path=path, headers=_HEADERS, parameters=parameters, is_about_a_thing=is_below)
+
+
+def _next(calls: AsyncCaller, answer: Answer) -> str | None:
+    """Where the next page is (RFC 8288), always at the server that was asked; None where it does not say."""
+    for one in answer.headers.get("link", "").split(","):
+        address, _, about = one.partition(";")
+        words = about.replace('"', "").replace(" ", "").lower().split(";")
+        address = address.strip()
+        if "rel=next" in words and address.startswith("<") and address.endswith(">"):
+            found = urljoin(calls.root + "/", address[1:-1])
+            same = urlsplit(found)[:2] == urlsplit(calls.root)[:2]
+            return found if same else None
+    return None
+
+
+def _read(answer: Answer) -> list[JSONDataset]:
     if answer.status == 204 or (answer.status == 200 and not answer.body):
         return []
     if answer.status != 200:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +14,16 @@ from typing import Any, Final
 import orjson
 
 from dicomgate import errors
-from dicomgate.client.caller import Answer, Caller, Request
+from dicomgate.client import fetch
+from dicomgate.client.async_caller import AsyncCaller
+from dicomgate.client.caller import Caller
 from dicomgate.client.offers import Became, Offer, Receipt, gather
+from dicomgate.client.request import Answer, Request
 from dicomgate.dicom.outcomes import MEANINGS, Reason
 from dicomgate.dicomweb import multipart
 
 _STEP: Final = 256 << 10
+_AHEAD: Final = 100
 _PART_HEADERS: Final = (("Content-Type", "application/dicom"),)
 _REPORTED: Final = frozenset({200, 202, 400, 409})
 _JSON_TYPES: Final = frozenset({"application/dicom+json", "application/json"})
@@ -43,40 +47,58 @@ class Pace:
 
 
 def store(caller: Caller, offers: Iterable[Offer], pace: Pace | None = None) -> Generator[Receipt, None, None]:
+    """What `send` does, without an event loop."""
+    return caller.iterate(send(caller.calls, offers, pace), ahead=_AHEAD)
+
+
+async def send(
+    calls: AsyncCaller, offers: Iterable[Offer], pace: Pace | None = None, study: str | None = None
+) -> AsyncGenerator[Receipt, None]:
     """Send every offer; receipts come as the server answers. Memory does not grow with the number or size of files.
 
-    Raises Forbidden and UpstreamFailed when going on makes no sense; what was stored until then stays stored.
+    Offers are made in a thread, one after the other. Raises Forbidden and UpstreamFailed when going on makes no sense;
+    what was stored until then stays stored.
     """
     pace = pace or Pace()
+    path = "/studies" if study is None else f"/studies/{study}"
     bundles = gather(offers, most_bytes=pace.most_bytes, most_files=pace.most_files)
-    pool = ThreadPoolExecutor(pace.requests, thread_name_prefix="store")
-    under_way: deque[Future[list[Receipt]]] = deque()
+    turns = asyncio.Semaphore(pace.requests)
+    under_way: deque[asyncio.Task[list[Receipt]]] = deque()
     try:
-        for bundle in bundles:
-            under_way.append(pool.submit(_send, caller, bundle))
-            if len(under_way) >= 2 * pace.requests:
-                yield from under_way.popleft().result()
+        while (bundle := await fetch.in_thread(next, bundles, None)) is not None:
+            under_way.append(asyncio.create_task(_in_turn(turns, calls, path, bundle)))
+            while under_way and (len(under_way) >= 2 * pace.requests or under_way[0].done()):
+                for receipt in await under_way.popleft():
+                    yield receipt
         while under_way:
-            yield from under_way.popleft().result()
+            for receipt in await under_way.popleft():
+                yield receipt
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
-def _send(caller: Caller, bundle: list[Offer]) -> list[Receipt]:
+async def _in_turn(turns: asyncio.Semaphore, calls: AsyncCaller, path: str, bundle: list[Offer]) -> list[Receipt]:
+    async with turns:
+        return await _send(calls, path, bundle)
+
+
+async def _send(calls: AsyncCaller, path: str, bundle: list[Offer]) -> list[Receipt]:
     """One bundle, in as many requests as it takes."""
     try:
-        answer = _post(caller, bundle)
+        answer = await _post(calls, path, bundle)
     except _FileFault as fault:
         lost = Receipt(path=fault.offer.path, became=Became.UNREADABLE, target=fault.offer.target, detail=fault.message)
         rest = [offer for offer in bundle if offer is not fault.offer]
-        return [lost, *(_send(caller, rest) if rest else ())]
+        return [lost, *(await _send(calls, path, rest) if rest else ())]
     if answer.status == 413 and len(bundle) > 1:
         half = len(bundle) // 2
-        return _send(caller, bundle[:half]) + _send(caller, bundle[half:])
+        return await _send(calls, path, bundle[:half]) + await _send(calls, path, bundle[half:])
     return list(_receipts(answer, bundle))
 
 
-def _post(caller: Caller, bundle: list[Offer]) -> Answer:
+async def _post(calls: AsyncCaller, path: str, bundle: list[Offer]) -> Answer:
     boundary = multipart.new_boundary()
     length = multipart.content_length(boundary, ((_PART_HEADERS, offer.size) for offer in bundle))
     headers = {
@@ -85,10 +107,30 @@ def _post(caller: Caller, bundle: list[Offer]) -> Answer:
         "Accept": "application/dicom+json",
     }
     body = functools.partial(_body, boundary, bundle)
-    return caller.send(Request(method="POST", path="/studies", headers=headers, body=body))
+    return await calls.send(Request(method="POST", path=path, headers=headers, body=body))
 
 
-def _body(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
+async def _body(boundary: str, bundle: list[Offer]) -> AsyncGenerator[bytes, None]:
+    """The next bytes are read while those before them leave."""
+    pieces = _pieces(boundary, bundle)
+    while (piece := await fetch.in_thread(next, pieces, None)) is not None:
+        yield piece
+
+
+def _pieces(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
+    """The body, small things together."""
+    waiting: list[bytes] = []
+    count = 0
+    for piece in _all_pieces(boundary, bundle):
+        waiting.append(piece)
+        count += len(piece)
+        if count >= _STEP:
+            yield b"".join(waiting)
+            waiting, count = [], 0
+    yield b"".join(waiting)
+
+
+def _all_pieces(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
     for number, offer in enumerate(bundle):
         yield multipart.part_head(boundary, _PART_HEADERS, first=number == 0)
         yield from _content(offer)
@@ -97,6 +139,9 @@ def _body(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
 
 def _content(offer: Offer) -> Iterator[bytes]:
     """Exactly as many bytes as were promised."""
+    if offer.content is not None:
+        yield offer.content
+        return
     left = offer.size
     try:
         with open(offer.path, "rb", buffering=0) as file:

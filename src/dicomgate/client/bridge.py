@@ -1,0 +1,125 @@
+"""From plain calls to the event loop on which the caller works, and back: no second copy of anything (PS3.18 §8)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+_Item = TypeVar("_Item")
+AHEAD = 16
+
+
+class Bridge:
+    """An event loop in a thread of its own, begun when it is first needed; or one that runs already.
+
+    Any number of threads may use it at once, but never the thread of the loop itself.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, running."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="dicomgate client", daemon=True)
+                self._thread.start()
+            return self._loop
+
+    def run(self, work: Coroutine[Any, Any, _Item]) -> _Item:
+        """What it gives, or raises. Whoever is interrupted while waiting ends it."""
+        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def iterate(self, items: AsyncIterator[_Item], ahead: int = AHEAD) -> Generator[_Item, None, None]:
+        """The items, of which at most `ahead` wait to be taken. Whoever stops taking them ends what makes them."""
+        pump = _Pump(items, ahead)
+        try:
+            while (found := self.run(pump.take())) is not None:
+                yield from found
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop has ended before us, and all on it
+                self.run(pump.stop())
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """End what is under way on the loop, do the last thing there, and end the loop; only if it is our own."""
+        with self._lock:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_end_all(last), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _end_all(last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Cancel what is under way and wait for it."""
+    own = asyncio.current_task()
+    tasks = [task for task in asyncio.all_tasks() if task is not own]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    loop = asyncio.get_running_loop()
+    await loop.shutdown_asyncgens()
+    await last()
+    await loop.shutdown_default_executor()
+
+
+class _Pump(Generic[_Item]):
+    """Takes items ahead of who wants them; all of it happens on the loop."""
+
+    def __init__(self, items: AsyncIterator[_Item], ahead: int) -> None:
+        self._items = items
+        self._ahead = max(1, ahead)
+        self._waiting: list[_Item] = []
+        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._is_done = False
+
+    async def take(self) -> list[_Item] | None:
+        """All that waits, at least one; None at the end. What making them raised comes after those before it."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+        while not self._waiting and not self._is_done:
+            self._filled.clear()
+            await self._filled.wait()
+        found, self._waiting = self._waiting, []
+        self._emptied.set()
+        if found:
+            return found
+        await self._task
+        return None
+
+    async def _run(self) -> None:
+        try:
+            async for item in self._items:
+                while len(self._waiting) >= self._ahead:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+                self._waiting.append(item)
+                self._filled.set()
+        finally:
+            self._is_done = True
+            self._filled.set()
+
+    async def stop(self) -> None:
+        """End the making, and wait until it has let go of everything."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        close = getattr(self._items, "aclose", None)
+        if close is not None:
+            await close()
