@@ -134,7 +134,7 @@ def test_a_program_follows_by_the_schema_of_the_docs(server, tmp_path, capfd):
 
 
 def test_two_runs_do_not_fill_one_folder_at_once(kept, tmp_path, capfd):
-    from dicomgate.cli.landing import LandingPlace
+    from dicomgate.client.landing import LandingPlace
     from dicomgate.dicom.limits import DEFAULT
 
     (tmp_path / "out").mkdir()

@@ -14,8 +14,8 @@ from dicomgate.cli import completion, main, options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from dicomgate.cli.getting import Failure, Outcome
     from dicomgate.cli.telling import Teller
+    from dicomgate.client.getting import Failure, Outcome
 
 REPORT = "dicomgate-report.jsonl"
 
@@ -67,8 +67,9 @@ def get(
     dicomgate get pacs PatientID=4711 --out 4711 --as zip
     dicomgate get ./scans instances SOPInstanceUID=1.2.3 --out one --transfer-syntax 1.2.840.10008.1.2.1
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
-    from dicomgate.cli import asking, getting, landing, places
+    from dicomgate.cli import asking, places
     from dicomgate.cli.telling import Teller
+    from dicomgate.client import getting, landing
 
     asked = asking.parse(what)
     settings = options.settings(config_file)

@@ -15,7 +15,7 @@ import orjson
 
 from dicomgate import config, errors
 from dicomgate.dicom import syntaxes
-from dicomgate.dicom.uids import Level, Target
+from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import query, resources
 from dicomgate.origin import Instance, JSONDataset, Origin
 
@@ -244,10 +244,3 @@ def parse_syntax(text: str) -> str:
     if text == ANY or syntaxes.find(text) is not None:
         return text
     raise click.UsageError("--transfer-syntax: expected the UID of one, or * for that in which it is stored")
-
-
-def target_of(dataset: JSONDataset, level: Level) -> Target | None:
-    """What an answer is about; None when it lacks a UID."""
-    uids = [str((dataset.get(tag, {}).get("Value") or [""])[0]) for tag in ("0020000D", "0020000E", "00080018")]
-    needed = uids[: int(level)]
-    return Target(*needed) if all(needed) else None

@@ -67,11 +67,11 @@ def read_place(place: Place, uid: str) -> Shown:
 
 
 def _find(place: Place, key: str, uid: str) -> Target | None:
-    from dicomgate.cli import places
+    from dicomgate.client import targets
 
     order = () if key == _KEYS[0] else (("orderby", "InstanceNumber"),)
     found = place.search("/instances", ((key, uid), *order), 1)
-    return next((places.target_of(dataset, Level.INSTANCE) for dataset in found), None)
+    return next((targets.find_target(dataset, Level.INSTANCE) for dataset in found), None)
 
 
 def _charset(stated: bytes | None) -> JSONDataset:

@@ -16,10 +16,10 @@ from dicomgate.cli import completion, main, options
 
 if TYPE_CHECKING:
     from dicomgate.cli.asking import Asked
-    from dicomgate.cli.getting import Getter
     from dicomgate.cli.places import Place
     from dicomgate.cli.syncing import Destination
     from dicomgate.cli.telling import Teller
+    from dicomgate.client.getting import Getter
     from dicomgate.config import Settings
     from dicomgate.dicom.uids import Target
 
@@ -73,8 +73,9 @@ def sync(
     dicomgate sync pacs ./archive StudyDate=2024- --jobs 8
     dicomgate sync pacs ./copy --compare metadata --dry-run
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
-    from dicomgate.cli import asking, get, getting, places
+    from dicomgate.cli import asking, get, places
     from dicomgate.cli.telling import Teller
+    from dicomgate.client import getting
 
     asked = asking.parse(what)
     settings = options.settings(config_file)
@@ -109,7 +110,8 @@ def _refuse_same(source: str, destination: str) -> None:
 def _getter(
     here: Place, there: Destination, compare: str, teller: Teller, stopped: threading.Event, *, only_looks: bool
 ) -> Getter:
-    from dicomgate.cli import getting, syncing
+    from dicomgate.cli import syncing
+    from dicomgate.client import getting
 
     def known(series: Target, expected: set[str]) -> set[str]:
         both = there.instances(series) & expected
@@ -132,7 +134,8 @@ def _open(
     where: str, settings: Settings, stack: ExitStack, *, jobs: int, deletes: bool, token_file: Path | None
 ) -> Destination:
     from dicomgate import assembly
-    from dicomgate.cli import landing, places, syncing
+    from dicomgate.cli import places, syncing
+    from dicomgate.client import landing
 
     limits = settings.limits.bounds()
     remote = places.find_remote(where, settings, token_file)
@@ -155,7 +158,8 @@ def _open(
 def _delete(here: Place, there: Destination, asked: Asked, *, dry_run: bool, yes: bool) -> int:
     """What DST has of these studies and SRC does not, removed after somebody has said that this is meant."""
     from dicomgate import errors
-    from dicomgate.cli import getting, output, syncing
+    from dicomgate.cli import output, syncing
+    from dicomgate.client import getting
 
     if there.there is None:
         return main.DONE

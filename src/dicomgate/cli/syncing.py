@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dicomgate import errors
 from dicomgate.cli import local
-from dicomgate.cli.getting import Failure, Job
-from dicomgate.cli.landing import LandingPlace
 from dicomgate.cli.places import Local, Place
 from dicomgate.client import offers
+from dicomgate.client.getting import Failure, Job
+from dicomgate.client.landing import LandingPlace
 from dicomgate.client.offers import Offer, Receipt
 from dicomgate.dicom.uids import Target
 from dicomgate.dicomweb import resources

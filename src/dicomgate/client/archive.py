@@ -1,49 +1,45 @@
-"""What `dicomgate.connect` gives: find, retrieve, store and delete, at a server or in a folder alike (PS3.18 §10).
-
-What `find_...` gives, or any data set with these UIDs, says which study, series or instance is meant, as does a
-`Target`. Data sets are in the DICOM JSON model (PS3.18 Annex F); `retrieve` gives pydicom's.
-"""
+"""What `dicomgate.connect` gives: `AsyncArchive` for who has no event loop, verb for verb the same (PS3.18 §10)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from dicomgate import errors
-from dicomgate.client import arrays, fetch, offers, search, store
-from dicomgate.client.arrays import AHEAD, Values, Wishes
-from dicomgate.client.caller import Caller, Request
-from dicomgate.client.offers import Offer, Receipt
-from dicomgate.client.server_reader import ServerReader
-from dicomgate.dicom import elements
-from dicomgate.dicom.jsonmodel import JSONDataset
-from dicomgate.dicom.uids import Level, Target, parse_uid
-from dicomgate.dicomweb import resources
+from dicomgate.client import fetch, quirks, store
+from dicomgate.client.arrays import AHEAD, Values
+from dicomgate.client.async_archive import AsyncArchive
+from dicomgate.client.bridge import Bridge
+from dicomgate.client.getting import Outcome
+from dicomgate.client.given import Given
+from dicomgate.client.offered_services import Capabilities
+from dicomgate.client.offers import Receipt
+from dicomgate.client.results import Result
+from dicomgate.client.targets import Which
+from dicomgate.client.wishes import Wanted
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
 
-Which = Target | JSONDataset
-"""A study, series or instance: its UIDs, or a data set that has them."""
-Wanted = str | int | float | Sequence[str]
-"""What a search asks of an attribute: with wildcards and ranges as the standard has them; several mean any of them."""
-
-_TAGS = ("0020000D", "0020000E", "00080018")
+_ONE_AHEAD = 1
+"""Where each thing may be large."""
 
 
 class Archive:
     """A DICOMweb server, or a folder that answers like one. A context manager; any number of threads may use it.
 
-    Every method raises Forbidden (401, 403) and UpstreamFailed (it cannot be reached, or fails) beside what it says.
+    Each verb is that of `AsyncArchive`, done on an event loop in a thread of its own; what it says there holds here.
+    What is found or read is read ahead, a little; whoever stops taking it stops the reading.
     """
 
-    def __init__(self, caller: Caller, close: Callable[[], None] = lambda: None) -> None:
-        """`close` is called at the end, after the caller has been closed."""
-        self._caller = caller
-        self._reader = ServerReader(caller)
-        self._close = close
+    def __init__(self, archive: AsyncArchive, bridge: Bridge | None = None) -> None:
+        self._archive = archive
+        self._bridge = bridge or Bridge()
+        self._run = self._bridge.run
+
+    def __repr__(self) -> str:
+        return repr(self._archive).removeprefix("Async")
 
     def __enter__(self) -> Self:
         return self
@@ -55,55 +51,112 @@ class Archive:
 
     def close(self) -> None:
         """Let go of connections, files and threads."""
-        self._caller.close()
-        self._close()
+        self._bridge.close(self._archive.aclose)
 
     def find_studies(
-        self, *, limit: int | None = None, fields: Sequence[str] = (), **keys: Wanted
-    ) -> Iterator[JSONDataset]:
+        self,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> Generator[Result, None, None]:
         """Studies whose attributes, by keyword, are as wanted; page by page, as they are taken (PS3.18 §10.6).
 
-        `fields`: further attributes to give, by keyword or tag. `limit`: no more than so many.
+        `fields`: further attributes to give, by keyword or tag. `limit`: no more than so many. `order_by`: by these
+        keywords, descending with - before one, where the server can. `fuzzy`: names that sound alike, where it can.
         """
-        return self._find("/studies", limit, fields, keys)
+        found = self._archive.find_studies(limit=limit, fields=fields, order_by=order_by, fuzzy=fuzzy, **keys)
+        return self._bridge.iterate(found, quirks.PAGE)
 
     def find_series(
-        self, study: Which | None = None, *, limit: int | None = None, fields: Sequence[str] = (), **keys: Wanted
-    ) -> Iterator[JSONDataset]:
+        self,
+        study: Which | None = None,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> Generator[Result, None, None]:
         """Series, of one study or of all. See `find_studies`."""
-        return self._find(f"{self._link(study, Level.STUDY)}/series", limit, fields, keys)
+        found = self._archive.find_series(study, limit=limit, fields=fields, order_by=order_by, fuzzy=fuzzy, **keys)
+        return self._bridge.iterate(found, quirks.PAGE)
 
     def find_instances(
-        self, within: Which | None = None, *, limit: int | None = None, fields: Sequence[str] = (), **keys: Wanted
-    ) -> Iterator[JSONDataset]:
+        self,
+        within: Which | None = None,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> Generator[Result, None, None]:
         """Instances, of one study, of one series or of all. See `find_studies`."""
-        return self._find(f"{self._link(within, Level.SERIES)}/instances", limit, fields, keys)
+        found = self._archive.find_instances(within, limit=limit, fields=fields, order_by=order_by, fuzzy=fuzzy, **keys)
+        return self._bridge.iterate(found, quirks.PAGE)
 
-    def metadata(self, which: Which) -> list[JSONDataset]:
+    def metadata(self, which: Which) -> list[Result]:
         """The data set of each instance, without its large values (PS3.18 §10.4.1.1.2)."""
-        return fetch.metadata(self._caller, target_of(which))
+        return self._run(self._archive.metadata(which))
 
     def retrieve(self, which: Which, transfer_syntax: str = fetch.ANY) -> Generator[FileDataset, None, None]:
-        """The instances, whole, as pydicom's data sets, in one request; each is in memory while it is held.
-
-        In the transfer syntax in which they are stored, or in another one: NotAcceptable when that cannot be had.
-        """
-        from pydicom import dcmread  # noqa: PLC0415 - few need it, and it takes its time
-
-        for file in fetch.files(self._caller, target_of(which), transfer_syntax):
-            yield dcmread(file)
+        """The instances, whole, as pydicom's data sets; each is in memory while it is held. See `files`."""
+        return self._bridge.iterate(self._archive.retrieve(which, transfer_syntax), _ONE_AHEAD)
 
     def files(self, which: Which, transfer_syntax: str = fetch.ANY) -> Generator[IO[bytes], None, None]:
-        """The instances as PS3.10 files, each open for reading until the next is taken. See `retrieve`."""
-        return fetch.files(self._caller, target_of(which), transfer_syntax)
+        """The instances as PS3.10 files, each once and checked, open for reading until the next is taken.
 
-    def rendered(self, instance: Which, frame: int = 1, **parameters: str) -> bytes:
-        """A frame as a PNG file; `viewport="256,256"`, `window="40,400,linear"` (PS3.18 §8.3.5). NotAcceptable."""
-        return fetch.rendered(self._caller, _instance(instance), frame, parameters)
+        In the transfer syntax in which they are stored, or in another one: NotAcceptable when that cannot be had. What
+        did not come with the others is asked for alone; UpstreamFailed, at the end, when some did not come at all.
+        """
+        return self._bridge.step(self._archive.files(which, transfer_syntax))
+
+    def download(
+        self,
+        which: Which | Iterable[Which],
+        folder: Path | str,
+        *,
+        transfer_syntax: str = fetch.ANY,
+        jobs: int = 4,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> list[Outcome]:
+        """Studies or series into a folder, `STUDY/SERIES/INSTANCE.dcm`; what became of each series.
+
+        A file has its name when it is whole and checked, and is not asked for again the next time. `jobs` series come
+        side by side; `tell` hears, in threads, of bytes as they come. Unavailable while somebody else fills the folder.
+        """
+        return self._run(self._archive.download(which, folder, transfer_syntax=transfer_syntax, jobs=jobs, tell=tell))
+
+    def zip(self, which: Which, path: Path | str, transfer_syntax: str = fetch.ANY) -> Path:
+        """A ZIP file of all instances, as the server makes it; no file when it did not come whole. NotAcceptable."""
+        return self._run(self._archive.zip(which, path, transfer_syntax))
+
+    def rendered(
+        self, which: Which, frame: int | None = 1, *, media_type: str = "image/png", **parameters: str
+    ) -> bytes:
+        """A frame as a picture; `viewport="256,256"`, `window="40,400,linear"` (PS3.18 §8.3.5). NotAcceptable.
+
+        `frame=None`: all that the instance, or the series, shows, in a media type that can hold it.
+        """
+        return self._run(self._archive.rendered(which, frame, media_type=media_type, **parameters))
+
+    def thumbnail(self, which: Which, *, media_type: str = "image/jpeg", **parameters: str) -> bytes:
+        """A small picture that stands for a study, series or instance (PS3.18 §10.4.1.1.4).
+
+        Of an instance of a server that makes none, its rendered first frame.
+        """
+        return self._run(self._archive.thumbnail(which, media_type=media_type, **parameters))
 
     def bulk_data(self, instance: Which, uri: str) -> bytes:
         """The value that the instance's metadata names by this BulkDataURI; asked for at this server in any case."""
-        return self._reader.bulk(_instance(instance), uri)
+        return self._run(self._archive.bulk_data(instance, uri))
+
+    def frame_data(self, instance: Which, numbers: Sequence[int]) -> list[tuple[bytes, str]]:
+        """The bytes of frames as they are stored, each with its transfer syntax, in the order asked for."""
+        return self._run(self._archive.frame_data(instance, numbers))
 
     def frames(
         self,
@@ -114,90 +167,43 @@ class Archive:
         values: Values = "stored",
     ) -> Generator[tuple[int, Any], None, None]:
         """Frames with their numbers as arrays, in the order asked for, fetched side by side: see `arrays.frames`."""
-        return arrays.frames(self._reader, _instance(instance), numbers, ahead=ahead, values=values)
+        found = self._archive.frames(instance, numbers, ahead=ahead, values=values)
+        return self._bridge.iterate(found, _ONE_AHEAD)
 
     def volume(self, which: Which, number: int | None = None, **wishes: Any) -> Any:
         """A series, or an instance of several frames, as one block (slices, rows, columns): see `arrays.volume`.
 
         `wishes` are the fields of `arrays.Wishes`: values, dtype, fill, largest.
         """
-        return arrays.volume(self._reader, _at_least(which, Level.SERIES), number, Wishes(**wishes))
+        return self._run(self._archive.volume(which, number, **wishes))
 
-    def volumes(self, which: Which, **wishes: Any) -> Iterator[Any]:
+    def volumes(self, which: Which, **wishes: Any) -> Generator[Any, None, None]:
         """All blocks of a series, the largest first: see `arrays.volumes`."""
-        return arrays.volumes(self._reader, _at_least(which, Level.SERIES), Wishes(**wishes))
+        return self._bridge.step(self._archive.volumes(which, **wishes))
 
-    def store(self, paths: Iterable[Path | str]) -> Generator[Receipt, None, None]:
-        """Store files, and all below folders; what became of each, as the server says it (PS3.18 §10.5).
+    def store(
+        self, what: Iterable[Given], *, study: Which | None = None, pace: store.Pace | None = None
+    ) -> Generator[Receipt, None, None]:
+        """Store files, all below folders, PS3.10 files in memory and pydicom's data sets (PS3.18 §10.5).
 
-        What is there already is stored again, which changes nothing. Memory does not grow with the files.
+        What became of each, as the server says it. What is there already is stored again, which changes nothing. Memory
+        does not grow with files. `study`: refuse what is of another one.
         """
-        aside: list[Receipt] = []
-        for receipt in store.store(self._caller, _offered(paths, aside)):
-            yield receipt
-            while aside:
-                yield aside.pop()
-        yield from aside
+        return self._bridge.iterate(self._archive.store(what, study=study, pace=pace))
 
     def delete(self, which: Which) -> None:
         """Remove a study, series or instance, where the server lets this be done (405 is UpstreamFailed)."""
-        path = resources.link("", target_of(which))
-        answer = self._caller.send(Request(method="DELETE", path=path, headers={}))
-        if answer.status not in (200, 202, 204):
-            raise errors.UpstreamFailed(f"the deletion was answered with {answer.status}")
+        self._run(self._archive.delete(which))
 
-    def _find(
-        self, path: str, limit: int | None, fields: Sequence[str], keys: dict[str, Wanted]
-    ) -> Iterator[JSONDataset]:
-        pairs = [(keyword, _text(wanted)) for keyword, wanted in keys.items()]
-        pairs += [("includefield", field) for field in fields]
-        return search.search(self._caller, path, pairs, limit)
+    def wado_uri(
+        self, instance: Which, content_type: str = "application/dicom", *, address: str = "", **parameters: str
+    ) -> bytes:
+        """An instance by the older grammar (PS3.18 §9): a file, or a picture. NotAcceptable.
 
-    def _link(self, within: Which | None, deepest: Level) -> str:
-        if within is None:
-            return ""
-        target = target_of(within)
-        if deepest is Level.STUDY or target.series is None:
-            return resources.link("", Target(target.study))
-        return resources.link("", Target(target.study, target.series))
+        `address`: of the URI service, where it is not `wado` beside the services' root.
+        """
+        return self._run(self._archive.wado_uri(instance, content_type, address=address, **parameters))
 
-
-def target_of(which: Which) -> Target:
-    """The study, series or instance that is meant. Malformed when its UIDs are missing or are none."""
-    if isinstance(which, Target):
-        return which
-    uids = [next(iter(elements.texts(which.get(tag, {}))), "") for tag in _TAGS]
-    depth = uids.index("") if "" in uids else len(uids)
-    if not depth or any(uids[depth:]):
-        raise errors.Malformed("expected a data set with the UID of a study and of what is below it")
-    return Target(*(parse_uid(uid) for uid in uids[:depth]))
-
-
-def _at_least(which: Which, level: Level) -> Target:
-    target = target_of(which)
-    if target.level < level:
-        raise errors.Malformed(f"expected a{'n' if level is Level.INSTANCE else ''} {level.name.lower()}, saw a study")
-    return target
-
-
-def _instance(which: Which) -> Target:
-    target = target_of(which)
-    if target.level is not Level.INSTANCE:
-        raise errors.Malformed(f"expected an instance, saw a {target.level.name.lower()}")
-    return target
-
-
-def _text(wanted: Wanted) -> str:
-    if isinstance(wanted, str | int | float):
-        return str(wanted)
-    return ",".join(wanted)
-
-
-def _offered(paths: Iterable[Path | str], aside: list[Receipt]) -> Iterator[Offer]:
-    """The files that hold instances; what the others are is put aside."""
-    for path in offers.walk(map(Path, paths)):
-        found = offers.read(path)
-        if isinstance(found, Offer):
-            yield found
-        else:
-            aside.append(found)
+    def capabilities(self) -> Capabilities:
+        """What the server says it offers (PS3.18 §8.9); nothing known, where it says nothing."""
+        return self._run(self._archive.capabilities())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
+
+from dicomgate import errors
 
 _Item = TypeVar("_Item")
 AHEAD = 16
@@ -22,11 +24,14 @@ class Bridge:
         self._loop = loop
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
+        self._is_closed = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The loop, running."""
         with self._lock:
+            if self._is_closed:
+                raise errors.Unavailable("it was closed before")
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="dicomgate client", daemon=True)
@@ -35,7 +40,11 @@ class Bridge:
 
     def run(self, work: Coroutine[Any, Any, _Item]) -> _Item:
         """What it gives, or raises. Whoever is interrupted while waiting ends it."""
-        future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        except errors.Unavailable:
+            work.close()
+            raise
         try:
             return future.result()
         except BaseException:
@@ -49,20 +58,42 @@ class Bridge:
             while (found := self.run(pump.take())) is not None:
                 yield from found
         finally:
-            with contextlib.suppress(RuntimeError):  # the loop has ended before us, and all on it
+            with contextlib.suppress(errors.Unavailable):  # the loop has ended before us, and all on it
                 self.run(pump.stop())
+
+    def step(self, items: AsyncGenerator[_Item, None]) -> Generator[_Item, None, None]:
+        """The items, none of them made before the one before it is done with: what is lent, or very large."""
+        try:
+            while True:
+                try:
+                    item = self.run(_next(items))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            with contextlib.suppress(errors.Unavailable):  # the loop has ended before us, and all on it
+                self.run(_close(items))
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """End what is under way on the loop, do the last thing there, and end the loop; only if it is our own."""
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
+            self._is_closed = True
         if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(_end_all(last), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _next(items: AsyncGenerator[_Item, None]) -> _Item:
+    return await anext(items)
+
+
+async def _close(items: AsyncGenerator[_Item, None]) -> None:
+    await items.aclose()
 
 
 async def _end_all(last: Callable[[], Coroutine[Any, Any, None]]) -> None:

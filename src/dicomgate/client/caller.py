@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import httpx2
+
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.bridge import AHEAD, Bridge
 from dicomgate.client.identity import Identity
@@ -29,8 +31,12 @@ class Caller:
         patience: Patience | None = None,
         timeout: float = 120.0,
         identity: Identity | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self.calls = AsyncCaller(root, token=token, patience=patience, timeout=timeout, identity=identity)
+        """Nothing is asked yet. `transport`: another way than a socket (`in_process`)."""
+        self.calls = AsyncCaller(
+            root, token=token, patience=patience, timeout=timeout, identity=identity, transport=transport
+        )
         self.bridge = Bridge()
 
     @classmethod

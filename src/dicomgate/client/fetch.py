@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Final, Protocol, TypeVar
+import tempfile
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing
+from typing import IO, Final, Protocol
 
 import orjson
 
 from dicomgate import errors
+from dicomgate.client import threads
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller
 from dicomgate.client.request import Answer, Request, Streamed
@@ -16,10 +19,10 @@ from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import media_types, multipart, resources
 from dicomgate.origin import JSONDataset
 
-_Done = TypeVar("_Done")
 ANY: Final = "*"
 """The transfer syntax in which it is stored, whichever that is."""
 
+_IN_MEMORY: Final = 4 << 20
 _LONGEST_METADATA: Final = 1 << 30
 _LONGEST_PICTURE: Final = 64 << 20
 _STEP: Final = 256 << 10
@@ -53,6 +56,57 @@ async def files(calls: AsyncCaller, target: Target, transfer_syntax: str, begin:
     Sinks are used in threads, one at a time. NotFound, Gone, NotAcceptable in this transfer syntax, UpstreamFailed when
     the answer breaks off or is none of files; what was finished before stays so.
     """
+    count = 0
+    async with aclosing(_steps(calls, target, transfer_syntax, begin)) as steps:
+        async for done in steps:
+            count = done
+    return count
+
+
+async def held(calls: AsyncCaller, target: Target, transfer_syntax: str) -> AsyncGenerator[IO[bytes], None]:
+    """Every file of the target, in one request, one after the other; each may be read until the next is asked for.
+
+    A small one is held in memory, a large one in a file without a name. The faults of `files`, as they are noticed:
+    what was given before came whole.
+    """
+    done: deque[IO[bytes]] = deque()
+    try:
+        async with aclosing(_steps(calls, target, transfer_syntax, lambda: _Held(done))) as steps:
+            async for _ in steps:
+                while done:
+                    with done.popleft() as file:
+                        yield file
+    finally:
+        for file in done:
+            file.close()
+
+
+class _Held:
+    """A file that is handed on when it is whole."""
+
+    def __init__(self, done: deque[IO[bytes]]) -> None:
+        self._done = done
+        self._file: IO[bytes] | None = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+
+    def write(self, data: bytes | memoryview) -> None:
+        assert self._file is not None, "not after its end"
+        self._file.write(data)
+
+    def finish(self) -> None:
+        assert self._file is not None, "not after its end"
+        self._file.seek(0)
+        self._done.append(self._file)
+        self._file = None
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+async def _steps(
+    calls: AsyncCaller, target: Target, transfer_syntax: str, begin: Callable[[], Sink]
+) -> AsyncGenerator[int, None]:
+    """How many files have come, after each step."""
     syntax = f"transfer-syntax={transfer_syntax}"
     accept = f'multipart/related; type="application/dicom"; {syntax}'
     if target.level is Level.INSTANCE:
@@ -63,20 +117,10 @@ async def files(calls: AsyncCaller, target: Target, transfer_syntax: str, begin:
         filling = _Filling(_media_type(answer.content_type), begin)
         try:
             async for chunk in gathered(answer.chunks):
-                await in_thread(filling.feed, chunk)
-            return await in_thread(filling.finish)
+                yield await threads.in_thread(filling.feed, chunk)
+            yield await threads.in_thread(filling.finish)
         finally:
             filling.discard()
-
-
-async def in_thread(work: Callable[..., _Done], *given: object) -> _Done:
-    """What a thread does. When we are cancelled, the thread is still waited for: nobody else touches what it holds."""
-    done = asyncio.ensure_future(asyncio.to_thread(work, *given))
-    try:
-        return await asyncio.shield(done)
-    except asyncio.CancelledError:
-        await asyncio.wait([done])
-        raise
 
 
 async def gathered(chunks: AsyncIterator[bytes], size: int = _STEP) -> AsyncIterator[bytes]:
@@ -108,12 +152,12 @@ class _Filling:
         else:
             raise errors.UpstreamFailed("the server answers with something other than DICOM files")
 
-    def feed(self, chunk: bytes) -> None:
-        """The next bytes. UpstreamFailed when they are no multipart body."""
+    def feed(self, chunk: bytes) -> int:
+        """The next bytes; how many files are whole by now. UpstreamFailed when they are no multipart body."""
         if self._parser is None:
             assert self._sink is not None, "a whole file has one from the beginning"
             self._sink.write(chunk)
-            return
+            return 0
         try:
             events = self._parser.feed(chunk)
         except (errors.Malformed, errors.TooLarge) as fault:
@@ -126,6 +170,7 @@ class _Filling:
                 self._sink.write(event.data)
             else:
                 self._end()
+        return self._count
 
     def _end(self) -> None:
         if self._sink is not None:

@@ -6,13 +6,12 @@ So a folder is read by the same client as a server, and there is no second way t
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import CancelledError, Future
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
 import httpx2
+
+from dicomgate import errors
 
 Message = MutableMapping[str, Any]
 Application = Callable[
@@ -27,84 +26,72 @@ _UNHEARD: Final = frozenset({b"accept-encoding", b"connection", b"transfer-encod
 """What is said of a connection only; nothing is gained by compressing within one process."""
 
 
-class InProcess(httpx2.BaseTransport):
-    """Requests go to an application that runs in a thread of its own. Any number of threads may use it at once."""
+class InProcess(httpx2.AsyncBaseTransport):
+    """Requests go to an application on the event loop of who asks."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="in-process", daemon=True)
-        self._thread.start()
+        self._under_way: set[asyncio.Task[None]] = set()
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The answer, as soon as its status is known. ReadError when the application breaks off; faults of the body."""
-        exchange = _Exchange(request, self._loop)
-        exchange.task = asyncio.run_coroutine_threadsafe(exchange.run(self._application), self._loop)
+        exchange = _Exchange(request)
+        task = asyncio.create_task(exchange.run(self._application))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
         try:
-            status, headers = exchange.begun.result()
+            status, headers = await exchange.begun
         except BaseException:
-            exchange.task.cancel()
+            await _end(task)
             raise
-        return httpx2.Response(status, headers=headers, stream=_Body(exchange))
+        return httpx2.Response(status, headers=headers, stream=_Body(exchange, task))
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Stop what is under way."""
-        if self._loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(_stop_others(), self._loop).result()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        for task in tuple(self._under_way):
+            await _end(task)
 
 
-async def _stop_others() -> None:
-    loop = asyncio.get_running_loop()
-    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    await loop.shutdown_default_executor()
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 class _Exchange:
-    """One request and its answer. `run` is called in the loop, everything else outside."""
+    """One request and its answer."""
 
-    def __init__(self, request: httpx2.Request, loop: asyncio.AbstractEventLoop) -> None:
-        self.begun: Future[tuple[int, list[tuple[bytes, bytes]]]] = Future()
-        self.task: Future[None] | None = None
-        self._loop = loop
+    def __init__(self, request: httpx2.Request) -> None:
+        self.begun: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = asyncio.get_running_loop().create_future()
         self._request = request
-        self._pieces: queue.SimpleQueue[bytes | BaseException | None] = queue.SimpleQueue()
+        self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self._room = asyncio.Semaphore(_AHEAD)
-        self._asked: Iterator[bytes] | None = None
+        self._asked: AsyncIterator[bytes] | None = None
         self._is_asked = self._is_answered = False
 
     async def run(self, application: Application) -> None:
         """Let the application answer; whatever happens, who waits for the answer hears of it."""
+        fault: BaseException = httpx2.ReadError("the answer broke off")
         try:
             await application(self._scope(), self._receive, self._send)
-        except BaseException as fault:
-            self._break(fault)
-            raise
-        if not self._is_answered:
-            self._break(httpx2.ReadError("the answer broke off"))
+        except errors.Fault as found:  # of the request's body
+            fault = found
+        finally:
+            if not self._is_answered:
+                self._break(fault)
 
-    def take(self) -> bytes | None:
+    def _break(self, fault: BaseException) -> None:
+        if not self.begun.done():
+            self.begun.set_exception(fault)
+        self._pieces.put_nowait(fault)
+
+    async def take(self) -> bytes | None:
         """The next piece of the answer's body, None at its end."""
-        piece = self._pieces.get()
+        piece = await self._pieces.get()
         if isinstance(piece, BaseException):
             raise piece
         if piece is not None:
-            self._loop.call_soon_threadsafe(self._room.release)
+            self._room.release()
         return piece
-
-    def _break(self, fault: BaseException) -> None:
-        known = (
-            httpx2.ReadError("it was closed") if isinstance(fault, asyncio.CancelledError | CancelledError) else fault
-        )
-        if not self.begun.done():
-            self.begun.set_exception(known)
-        self._pieces.put(known)
 
     def _scope(self) -> Message:
         url = self._request.url
@@ -129,35 +116,40 @@ class _Exchange:
             await asyncio.Event().wait()  # it is told by being cancelled when nobody waits for the answer any more
         if self._asked is None:
             stream = self._request.stream
-            assert isinstance(stream, httpx2.SyncByteStream), "a synchronous caller sends a synchronous body"
-            self._asked = iter(stream)
-        chunk = await asyncio.to_thread(next, self._asked, None)
+            assert isinstance(stream, httpx2.AsyncByteStream), "an asynchronous caller sends an asynchronous body"
+            self._asked = aiter(stream)
+        try:
+            chunk = await anext(self._asked, None)
+        except errors.Fault as fault:  # the application would take it for one of its own
+            self._is_asked = self._is_answered = True
+            self._break(fault)
+            return {"type": "http.disconnect"}
         self._is_asked = chunk is None
         return {"type": "http.request", "body": chunk or b"", "more_body": not self._is_asked}
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.begun.set_result((message["status"], list(message["headers"])))
+            if not self.begun.done():
+                self.begun.set_result((message["status"], list(message["headers"])))
             return
         body = memoryview(message.get("body", b""))
         for start in range(0, len(body), _STEP):
             await self._room.acquire()
-            self._pieces.put(bytes(body[start : start + _STEP]))
+            self._pieces.put_nowait(bytes(body[start : start + _STEP]))
         if not message.get("more_body", False):
             self._is_answered = True
-            self._pieces.put(None)
+            self._pieces.put_nowait(None)
 
 
-class _Body(httpx2.SyncByteStream):
+class _Body(httpx2.AsyncByteStream):
     """The body of an answer; closing it early tells the application to stop."""
 
-    def __init__(self, exchange: _Exchange) -> None:
-        self._exchange = exchange
+    def __init__(self, exchange: _Exchange, task: asyncio.Task[None]) -> None:
+        self._exchange, self._task = exchange, task
 
-    def __iter__(self) -> Iterator[bytes]:
-        while (piece := self._exchange.take()) is not None:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await self._exchange.take()) is not None:
             yield piece
 
-    def close(self) -> None:
-        assert self._exchange.task is not None, "the answer has begun"
-        self._exchange.task.cancel()
+    async def aclose(self) -> None:
+        await _end(self._task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 PAGE: Final = 1000
 """Results that are asked for at once."""
@@ -14,12 +14,13 @@ PAGE: Final = 1000
 class Quirk:
     """A kind of server, told by the end of its host's name.
 
-    `page`: the most results that it gives at once, 400 beyond.
+    `page`: the most results that it gives at once, 400 beyond. `wado_uri`: its URI service, as seen from the root.
     """
 
     name: str
     hosts: tuple[str, ...]
     page: int = PAGE
+    wado_uri: str = "wado"
 
 
 TABLE: Final = (
@@ -35,6 +36,12 @@ def find(root: str) -> Quirk | None:
     """What is known of the server at an address."""
     host = urlsplit(root).hostname or ""
     return next((one for one in TABLE if host.endswith(one.hosts)), None)
+
+
+def wado_uri(root: str) -> str:
+    """The address of the URI service (PS3.18 §9): beside the services' root, unless it is known otherwise."""
+    known = find(root)
+    return urljoin(root, "wado" if known is None else known.wado_uri)
 
 
 def pages(root: str) -> list[int]:

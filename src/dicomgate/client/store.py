@@ -7,6 +7,7 @@ import functools
 import os
 from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from typing import Any, Final
 import orjson
 
 from dicomgate import errors
-from dicomgate.client import fetch
+from dicomgate.client import threads
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller
 from dicomgate.client.offers import Became, Offer, Receipt, gather
@@ -65,11 +66,12 @@ async def send(
     turns = asyncio.Semaphore(pace.requests)
     under_way: deque[asyncio.Task[list[Receipt]]] = deque()
     try:
-        while (bundle := await fetch.in_thread(next, bundles, None)) is not None:
-            under_way.append(asyncio.create_task(_in_turn(turns, calls, path, bundle)))
-            while under_way and (len(under_way) >= 2 * pace.requests or under_way[0].done()):
-                for receipt in await under_way.popleft():
-                    yield receipt
+        async with aclosing(threads.taken(bundles)) as gathered:
+            async for bundle in gathered:
+                under_way.append(asyncio.create_task(_in_turn(turns, calls, path, bundle)))
+                while under_way and (len(under_way) >= 2 * pace.requests or under_way[0].done()):
+                    for receipt in await under_way.popleft():
+                        yield receipt
         while under_way:
             for receipt in await under_way.popleft():
                 yield receipt
@@ -113,7 +115,7 @@ async def _post(calls: AsyncCaller, path: str, bundle: list[Offer]) -> Answer:
 async def _body(boundary: str, bundle: list[Offer]) -> AsyncGenerator[bytes, None]:
     """The next bytes are read while those before them leave."""
     pieces = _pieces(boundary, bundle)
-    while (piece := await fetch.in_thread(next, pieces, None)) is not None:
+    while (piece := await threads.in_thread(next, pieces, None)) is not None:
         yield piece
 
 

@@ -6,26 +6,62 @@ import contextlib
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import orjson
 
 from dicomgate import errors
-from dicomgate.cli.asking import Asked
-from dicomgate.cli.landing import Arriving, LandingPlace, write_whole
-from dicomgate.cli.places import Place, target_of
-from dicomgate.client.caller import Lost
+from dicomgate.client.fetch import Sink
+from dicomgate.client.landing import Arriving, LandingPlace, write_whole
+from dicomgate.client.request import Lost
+from dicomgate.client.targets import find_target
 from dicomgate.dicom.uids import Level, Target
+from dicomgate.origin import JSONDataset
 
 _TRIES: Final = 3
 _AHEAD: Final = 4
 _IN_A_ROW: Final = 5
 _FEW: Final = 0.5
 """When less than this part of a series is missing, its instances are asked for one by one."""
+
+
+class Source(Protocol):
+    """Where instances are. Any number of threads may use one at once."""
+
+    def search(self, path: str, pairs: Sequence[tuple[str, str]], limit: int | None = None) -> Iterator[JSONDataset]:
+        """Every match, or so many, of a QIDO-RS resource and its parameters."""
+        ...
+
+    def fetch(self, target: Target, transfer_syntax: str, begin: Callable[[], Sink]) -> int:
+        """Every file of a target into a sink of its own; how many came whole."""
+        ...
+
+    def metadata(self, target: Target) -> list[JSONDataset]:
+        """The data sets of a target's instances without their large values."""
+        ...
+
+
+class Question(Protocol):
+    """A search: the level of its answers, its resource and its parameters."""
+
+    @property
+    def level(self) -> Level:
+        """Of what is found."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """What is searched."""
+        ...
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of QIDO-RS."""
+        ...
 
 
 @dataclass(slots=True)
@@ -64,13 +100,13 @@ class Job:
     only: frozenset[str] | None = None
 
 
-def plan(place: Place, asked: Asked) -> Iterator[Job]:
+def plan(place: Source, asked: Question) -> Iterator[Job]:
     """The series that are meant. The faults of a search; what an answer without UIDs is about is not known."""
     if asked.level is Level.INSTANCE:
         yield from _grouped(place, asked)
         return
     for dataset in place.search(asked.path, asked.pairs):
-        target = target_of(dataset, asked.level)
+        target = find_target(dataset, asked.level)
         if target is None:
             continue
         if target.level is Level.SERIES:
@@ -82,10 +118,10 @@ def plan(place: Place, asked: Asked) -> Iterator[Job]:
                 yield Job(Target(target.study, series))
 
 
-def _grouped(place: Place, asked: Asked) -> Iterator[Job]:
+def _grouped(place: Source, asked: Question) -> Iterator[Job]:
     found: dict[Target, set[str]] = {}
     for dataset in place.search(asked.path, asked.pairs):
-        target = target_of(dataset, Level.INSTANCE)
+        target = find_target(dataset, Level.INSTANCE)
         if target is not None and target.instance is not None:
             found.setdefault(Target(target.study, target.series), set()).add(target.instance)
     yield from (Job(series, frozenset(instances)) for series, instances in found.items())
@@ -117,7 +153,7 @@ class Getter:
     given the series and the instances that have come, to bring them elsewhere, and says what could not be.
     """
 
-    source: Place
+    source: Source
     into: LandingPlace
     wish: Wish
     tell: Callable[[int], None]

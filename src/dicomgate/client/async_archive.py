@@ -1,0 +1,299 @@
+"""What `dicomgate.connect_async` gives: find, retrieve, store and delete, at a server or in a folder (PS3.18 §10).
+
+What `find_...` gives, or any data set with these UIDs, pydicom's too, says which study, series or instance is meant, as
+does a `Target` or the UID of a study.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from dicomgate import errors
+from dicomgate.client import (
+    arrays,
+    download,
+    fetch,
+    given,
+    quirks,
+    retrieving,
+    search,
+    server_reader,
+    store,
+    threads,
+    wishes,
+    zipped,
+)
+from dicomgate.client.arrays import AHEAD, Values, Wishes
+from dicomgate.client.async_caller import AsyncCaller
+from dicomgate.client.bridge import Bridge
+from dicomgate.client.caller import Caller
+from dicomgate.client.getting import Outcome
+from dicomgate.client.given import Given
+from dicomgate.client.offered_services import Capabilities, read_capabilities
+from dicomgate.client.offers import Receipt
+from dicomgate.client.request import Request
+from dicomgate.client.results import Result
+from dicomgate.client.server_reader import ServerReader
+from dicomgate.client.targets import Which, at_least, target_of
+from dicomgate.client.wishes import Wanted
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.dicomweb import resources
+
+if TYPE_CHECKING:
+    from pydicom.dataset import FileDataset
+
+
+async def _nothing() -> None:
+    """There is nothing else to let go of."""
+
+
+class AsyncArchive:
+    """A DICOMweb server, or a folder that answers like one. An asynchronous context manager, of one event loop.
+
+    Every method raises Forbidden (401, 403), NotFound and Gone (404, 410), and UpstreamFailed (it cannot be reached, or
+    fails) beside what it says. Whoever is cancelled leaves nothing half written.
+    """
+
+    def __init__(self, calls: AsyncCaller, close: Callable[[], Awaitable[None]] = _nothing) -> None:
+        """`close` is awaited at the end, after the caller has been closed."""
+        self._calls = calls
+        self._close = close
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._calls.host!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Let go of connections, files and threads."""
+        await self._calls.aclose()
+        await self._close()
+
+    def find_studies(
+        self,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> AsyncGenerator[Result, None]:
+        """Studies whose attributes, by keyword, are as wanted; page by page, as they are taken (PS3.18 §10.6).
+
+        `fields`: further attributes to give, by keyword or tag. `limit`: no more than so many. `order_by`: by these
+        keywords, descending with - before one, where the server can. `fuzzy`: names that sound alike, where it can.
+        """
+        pairs = wishes.pairs(keys, fields=fields, order_by=order_by, fuzzy=fuzzy)
+        return self._find("/studies", pairs, limit)
+
+    def find_series(
+        self,
+        study: Which | None = None,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> AsyncGenerator[Result, None]:
+        """Series, of one study or of all. See `find_studies`."""
+        pairs = wishes.pairs(keys, fields=fields, order_by=order_by, fuzzy=fuzzy)
+        return self._find(f"{_link(study, Level.STUDY)}/series", pairs, limit)
+
+    def find_instances(
+        self,
+        within: Which | None = None,
+        *,
+        limit: int | None = None,
+        fields: Sequence[str] = (),
+        order_by: Sequence[str] = (),
+        fuzzy: bool = False,
+        **keys: Wanted,
+    ) -> AsyncGenerator[Result, None]:
+        """Instances, of one study, of one series or of all. See `find_studies`."""
+        pairs = wishes.pairs(keys, fields=fields, order_by=order_by, fuzzy=fuzzy)
+        return self._find(f"{_link(within, Level.SERIES)}/instances", pairs, limit)
+
+    async def _find(self, path: str, pairs: list[tuple[str, str]], limit: int | None) -> AsyncGenerator[Result, None]:
+        async with aclosing(search.find(self._calls, path, pairs, limit)) as found:
+            async for dataset in found:
+                yield Result(dataset)
+
+    async def metadata(self, which: Which) -> list[Result]:
+        """The data set of each instance, without its large values (PS3.18 §10.4.1.1.2)."""
+        return [Result(dataset) for dataset in await fetch.described(self._calls, target_of(which))]
+
+    async def retrieve(self, which: Which, transfer_syntax: str = fetch.ANY) -> AsyncGenerator[FileDataset, None]:
+        """The instances, whole, as pydicom's data sets; each is in memory while it is held. See `files`."""
+        from pydicom import dcmread  # noqa: PLC0415 - few need it, and it takes its time
+
+        async with aclosing(self.files(which, transfer_syntax)) as files:
+            async for file in files:
+                yield await threads.in_thread(dcmread, file)
+
+    def files(self, which: Which, transfer_syntax: str = fetch.ANY) -> AsyncGenerator[IO[bytes], None]:
+        """The instances as PS3.10 files, each once and checked, open for reading until the next is taken.
+
+        In the transfer syntax in which they are stored, or in another one: NotAcceptable when that cannot be had. What
+        did not come with the others is asked for alone; UpstreamFailed, at the end, when some did not come at all.
+        """
+        return retrieving.instances(self._calls, target_of(which), transfer_syntax)
+
+    async def download(
+        self,
+        which: Which | Iterable[Which],
+        folder: Path | str,
+        *,
+        transfer_syntax: str = fetch.ANY,
+        jobs: int = 4,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> list[Outcome]:
+        """Studies or series into a folder, `STUDY/SERIES/INSTANCE.dcm`; what became of each series.
+
+        A file has its name when it is whole and checked, and is not asked for again the next time. `jobs` series come
+        side by side; `tell` hears, in threads, of bytes as they come. Unavailable while somebody else fills the folder.
+        """
+        several = [which] if isinstance(which, Target | str | dict) or hasattr(which, "StudyInstanceUID") else which
+        wanted = [target_of(one) for one in several]  # type: ignore[union-attr]
+        bridge = Bridge(asyncio.get_running_loop())
+        run = download.Run(Caller.over(self._calls, bridge), Path(folder), transfer_syntax, jobs, tell)
+        try:
+            return await threads.in_own_thread(run.all, wanted, told=run.stop)
+        finally:
+            run.stop()
+
+    async def zip(self, which: Which, path: Path | str, transfer_syntax: str = fetch.ANY) -> Path:
+        """A ZIP file of all instances, as the server makes it; no file when it did not come whole. NotAcceptable."""
+        return await zipped.fetch(self._calls, target_of(which), Path(path), transfer_syntax)
+
+    async def rendered(
+        self, which: Which, frame: int | None = 1, *, media_type: str = "image/png", **parameters: str
+    ) -> bytes:
+        """A frame as a picture; `viewport="256,256"`, `window="40,400,linear"` (PS3.18 §8.3.5). NotAcceptable.
+
+        `frame=None`: all that the instance, or the series, shows, in a media type that can hold it.
+        """
+        target = target_of(which)
+        if frame is not None:
+            target = at_least(which, Level.INSTANCE)
+        link = resources.link("", target) if frame is None else resources.frame_link("", target, frame)
+        return await fetch.picture(self._calls, f"{link}/rendered", media_type, parameters)
+
+    async def thumbnail(self, which: Which, *, media_type: str = "image/jpeg", **parameters: str) -> bytes:
+        """A small picture that stands for a study, series or instance (PS3.18 §10.4.1.1.4).
+
+        Of an instance of a server that makes none, its rendered first frame.
+        """
+        target = target_of(which)
+        try:
+            path = f"{resources.link('', target)}/thumbnail"
+            return await fetch.picture(self._calls, path, media_type, parameters)
+        except (errors.NotFound, errors.UpstreamFailed):
+            if target.level is not Level.INSTANCE:
+                raise
+        return await self.rendered(target, media_type=media_type, **parameters)
+
+    async def bulk_data(self, instance: Which, uri: str) -> bytes:
+        """The value that the instance's metadata names by this BulkDataURI; asked for at this server in any case."""
+        return await server_reader.read_bulk(self._calls, at_least(instance, Level.INSTANCE), uri)
+
+    async def frame_data(self, instance: Which, numbers: Sequence[int]) -> list[tuple[bytes, str]]:
+        """The bytes of frames as they are stored, each with its transfer syntax, in the order asked for."""
+        return await server_reader.read_frames(self._calls, at_least(instance, Level.INSTANCE), numbers)
+
+    async def frames(
+        self,
+        instance: Which,
+        numbers: Iterable[int] | None = None,
+        *,
+        ahead: int = AHEAD,
+        values: Values = "stored",
+    ) -> AsyncGenerator[tuple[int, Any], None]:
+        """Frames with their numbers as arrays, in the order asked for, fetched side by side: see `arrays.frames`."""
+        target = at_least(instance, Level.INSTANCE)
+        async with aclosing(
+            threads.taken(arrays.frames(self._reader(), target, numbers, ahead=ahead, values=values))
+        ) as found:
+            async for one in found:
+                yield one
+
+    async def volume(self, which: Which, number: int | None = None, **wishes: Any) -> Any:
+        """A series, or an instance of several frames, as one block (slices, rows, columns): see `arrays.volume`.
+
+        `wishes` are the fields of `arrays.Wishes`: values, dtype, fill, largest.
+        """
+        target = at_least(which, Level.SERIES)
+        return await threads.in_own_thread(arrays.volume, self._reader(), target, number, Wishes(**wishes))
+
+    async def volumes(self, which: Which, **wishes: Any) -> AsyncGenerator[Any, None]:
+        """All blocks of a series, the largest first: see `arrays.volumes`."""
+        target = at_least(which, Level.SERIES)
+        async with aclosing(threads.taken(arrays.volumes(self._reader(), target, Wishes(**wishes)))) as found:
+            async for one in found:
+                yield one
+
+    def _reader(self) -> ServerReader:
+        """For threads, whose questions are asked on this loop."""
+        return ServerReader(Caller.over(self._calls, Bridge(asyncio.get_running_loop())))
+
+    async def store(
+        self, what: Iterable[Given], *, study: Which | None = None, pace: store.Pace | None = None
+    ) -> AsyncGenerator[Receipt, None]:
+        """Store files, all below folders, PS3.10 files in memory and pydicom's data sets (PS3.18 §10.5).
+
+        What became of each, as the server says it. What is there already is stored again, which changes nothing. Memory
+        does not grow with files. `study`: refuse what is of another one.
+        """
+        aside: list[Receipt] = []
+        uid = None if study is None else target_of(study).study
+        async with aclosing(store.send(self._calls, given.offers(what, aside), pace, uid)) as receipts:
+            async for receipt in receipts:
+                yield receipt
+                while aside:
+                    yield aside.pop(0)
+        for receipt in aside:
+            yield receipt
+
+    async def delete(self, which: Which) -> None:
+        """Remove a study, series or instance, where the server lets this be done (405 is UpstreamFailed)."""
+        path = resources.link("", target_of(which))
+        answer = await self._calls.send(Request(method="DELETE", path=path, headers={}, is_about_a_thing=True))
+        if answer.status not in (200, 202, 204):
+            raise errors.UpstreamFailed(f"the deletion was answered with {answer.status}")
+
+    async def wado_uri(
+        self, instance: Which, content_type: str = "application/dicom", *, address: str = "", **parameters: str
+    ) -> bytes:
+        """An instance by the older grammar (PS3.18 §9): a file, or a picture. NotAcceptable.
+
+        `address`: of the URI service, where it is not `wado` beside the services' root.
+        """
+        target = at_least(instance, Level.INSTANCE)
+        where = address or quirks.wado_uri(self._calls.root)
+        named = {"studyUID": target.study, "seriesUID": target.series or "", "objectUID": target.instance or ""}
+        asked = {"requestType": "WADO", **named, "contentType": content_type, **parameters}
+        return await fetch.picture(self._calls, where, content_type, asked, most=server_reader.LARGEST)
+
+    async def capabilities(self) -> Capabilities:
+        """What the server says it offers (PS3.18 §8.9); nothing known, where it says nothing."""
+        return await read_capabilities(self._calls)
+
+
+def _link(within: Which | None, deepest: Level) -> str:
+    if within is None:
+        return ""
+    target = target_of(within)
+    if deepest is Level.STUDY or target.series is None:
+        return resources.link("", Target(target.study))
+    return resources.link("", Target(target.study, target.series))

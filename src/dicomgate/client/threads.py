@@ -1,0 +1,52 @@
+"""Threads for what the event loop must not wait for: files, decoding, and plain code that asks us in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+_Done = TypeVar("_Done")
+_Item = TypeVar("_Item")
+
+
+async def in_thread(work: Callable[..., _Done], *given: object) -> _Done:
+    """What a thread does that waits for nobody.
+
+    When we are cancelled it is still waited for: nobody else touches what it holds.
+    """
+    return await _settled(asyncio.ensure_future(asyncio.to_thread(work, *given)))
+
+
+async def in_own_thread(work: Callable[..., _Done], *given: object, told: Callable[[], object] | None = None) -> _Done:
+    """The same for what may wait long, or for us: it takes nobody's thread. `told` is called when we are cancelled."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="dicomgate apart")
+    try:
+        return await _settled(asyncio.get_running_loop().run_in_executor(pool, work, *given), told)
+    finally:
+        pool.shutdown(wait=False)
+
+
+async def taken(items: Iterator[_Item]) -> AsyncGenerator[_Item, None]:
+    """What a plain iterator gives, all of it taken in one thread of its own, which closes it at the end."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="dicomgate apart")
+    loop = asyncio.get_running_loop()
+    end = object()
+    try:
+        while (item := await _settled(loop.run_in_executor(pool, next, items, end))) is not end:
+            yield item  # type: ignore[misc]  # all but the end are items
+    finally:
+        if isinstance(items, Generator):
+            await _settled(loop.run_in_executor(pool, items.close))
+        pool.shutdown(wait=False)
+
+
+async def _settled(done: asyncio.Future[_Done], told: Callable[[], object] | None = None) -> _Done:
+    try:
+        return await asyncio.shield(done)
+    except asyncio.CancelledError:
+        if told is not None:
+            told()
+        await asyncio.wait([done])
+        raise
