@@ -51,11 +51,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        if "Content-Length" not in headers:
+            self.send_header("Content-Length", str(len(content)))
+        elif headers["Content-Length"] != str(len(content)):
+            self.close_connection = True
         self.end_headers()
-        self.wfile.write(content)
+        if status != 304:
+            self.wfile.write(content)
 
-    do_GET = do_POST = answer
+    do_GET = do_POST = do_OPTIONS = do_DELETE = answer
 
     def log_message(self, *values):
         """Quiet."""
@@ -63,6 +67,15 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
+    running = ScriptedServer()
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.fixture
+def elsewhere():
+    """Another server, of another origin."""
     running = ScriptedServer()
     yield running
     running.shutdown()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import zipfile
 from dataclasses import replace
 
 import pydicom
@@ -75,6 +78,114 @@ def test_everything_is_found_and_had_wherever_it_is(archive, contents):
     ((number, pixels),) = archive.frames(instance)
     assert (number, pixels.shape) == (1, (256, 256))
     assert archive.rendered(instance, viewport="64,64").startswith(b"\x89PNG")
+
+
+def test_every_verb_is_there_wherever_it_is(archive, contents, tmp_path):
+    series = next(archive.find_series(fields=["Modality", "SeriesInstanceUID"]))
+    assert series.Modality == "CT"
+    assert series.to_dataset().SeriesInstanceUID == series.SeriesInstanceUID == series.target.series
+    instance = next(archive.find_instances(series))
+    (described,) = archive.metadata(instance)
+    uri = described["7FE00010"]["BulkDataURI"]
+    ((content, _),) = archive.frame_data(instance, [1])
+    assert archive.bulk_data(instance, uri) == content
+    assert len(content) == 256 * 256 * 2
+    assert archive.thumbnail(series.target.study).startswith(b"\xff\xd8")
+    assert archive.thumbnail(instance, viewport="32,32").startswith(b"\xff\xd8")
+    assert archive.wado_uri(instance, transferSyntax="1.2.840.10008.1.2.1") in contents
+    assert archive.wado_uri(instance, "image/jpeg").startswith(b"\xff\xd8")
+    with zipfile.ZipFile(archive.zip(series, tmp_path / "made.zip")) as made:
+        assert sum(name.endswith(".dcm") or "DICOMDIR" not in name for name in made.namelist()) == COUNT
+    assert not list(tmp_path.glob(".made*"))
+    assert [volume.shape[0] for volume in archive.volumes(series)] == [COUNT]
+    assert archive.capabilities().offers("GET", "studies/{study}/metadata")
+    assert archive.capabilities().offers("GET", "studies/{study}/nonsense") is False
+
+
+def test_what_is_downloaded_is_not_asked_for_again(archive, contents, tmp_path):
+    heard = []
+    (outcome,) = archive.download(next(archive.find_studies()), tmp_path / "out", tell=heard.append)
+    assert (outcome.there, outcome.fetched, outcome.failures) == (0, COUNT, [])
+    assert sum(heard) == outcome.size == sum(map(len, contents))
+    come = sorted((tmp_path / "out").rglob("*.dcm"))
+    assert sorted(path.read_bytes() for path in come) == sorted(contents)
+    come[0].unlink()
+    (outcome,) = archive.download(archive.find_series(), tmp_path / "out")
+    assert (outcome.there, outcome.fetched) == (COUNT - 1, 1)
+    (outcome,) = archive.download([next(archive.find_instances())], tmp_path / "out")
+    assert (outcome.there, outcome.fetched) == (1, 0)
+    assert not list((tmp_path / "out").glob(".dicomgate*"))
+
+
+def test_what_is_not_there_is_not_found(archive, tmp_path):
+    nowhere = Target("1.2.3", "1.2.3.4", "1.2.3.4.5")
+    for ask in (archive.metadata, archive.rendered, archive.volume, lambda one: archive.zip(one, tmp_path / "z")):
+        with pytest.raises(errors.NotFound):
+            ask(nowhere)
+    with pytest.raises(errors.NotFound):
+        list(archive.retrieve(nowhere))
+    assert list(tmp_path.glob("*z*")) == []
+
+
+def test_files_in_memory_and_data_sets_are_stored(tmp_path, contents):
+    (tmp_path / "empty").mkdir()
+    first, second = contents[:2]
+    with dicomgate.connect(tmp_path / "empty") as archive:
+        list(archive.find_studies())
+    with assembly.open_archive(tmp_path / "new", config.Settings()):
+        pass
+    dataset = pydicom.dcmread(io.BytesIO(second))
+    with dicomgate.connect(tmp_path / "new") as archive:
+        became = [receipt.became for receipt in archive.store([first, dataset, b"nonsense", first[:300]])]
+        assert sorted(became) == sorted([Became.STORED, Became.STORED, Became.FOREIGN, Became.UNREADABLE])
+        assert sorted(one.InstanceNumber for one in archive.find_instances(InstanceNumber=None)) == [1, 2]
+        assert first in [file.read() for file in archive.files(next(archive.find_studies()))]
+        with pytest.raises(errors.Malformed):
+            list(archive.store([pydicom.Dataset()]))
+        (receipt,) = archive.store([first], study="1.2.3")
+        assert receipt.became is Became.REFUSED
+
+
+def test_the_same_without_a_thread_in_between(data, contents, tmp_path):
+    async def use():
+        async with await dicomgate.connect_async(data) as archive:
+            (series,) = [one async for one in archive.find_series()]
+            files = [file.read() async for file in archive.files(series)]
+            volume = await archive.volume(series)
+            frames = [
+                number async for number, _ in archive.frames(Target(*uids(series, archive, await first(archive))))
+            ]
+            (outcome,) = await archive.download(series, tmp_path / "out")
+            receipts = [one.became async for one in archive.store([tmp_path / "out"])]
+            return sorted(files), volume.shape, frames, outcome.fetched, receipts
+
+    async def first(archive):
+        async for one in archive.find_instances():
+            return one
+
+    def uids(series, archive, instance):
+        return series.target.study, series.target.series, instance.target.instance
+
+    files, shape, frames, fetched, receipts = asyncio.run(use())
+    assert files == sorted(contents)
+    assert (shape, frames, fetched, receipts) == ((COUNT, 256, 256), [1], COUNT, [Became.STORED] * COUNT)
+
+
+def test_who_is_cancelled_leaves_nothing_half_written(server, tmp_path):
+    body = bytes(1000)
+    server.answers.append((200, {"Content-Type": "application/zip", "Content-Length": "5000"}, body))
+
+    async def cancel():
+        async with await dicomgate.connect_async(server.root, settings=config.Settings()) as archive:
+            task = asyncio.create_task(archive.zip("1.2.3", tmp_path / "made.zip"))
+            while not server.asked:
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_not_taken_lets_go_of_the_rest(archive):

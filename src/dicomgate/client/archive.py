@@ -16,7 +16,7 @@ from dicomgate.client.given import Given
 from dicomgate.client.offered_services import Capabilities
 from dicomgate.client.offers import Receipt
 from dicomgate.client.results import Result
-from dicomgate.client.targets import Which
+from dicomgate.client.targets import Which, several
 from dicomgate.client.wishes import Wanted
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class Archive:
         A file has its name when it is whole and checked, and is not asked for again the next time. `jobs` series come
         side by side; `tell` hears, in threads, of bytes as they come. Unavailable while somebody else fills the folder.
         """
-        return self._run(self._archive.download(which, folder, transfer_syntax=transfer_syntax, jobs=jobs, tell=tell))
+        return self._run(
+            self._archive.download(several(which), folder, transfer_syntax=transfer_syntax, jobs=jobs, tell=tell)
+        )
 
     def zip(self, which: Which, path: Path | str, transfer_syntax: str = fetch.ANY) -> Path:
         """A ZIP file of all instances, as the server makes it; no file when it did not come whole. NotAcceptable."""

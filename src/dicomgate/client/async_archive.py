@@ -39,7 +39,7 @@ from dicomgate.client.offers import Receipt
 from dicomgate.client.request import Request
 from dicomgate.client.results import Result
 from dicomgate.client.server_reader import ServerReader
-from dicomgate.client.targets import Which, at_least, target_of
+from dicomgate.client.targets import Which, at_least, several, target_of
 from dicomgate.client.wishes import Wanted
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import resources
@@ -164,8 +164,7 @@ class AsyncArchive:
         A file has its name when it is whole and checked, and is not asked for again the next time. `jobs` series come
         side by side; `tell` hears, in threads, of bytes as they come. Unavailable while somebody else fills the folder.
         """
-        several = [which] if isinstance(which, Target | str | dict) or hasattr(which, "StudyInstanceUID") else which
-        wanted = [target_of(one) for one in several]  # type: ignore[union-attr]
+        wanted = several(which)
         bridge = Bridge(asyncio.get_running_loop())
         run = download.Run(Caller.over(self._calls, bridge), Path(folder), transfer_syntax, jobs, tell)
         try:
@@ -202,7 +201,8 @@ class AsyncArchive:
         except (errors.NotFound, errors.UpstreamFailed):
             if target.level is not Level.INSTANCE:
                 raise
-        return await self.rendered(target, media_type=media_type, **parameters)
+        path = f"{resources.frame_link('', target, 1)}/rendered"
+        return await fetch.picture(self._calls, path, media_type, parameters)
 
     async def bulk_data(self, instance: Which, uri: str) -> bytes:
         """The value that the instance's metadata names by this BulkDataURI; asked for at this server in any case."""

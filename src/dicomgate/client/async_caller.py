@@ -121,7 +121,8 @@ class AsyncCaller:
         if identity is not None and identity.certificate:  # a certificate says who we are too
             stranger = Identity(authorities=identity.authorities).arguments()
         self._known = self._client(known, transport)
-        self._stranger = self._client(stranger, None)
+        self._about_a_stranger = stranger
+        self._stranger: httpx2.AsyncClient | None = None
 
     def _client(self, arguments: Mapping[str, Any], transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
         count = self._side_by_side
@@ -148,7 +149,8 @@ class AsyncCaller:
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._known.aclose()
-        await self._stranger.aclose()
+        if self._stranger is not None:
+            await self._stranger.aclose()
 
     @property
     def host(self) -> str:
@@ -274,7 +276,9 @@ class AsyncCaller:
     async def _ask(self, request: Request, address: httpx2.URL, *, is_home: bool) -> _Open:
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(self._place(address.netloc.decode("ascii", "replace")))
-            client = self._known if is_home else self._stranger
+            if not is_home and self._stranger is None:
+                self._stranger = self._client(self._about_a_stranger, None)
+            client = self._known if is_home or self._stranger is None else self._stranger
             headers = dict(request.headers)
             if not is_home:
                 headers.pop("Authorization", None)

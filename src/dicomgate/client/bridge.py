@@ -40,6 +40,7 @@ class Bridge:
 
     def run(self, work: Coroutine[Any, Any, _Item]) -> _Item:
         """What it gives, or raises. Whoever is interrupted while waiting ends it."""
+        assert self._thread is not threading.current_thread(), "the loop would wait for itself"
         try:
             future = asyncio.run_coroutine_threadsafe(work, self.loop)
         except errors.Unavailable:

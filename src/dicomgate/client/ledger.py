@@ -77,7 +77,7 @@ class Ledger:
             try:
                 found = search.search(self._caller, f"/studies/{series.study}/series/{series.series}/instances")
                 uids = frozenset(str(dataset.get("00080018", {}).get("Value", [""])[0]) for dataset in found)
-            except (errors.UpstreamFailed, IndexError):
+            except (errors.UpstreamFailed, errors.NotFound, IndexError):
                 uids = frozenset()
             self._there[series] = uids
         return self._there[series]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, Union
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Union, cast
 
 from dicomgate import errors
 from dicomgate.dicom import elements
@@ -36,6 +36,13 @@ def target_of(which: Which) -> Target:
     if not depth or any(uids[depth:]):
         raise errors.Malformed("expected a data set with the UID of a study and of what is below it")
     return Target(*(parse_uid(uid) for uid in uids[:depth]))
+
+
+def several(which: Which | Iterable[Which]) -> list[Target]:
+    """What is meant by one or by several. Malformed as `target_of` says."""
+    if isinstance(which, Target | str | dict) or hasattr(which, "StudyInstanceUID"):
+        return [target_of(cast("Which", which))]
+    return [target_of(one) for one in cast("Iterable[Which]", which)]
 
 
 def _uids(which: Any) -> list[str]:

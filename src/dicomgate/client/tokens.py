@@ -69,10 +69,9 @@ class _Asking(httpx2.Auth):
         """True when another token could be had."""
         return True
 
-    async def _ask(self) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
+    def _ask(self) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Ask for a token, and keep what `_keep` is given."""
         raise AssertionError("each kind asks in its own way")
-        yield
 
     def _keep(self, token: object, lifetime: object) -> None:
         if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
@@ -94,15 +93,15 @@ class Bearer(_Asking):
         return not isinstance(self._give, str)
 
     async def _ask(self) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        if isinstance(self._give, str):
-            token: object = self._give
-        else:
+        requests: tuple[httpx2.Request, ...] = ()  # nobody else is asked
+        for request in requests:
+            yield request
+        token: object = self._give
+        if not isinstance(self._give, str):
             token = await asyncio.to_thread(self._give)
             if inspect.isawaitable(token):
                 token = await token
         self._keep(token, float("inf"))
-        return
-        yield
 
 
 class ClientCredentials(_Asking):
