@@ -13,6 +13,8 @@ import pytest
 import dicomgate
 from dicomgate import assembly, config, errors
 from dicomgate.cli import local
+from dicomgate.client.async_archive import AsyncArchive
+from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller, Patience, Request
 from dicomgate.client.in_process import ADDRESS, InProcess
 from dicomgate.client.offers import Became
@@ -171,14 +173,17 @@ def test_the_same_without_a_thread_in_between(data, contents, tmp_path):
     assert (shape, frames, fetched, receipts) == ((COUNT, 256, 256), [1], COUNT, [Became.STORED] * COUNT)
 
 
-def test_who_is_cancelled_leaves_nothing_half_written(server, tmp_path):
-    body = bytes(1000)
-    server.answers.append((200, {"Content-Type": "application/zip", "Content-Length": "5000"}, body))
+async def _stalls(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/zip")]})
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    await asyncio.Event().wait()
 
+
+def test_who_is_cancelled_leaves_nothing_half_written(tmp_path):
     async def cancel():
-        async with await dicomgate.connect_async(server.root, settings=config.Settings()) as archive:
+        async with AsyncArchive(AsyncCaller(ADDRESS, transport=InProcess(_stalls))) as archive:
             task = asyncio.create_task(archive.zip("1.2.3", tmp_path / "made.zip"))
-            while not server.asked:
+            while not list(tmp_path.iterdir()):
                 await asyncio.sleep(0.005)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):

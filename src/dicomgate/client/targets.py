@@ -42,7 +42,7 @@ def several(which: Which | Iterable[Which]) -> list[Target]:
     """What is meant by one or by several. Malformed as `target_of` says."""
     if isinstance(which, Target | str | dict) or hasattr(which, "StudyInstanceUID"):
         return [target_of(cast("Which", which))]
-    return [target_of(one) for one in cast("Iterable[Which]", which)]
+    return [target_of(one) for one in which]
 
 
 def _uids(which: Any) -> list[str]:
