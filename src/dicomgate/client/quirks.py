@@ -25,8 +25,6 @@ class Quirk:
 
 TABLE: Final = (
     Quirk(name="Azure Health Data Services", hosts=(".dicom.azurehealthcareapis.com",), page=200),
-    Quirk(name="AWS HealthImaging", hosts=(".amazonaws.com",), page=1000),
-    Quirk(name="Google Cloud Healthcare", hosts=("healthcare.googleapis.com",), page=1000),
 )
 _SMALLER: Final = (PAGE, 200, 100)
 """Tried in this order with a server that answers 400: some have a bound and say no more than that."""
