@@ -23,9 +23,7 @@ class Quirk:
     wado_uri: str = "wado"
 
 
-TABLE: Final = (
-    Quirk(name="Azure Health Data Services", hosts=(".dicom.azurehealthcareapis.com",), page=200),
-)
+TABLE: Final = (Quirk(name="Azure Health Data Services", hosts=(".dicom.azurehealthcareapis.com",), page=200),)
 _SMALLER: Final = (PAGE, 200, 100)
 """Tried in this order with a server that answers 400: some have a bound and say no more than that."""
 

@@ -23,6 +23,19 @@ _SLOWER: Final = 5.0
 """Seconds added to the pause when we are told to slow down (RFC 8628 §3.5)."""
 
 
+async def _first(flow: AsyncGenerator[httpx2.Request, httpx2.Response]) -> httpx2.Request:
+    return await anext(flow)
+
+
+async def _after(
+    flow: AsyncGenerator[httpx2.Request, httpx2.Response], answer: httpx2.Response
+) -> httpx2.Request | None:
+    try:
+        return await flow.asend(answer)
+    except StopAsyncIteration:
+        return None
+
+
 class _Asking(httpx2.Auth):
     """A token that is used while it is good; of several requests at once, one asks for it."""
 
@@ -37,9 +50,15 @@ class _Asking(httpx2.Auth):
         return f"{type(self).__name__}()"
 
     def sync_auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
-        """Only asynchronous callers have leave to ask."""
-        del request
-        raise errors.NotAllowed("tokens are asked for by an asynchronous caller")
+        """The same for a caller without an event loop: each step of the flow is run to its end."""
+        flow = self.async_auth_flow(request)
+        with asyncio.Runner() as runner:
+            wanted: httpx2.Request | None = runner.run(_first(flow))
+            while wanted is not None:
+                answer = yield wanted
+                if wanted is not request:
+                    answer.read()
+                wanted = runner.run(_after(flow, answer))
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """A token with every request; a fresh one, once, when the server takes the old one no longer."""
