@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -275,6 +276,7 @@ def test_what_a_search_finds_names_its_series(kept: Any) -> None:
 def test_without_the_extra_it_is_said_in_one_line(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     slices = list(phantoms.ct_torso())[:1]
     reader = kept(slices)
-    monkeypatch.setitem(__import__("sys").modules, "dicomgate.pixels.volumes", None)
-    with pytest.raises(errors.Unavailable, match="not installed"):
+    monkeypatch.delitem(sys.modules, "dicomgate.pixels.volumes", raising=False)
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    with pytest.raises(errors.Unavailable, match=r"pip install 'dicomgate\[pixels\]'"):
         arrays.volume(reader, target_of(slices[0]))

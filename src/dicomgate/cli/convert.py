@@ -262,7 +262,8 @@ class _Run:
     def _sources(self, stack: ExitStack) -> Sources:
         """A folder of files as it lies, unless only some of it are meant; all else as a place that is searched."""
         from dicomgate import assembly
-        from dicomgate.cli import asking, convert_sources, landing, places
+        from dicomgate.cli import asking, convert_sources, places
+        from dicomgate.client import landing
 
         path = Path(self.source)
         remote = places.find_remote(self.source, self.settings, self.tokens[0])
@@ -283,7 +284,8 @@ class _Run:
 
     def _open_destination(self, stack: ExitStack) -> Destination:
         from dicomgate import assembly
-        from dicomgate.cli import landing, places, syncing
+        from dicomgate.cli import places, syncing
+        from dicomgate.client import landing
 
         assert self.destination is not None, "it was asked for"
         limits = self.settings.limits.bounds()

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from dicomgate import errors
-from dicomgate.cli import getting, places
+from dicomgate.cli import places
 from dicomgate.cli.asking import Asked
-from dicomgate.cli.getting import Job
-from dicomgate.cli.landing import LandingPlace
-from dicomgate.client import offers
+from dicomgate.client import getting, offers
+from dicomgate.client.getting import Job
+from dicomgate.client.landing import LandingPlace
 from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.dicom.source import Source
 from dicomgate.dicom.uids import Target
