@@ -74,7 +74,7 @@ class FrameSet:
     @property
     def has_times(self) -> bool:
         """Some position has several frames."""
-        return max(self.times) > 1
+        return self.times[-1] > 1  # frames are in the order of time; looking at all for each would be quadratic
 
 
 @dataclass(frozen=True, slots=True)
