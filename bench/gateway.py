@@ -20,9 +20,9 @@ from pathlib import Path
 import httpx2
 
 from dicomgate import assembly, config
-from dicomgate.client.in_process import ADDRESS, InProcess
 from dicomgate.dicom.uids import Target
 from dicomgate.testing import instances
+from dicomgate.testing.serving import serving
 
 SIDE = 512
 WHOLE = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
@@ -66,7 +66,10 @@ def _gateway(here: Path, port: int, series: Target, size: float, count: int) -> 
     }
     application = assembly.application(config.read(options=said, environment={}, directory=here), pacs=True)
     path = f"/studies/{series.study}/series/{series.series}"
-    with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=600) as caller:
+    with (
+        serving(application) as served,
+        httpx2.Client(base_url=f"http://127.0.0.1:{served.port}/dicomweb", timeout=600, trust_env=False) as caller,
+    ):
         for words in ("gateway, first", "gateway, kept"):
             began, first, came = time.perf_counter(), 0.0, 0
             with caller.stream("GET", path, headers=WHOLE) as answer:

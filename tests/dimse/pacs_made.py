@@ -21,8 +21,8 @@ from pynetdicom.sop_class import (
 )
 
 from dicomgate import assembly, config
-from dicomgate.client.in_process import ADDRESS, InProcess
 from dicomgate.testing import instances
+from dicomgate.testing.serving import serving
 
 LEVELS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 DEPTHS = {"STUDY": 1, "SERIES": 2, "IMAGE": 3}
@@ -164,6 +164,9 @@ def over(port: int, cache, **settings: object) -> Iterator[httpx2.Client]:
         **{f"pacs.{name}": value for name, value in settings.items()},
     }
     application = assembly.application(config.read(options=said, environment={}, directory=cache.parent), pacs=True)
-    with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=60) as client:
+    with (
+        serving(application) as served,
+        httpx2.Client(base_url=f"http://127.0.0.1:{served.port}/dicomweb", timeout=60, trust_env=False) as client,
+    ):
         yield client
     application.close()

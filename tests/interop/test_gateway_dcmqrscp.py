@@ -21,7 +21,7 @@ import pytest
 
 from dicomgate import assembly, config
 from dicomgate.cli import main
-from dicomgate.client.in_process import ADDRESS, InProcess
+from dicomgate.testing.serving import serving
 
 ORTHANC = shutil.which("Orthanc", path=os.environ.get("PATH", "") + ":/usr/sbin")
 DATA = Path(__file__).parents[3] / "shared" / "data" / "series"
@@ -121,7 +121,10 @@ def test_orthanc_as_a_pacs(tmp_path, way):
         assert main.run(["gateway", "init", *peers, "--cache", str(tmp_path / "kept"), "--config", str(file)]) == 0
         assert main.run(["gateway", "check", "--config", str(file)]) == 0
         application = assembly.application(config.read(file=file, environment={}), pacs=True)
-        with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=60) as caller:
+        with (
+            serving(application) as served,
+            httpx2.Client(base_url=f"http://127.0.0.1:{served.port}/dicomweb", timeout=60, trust_env=False) as caller,
+        ):
             (study,) = caller.get("/studies", params={"PatientName": "facial*"}).json()
             assert study["00201208"]["Value"] == [20]
             path = f"/studies/{study['0020000D']['Value'][0]}"
@@ -137,7 +140,10 @@ def test_what_a_pacs_has_comes_back_as_it_was_stored(tmp_path, option, capsys):
         assert main.run(["gateway", "check", "--config", str(tmp_path / "gateway.toml")]) == 0
         assert "ok    C-MOVE" in capsys.readouterr().out
         application = assembly.application(asked, pacs=True)
-        with httpx2.Client(transport=InProcess(application), base_url=f"{ADDRESS}/dicomweb", timeout=60) as caller:
+        with (
+            serving(application) as served,
+            httpx2.Client(base_url=f"http://127.0.0.1:{served.port}/dicomweb", timeout=60, trust_env=False) as caller,
+        ):
             (study,) = caller.get("/studies", params={"ModalitiesInStudy": "MR"}).json()
             assert study["00201208"]["Value"] == [20]
             path = f"/studies/{study['0020000D']['Value'][0]}"
