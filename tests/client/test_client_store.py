@@ -6,8 +6,9 @@ import os
 import pytest
 
 from dicomgate import errors
-from dicomgate.client import offers, store
+from dicomgate.client import identity, offers, store
 from dicomgate.client.caller import Caller, Patience
+from dicomgate.client.identity import Identity
 from dicomgate.client.offers import Became
 from dicomgate.dicomweb import media_types, multipart
 
@@ -240,7 +241,7 @@ def test_what_a_file_is_shows_before_it_is_sent(tmp_path, make_file):
 def test_a_token_goes_along(tmp_path, server, make_file):
     (tmp_path / "token").write_text("abc.def\n")
     server.answers.append((200, {}, b""))
-    with Caller(server.root, token=store.read_token(tmp_path / "token")) as caller:
+    with Caller(server.root, identity=Identity(token_file=str(tmp_path / "token"))) as caller:
         list(store.store(caller, made(tmp_path / "files", make_file)))
     assert server.asked[0][2]["Authorization"] == "Bearer abc.def"
 
@@ -249,4 +250,4 @@ def test_a_token_goes_along(tmp_path, server, make_file):
 def test_a_token_is_one_word(tmp_path, content):
     (tmp_path / "token").write_bytes(content)
     with pytest.raises(errors.Malformed):
-        store.read_token(tmp_path / "token")
+        identity.read_token(str(tmp_path / "token"))

@@ -44,7 +44,7 @@ class Identity:
             secret = read_secret(self.client_secret_file) if self.client_secret_file else ""
             found["auth"] = tokens.ClientCredentials(self.token_url, self.client_id, secret, self.scope)
         elif self.token_file:
-            found["auth"] = tokens.Bearer(read_secret(self.token_file))
+            found["auth"] = tokens.Bearer(read_token(self.token_file))
         elif self.user:
             found["auth"] = httpx2.BasicAuth(self.user, read_secret(self.password_file) if self.password_file else "")
         elif self.netrc:
@@ -80,6 +80,14 @@ def read_secret(path: str) -> str:
     if not text or not text.isprintable():
         raise errors.Malformed(f"{path}: expected one secret and nothing else")
     return text
+
+
+def read_token(path: str) -> str:
+    """The bearer token in a file (RFC 6750 §2.1). Malformed when there is none, or more than one word."""
+    token = read_secret(path)
+    if not token.isascii() or " " in token:
+        raise errors.Malformed(f"{path}: expected one token and nothing else")
+    return token
 
 
 def _path(text: str) -> str:

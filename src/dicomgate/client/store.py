@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -245,14 +244,3 @@ def _receipt(offer: Offer, became: Became, code: int | None = None, detail: str 
         size=offer.size,
         mtime_ns=offer.mtime_ns,
     )
-
-
-def read_token(path: Path) -> str:
-    """The bearer token in a file. Malformed when there is none."""
-    try:
-        token = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise errors.Malformed(f"{path}: the token cannot be read") from fault
-    if not token or not token.isprintable() or " " in token:
-        raise errors.Malformed(f"{path}: expected one token and nothing else")
-    return token
