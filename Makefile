@@ -15,8 +15,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKS := requirements/runtime.txt requirements/build.txt
 # Programs that tests need beyond Python, and the Debian package each comes from.
-SYSTEM_PROGRAMS := storescu dciodvfy nginx varnishd chromium strace node npm
-SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core strace nodejs npm
+SYSTEM_PROGRAMS := storescu dciodvfy nginx varnishd chromium strace node npm Orthanc
+SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core strace nodejs npm orthanc orthanc-dicomweb
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench bench-index conformance man contact-sheet lock system clean

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import random
 import re
-import shutil
-import socket
-import subprocess
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import interop_orthanc
 import pytest
 
 from dicomgate.client import check
@@ -21,57 +16,15 @@ from dicomgate.client.probing import Asker, Verdict
 from dicomgate.samples import check_files
 
 PAGE = Path(__file__).parents[2] / "docs/examples/check-of-orthanc.md"
-PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not (shutil.which("Orthanc") and PLUGIN.exists()), reason="Orthanc is not installed"),
-]
+pytestmark = [pytest.mark.slow, interop_orthanc.NEEDED]
 
 
 @pytest.fixture(scope="module")
 def orthanc(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address, on loopback, with an empty store."""
-    folder = tmp_path_factory.mktemp("orthanc")
-    port = _free_port()
-    settings = {
-        "StorageDirectory": str(folder),
-        "IndexDirectory": str(folder),
-        "HttpPort": port,
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomServerEnabled": False,
-        "Plugins": [str(PLUGIN)],
-    }
-    (folder / "orthanc.json").write_text(json.dumps(settings))
-    process = subprocess.Popen(
-        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        yield _when_ready(process, f"http://127.0.0.1:{port}")
-    finally:
-        process.terminate()
-        process.wait(100)
-
-
-def _free_port() -> int:
-    """One that nobody is given by chance: those begin at 32768."""
-    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    pytest.fail("no port is free")
-
-
-def _when_ready(process: subprocess.Popen[bytes], address: str) -> str:
-    for _ in range(600):
-        assert process.poll() is None, "Orthanc has ended"
-        try:
-            urllib.request.urlopen(f"{address}/system", timeout=5).close()
-            return address
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("Orthanc does not answer")
+    with interop_orthanc.running(tmp_path_factory.mktemp("orthanc")) as address:
+        yield address
 
 
 def test_the_report_in_the_documentation_is_what_is_seen(orthanc: str) -> None:
