@@ -44,7 +44,7 @@ from dicomgate.dimse.receiver import Receiver
 from dicomgate.index import schema
 from dicomgate.index.base import ColumnState, Index, Promoted
 from dicomgate.index.sqlite import SqliteIndex
-from dicomgate.origin import Facts, Retrieve
+from dicomgate.origin import Facts, Origin, Retrieve
 from dicomgate.pixels import limits as pixels
 from dicomgate.pixels.pictures import Decoder
 from dicomgate.pixels.processes import Workers
@@ -58,16 +58,18 @@ from dicomgate.server.logs import Log
 from dicomgate.server.settings import ConnectionLimits
 from dicomgate.server.settings import Settings as DoorSettings
 from dicomgate.spool import Spool
+from dicomgate.views import view
 
 INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
 _BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK = "blobs", "spool", "aside", "reserve", "lock"
 _INTENTS = "corrections"
 _CACHE = "cache"
+_VIEWS = "views"
 _PSEUDONYMS = "pseudonyms"  # what the other names in de-identified copies are derived from
 _SHORTEST_TOKEN = 24
 _EVERY_SIZE = 1 << 62  # for who only forgets, whatever the setting says here
-_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS, _CACHE)
+_PLACES = (_BLOBS, _SPOOL, _ASIDE, _RESERVE, _LOCK, _INTENTS, _PSEUDONYMS, _CACHE, _VIEWS)
 
 
 def limits(settings: config.Settings) -> header.Limits:
@@ -362,16 +364,34 @@ def application(
         secret=_secret(data, folder),
         kept=_kept(settings, data, folder, origin.retrieve),
     )
+    home = _home(folder.resolve()) if folder is not None else data
     return Application(
         origin,
         spool,
         workshop,
         _door(settings, is_archive=folder is None and not pacs),
         maker=maker,
+        views={} if pacs or home is None else _views(settings, stack, home, origin, maker),
         log=log,
         check_ready=opened.check_ready,
         on_close=stack.close,
     )
+
+
+def _views(
+    settings: config.Settings, stack: ExitStack, home: Path, origin: Origin, maker: Maker
+) -> dict[str, tuple[Origin, Maker]]:
+    """What an origin looks like converted and split. Its lists may be deleted while nobody serves."""
+    folder = home / _VIEWS
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = {}
+    for name in view.Name:
+        path = folder / f"{name}-{view.EDITION}.sqlite"
+        index = stack.enter_context(closing(SqliteIndex(path, durable=False, **_bounds(settings))))
+        shown = view.make(name, origin, index, folder, limits(settings)).origin
+        kept = Kept(home / _CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
+        found[name.value] = (shown, replace(maker, kept=kept))
+    return found
 
 
 def _storing(spool: Spool, workers: Workers, settings: config.Settings) -> tuple[Spool, Workshop]:
@@ -386,6 +406,12 @@ def _kept(settings: config.Settings, data: Path | None, folder: Path | None, ret
     home = _home(folder.resolve()) if folder is not None else data
     assert home is not None, "one of the two is served"
 
+    if not settings.cache.disk_bytes:
+        Kept(home / _CACHE, _EVERY_SIZE).forget(None)
+    return Kept(home / _CACHE, settings.cache.disk_bytes, _is_current(retrieve), aside=threads.aside)
+
+
+def _is_current(retrieve: Retrieve) -> Callable[[Facts], bool]:
     def is_current(facts: Facts) -> bool:
         try:
             with retrieve.retrieve(facts.target) as found:
@@ -393,9 +419,7 @@ def _kept(settings: config.Settings, data: Path | None, folder: Path | None, ret
         except errors.Fault:
             return False
 
-    if not settings.cache.disk_bytes:
-        Kept(home / _CACHE, _EVERY_SIZE).forget(None)
-    return Kept(home / _CACHE, settings.cache.disk_bytes, is_current, aside=threads.aside)
+    return is_current
 
 
 def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:

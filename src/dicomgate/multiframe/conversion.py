@@ -7,7 +7,7 @@ UIDs are settled before anything is described, so that one object can be describ
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -148,18 +148,31 @@ class Plan:
         return found
 
 
-def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = True, ahead: int = 0) -> Plan:
+def plan(
+    sources: Iterable[Classic],
+    *,
+    salt: str = "",
+    keeps_originals: bool = True,
+    ahead: int = 0,
+    converted: Mapping[str, Now] | None = None,
+) -> Plan:
     """What becomes of instances of any kind, which are taken to be all that there is of their patients.
 
-    `ahead`: as in `writing.write`. OSError when an image whose samples hide an overlay cannot be read.
+    `ahead`: as in `writing.write`. `converted`: images that are not among them, for they became frames of objects that
+    are; what refers to them follows. OSError when an image whose samples hide an overlay cannot be read.
     """
     every = list(sources)
     gathering = gather.gather(every)
     settled = enhanced.settle(gathering.sets, salt=salt)
-    renaming: dict[str, Now] = {}
+    renaming: dict[str, Now] = dict(converted or {})
     for one in settled:
         renaming |= one.renaming()
-    others = [left.source for left in gathering.leftovers if left.source.instance not in renaming]
+    theirs = {now.instance for now in (converted or {}).values()}  # they name their images rightly
+    others = [
+        left.source
+        for left in gathering.leftovers
+        if left.source.instance not in renaming and left.source.instance not in theirs
+    ]
     renaming |= reissuing.close(others, renaming, salt=salt)
     return Plan(
         gathering=gathering,
@@ -173,21 +186,25 @@ def plan(sources: Iterable[Classic], *, salt: str = "", keeps_originals: bool = 
 
 
 def _write_state(dataset: JSONDataset, state: State) -> Iterator[bytes]:
-    def find_bulk(path: str, element: classic.Element) -> encode.BulkValue | encode.Frames | encode.Encapsulated:
-        place = state.source.places.get(element["BulkDataURI"])
-        if place is None:
-            return encode.no_bulk(path, element)
-        with state.source.opened() as (_, found):
-            value = classic.value(place, found)
-            assert isinstance(value, encode.BulkValue), "overlay data is not compressed"
-            return encode.BulkValue(value.size, list(value.chunks))
-
     yield part10.write_beginning(
         sop_class=enhanced.PRESENTATION_STATE,
         instance=state.instance,
         transfer_syntax=syntaxes.EXPLICIT_LITTLE,
     )
-    yield from encode.write_dataset(dataset, find_bulk)
+    yield from encode.write_dataset(dataset, partial(find_state_bulk, state))
+
+
+def find_state_bulk(
+    state: State, path: str, element: classic.Element
+) -> encode.BulkValue | encode.Frames | encode.Encapsulated:
+    """The bytes of a large value of a presentation state, which lie in the image that it was made of."""
+    place = state.source.places.get(element["BulkDataURI"])
+    if place is None:
+        return encode.no_bulk(path, element)
+    with state.source.opened() as (_, found):
+        value = classic.value(place, found)
+        assert isinstance(value, encode.BulkValue), "overlay data is not compressed"
+        return encode.BulkValue(value.size, list(value.chunks))
 
 
 def is_of_overlays(source: Classic) -> bool:

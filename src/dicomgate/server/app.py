@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from dicomgate import errors
@@ -50,6 +51,7 @@ from dicomgate.server.sites import Sites
 from dicomgate.server.store import StoreService
 from dicomgate.server.threads import Threads
 from dicomgate.server.urls import Addresses
+from dicomgate.server.views import Views
 from dicomgate.spool import Spool
 
 Message = MutableMapping[str, Any]
@@ -84,6 +86,7 @@ class Application:
         settings: Settings | None = None,
         *,
         maker: Maker | None = None,
+        views: Mapping[str, tuple[Origin, Maker]] | None = None,
         log: Log | None = None,
         check_ready: Callable[[], None] = lambda: None,
         on_close: Callable[[], None] = lambda: None,
@@ -91,7 +94,7 @@ class Application:
         """Make it ready.
 
         `spool` and `workshop` are needed where the origin can store. `maker`: what makes representations that are not
-        stored, its own if none is given. `check_ready` raises Fault while it cannot serve.
+        stored, its own if none is given. `views`: what else is served, below the root, by name. `check_ready` raises Fault while it cannot serve.
         """
         self._settings = settings or Settings()
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies, self._settings.hosts)
@@ -105,11 +108,15 @@ class Application:
             lifetimes=lifetimes,
             ready=Ready(self._settings.cache_memory),
         )
+        self._views = Views(
+            self._settings.root, {name: self._open_view(name, *parts) for name, parts in (views or {}).items()}
+        )
         self._log = log or Log()
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
         self._known = Known()
         self._capabilities = capabilities.Capabilities(self._methods)
+        self._view_capabilities = capabilities.Capabilities(lambda _: _READING)
         self._sites = self._open_sites()
         self._check_ready = check_ready
         self._on_close = on_close
@@ -120,6 +127,18 @@ class Application:
             assert spool is not None, "what is stored arrives in a spool"
             assert workshop is not None, "what comes in pieces is put together"
             self._store = StoreService(origin.store, spool, self._storing, self._settings, workshop)
+
+    def _open_view(self, name: str, origin: Origin, maker: Maker) -> Door:
+        settings = replace(self._settings, root=f"{self._settings.root}/{name}", cache_seconds=0)
+        return Door(
+            origin=origin,
+            settings=settings,
+            addresses=self._door.addresses,
+            maker=maker,
+            lifetimes=Lifetimes(seconds=0, shared=self._settings.cache_shared),
+            ready=Ready(self._settings.cache_memory),
+            is_view=True,
+        )
 
     def _open_sites(self) -> Sites | None:
         settings = self._settings
@@ -180,11 +199,11 @@ class Application:
             exchange.kind = "preflight"  # whatever is there: what a browser may not ask for, its page cannot hear of
             await exchange.answer(204, cors.PREFLIGHT)
             return
+        path = self._views.choose(request)
         if request.method in _READING and (known := self._known.at_once(request)) is not None:
             exchange.kind, answer = known
             await self._answer_known(exchange, answer)
             return
-        path = request.path
         if self._sites is not None and path.startswith(sites.PREFIX):
             exchange.kind = "site"
             await self._sites.serve(exchange)
@@ -205,11 +224,13 @@ class Application:
         if exchange.request.method == "OPTIONS":
             exchange.kind = "capabilities"
             about = [] if path in {"", "/"} else [resources.parse(path)]
-            await self._read(exchange, self._capabilities.studies, *about)
+            described = self._view_capabilities if exchange.request.door.is_view else self._capabilities
+            await self._read(exchange, described.studies, *about)
             return
         resource = _parse(path) if len(path) <= _SHORT_PATH else resources.parse(path)
         exchange.kind = resource.words
-        if not await self._may_go_on(exchange, self._methods(resource), _why_not(exchange.request.method, resource)):
+        methods = _READING if exchange.request.door.is_view else self._methods(resource)
+        if not await self._may_go_on(exchange, methods, _why_not(exchange.request.method, resource)):
             return
         match exchange.request.method:
             case "POST":

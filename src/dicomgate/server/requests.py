@@ -17,6 +17,8 @@ from dicomgate.server.settings import Settings
 from dicomgate.server.urls import Addresses
 from dicomgate.server.walks import Walks
 
+VIEW_PARAMETERS: Final = frozenset({"QueryRetrieveView", "00080053"})
+"""What names a view, where there are views."""
 _HEXADECIMAL: Final = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -31,6 +33,8 @@ class Door:
     lifetimes: Lifetimes
     ready: Ready
     walks: Walks = field(default_factory=Walks)
+    is_view: bool = False
+    """What it opens is a view of what another has."""
 
 
 class Request:
@@ -48,6 +52,13 @@ class Request:
         self._root: str | None = None
         self._path: str | None = None
         self._pairs: parameters.Pairs | None = None
+
+    def enter(self, door: Door) -> None:
+        """Go on at another door: a view's, whose root links begin with."""
+        self.door = door
+        self._root = None
+        if self._pairs is not None:
+            self._pairs = [pair for pair in self._pairs if pair[0] not in VIEW_PARAMETERS]
 
     def header(self, name: bytes) -> str | None:
         """A field's value; several of one name are joined as RFC 9110 §5.3 has it. None when it is not there."""
