@@ -94,7 +94,8 @@ class Application:
         """Make it ready.
 
         `spool` and `workshop` are needed where the origin can store. `maker`: what makes representations that are not
-        stored, its own if none is given. `views`: what else is served, below the root, by name. `check_ready` raises Fault while it cannot serve.
+        stored, its own if none is given.
+        `views`: what else is served, by its name below the root. `check_ready` raises Fault while it cannot serve.
         """
         self._settings = settings or Settings()
         addresses = Addresses(self._settings.public_url, self._settings.trusted_proxies, self._settings.hosts)

@@ -1,7 +1,7 @@
 """Which view of what is stored a request is about: by the service root, or by a parameter (LC-34; PS3.4 C.3.4).
 
-The standard has Query/Retrieve View (0008,0053) for DIMSE only; here it is a parameter of any request that reads, and each
-view has a root of its own, so that a client that knows of neither can be pointed at one.
+The standard has Query/Retrieve View (0008,0053) for DIMSE only; here it is a parameter of any request that reads, and
+each view has a root of its own, so that a client that knows of neither can be pointed at one.
 """
 
 from __future__ import annotations

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from dicomgate import errors
-from dicomgate.dicom import encode
 from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.uids import Target
 from dicomgate.multiframe import classes, classic, conversion, restoring, splitting
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.splitting import Image, Naming
 from dicomgate.views.pictures import Picture
-from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is
+from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, find_bulk
 from dicomgate.views.sources import Held
 
 
@@ -78,21 +77,17 @@ def _image(held: Held, image: Image) -> Shown:
 
 
 def _picture(image: Image) -> Picture:
-    def find(path: str, element: classic.Element) -> encode.BulkValue | encode.Frames | encode.Encapsulated:
-        place = image.of.places.get(element["BulkDataURI"])
-        if place is None:
-            return encode.no_bulk(path, element)
-        with image.of.opened() as (_, dataset):
-            value = classic.value(place, dataset)
-            chunks = list(value.chunks)  # while it is open
-            return encode.BulkValue(value.size, chunks) if isinstance(value, encode.BulkValue) else value
-
-    def read(_: int) -> bytes:
+    def read(number: int) -> bytes:
+        assert number == 1, "a classic image has one frame"
         with image.of.opened() as (_, dataset):
             return splitting.read_frame(image.of, dataset, image.frame)
 
     return Picture(
-        attributes=image.attributes, transfer_syntax=image.transfer_syntax, sizes=[_size(image)], read=read, find=find
+        attributes=image.attributes,
+        transfer_syntax=image.transfer_syntax,
+        sizes=[_size(image)],
+        read=read,
+        find=partial(find_bulk, image.of),
     )
 
 

@@ -98,9 +98,7 @@ def _object(plan: Plan, product: Product, number: int, target: Target, sources: 
         target=target,
         sop_class=settled.sop_class,
         transfer_syntax=_syntax(settled.frame_set),
-        recipe=Recipe(
-            frames=frames, altered=frozenset(at for at, how in enumerate(alterations, 1) if how is not None)
-        ),
+        recipe=Recipe(frames=frames, altered=frozenset(at for at, how in enumerate(alterations, 1) if how is not None)),
         sources=sources,
         made=OfPicture(partial(_picture, plan, number)),
     )

@@ -76,9 +76,7 @@ class ViewInstance:
             made = self._making.frame(number)
             wanted = range(len(made)) if span is None else span
             content = made[wanted.start : wanted.stop]
-            return Piece(
-                transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr="OW", size=len(content), chunks=iter((content,))
-            )
+            return Piece(transfer_syntax=syntaxes.EXPLICIT_LITTLE, vr="OW", size=len(content), chunks=iter((content,)))
         series, instance, frame = self.recipe.frames[number - 1]
         return self._source(series, instance).frame(frame, span=span)
 

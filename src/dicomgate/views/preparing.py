@@ -1,7 +1,7 @@
 """What a view would have is listed study by study, in an index of its own, and again when a study has changed.
 
-Headers are read for that, and no pixels but those that hide overlays. Nothing is converted. The list outlives the process;
-each of its rows says up to which change of the origin it is right.
+Headers are read for that, and no pixels but those that hide overlays. Nothing is converted. The list outlives the
+process; each of its rows says up to which change of the origin it is right.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Preparation:
             self.index.forget_files(old)
             self._known.pop(study, None)
             raise
-        keys = set()
+        keys: set[str] = set()
         listed = list(shown.values())
         for start in range(0, len(listed), _BATCH):
             batch = enumerate(listed[start : start + _BATCH], start)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Protocol
 
 import orjson
 
-from dicomgate import errors
 from dicomgate.dicom import spans
-from dicomgate.dicom.encode import BulkValue
+from dicomgate.dicom.encode import BulkValue, Encapsulated, Frames, no_bulk
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Target
 from dicomgate.multiframe import classic, reissuing
+from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.conversion import Product
 from dicomgate.multiframe.references import Renaming
 from dicomgate.origin import Instance, Piece
@@ -167,20 +167,22 @@ class OfReferences:
         """A large value."""
         source = self.product.sources[0]
 
-        def find(path: str, element: classic.Element) -> BulkValue:
-            place = source.places.get(element["BulkDataURI"])
-            if place is None or place.pieces:
-                raise errors.NotAcceptable("this value is sent with its instance only")
-            with source.opened() as (_, dataset):
-                value = classic.value(place, dataset)
-                assert isinstance(value, BulkValue), "others have pieces"
-                return BulkValue(value.size, list(value.chunks))
-
         described = Picture(
             attributes={tag: element for tag, element in self.attributes.items() if not tag.startswith("7FE0")},
             transfer_syntax=self.instance.facts.transfer_syntax,
             sizes=(),
             read=self.frame,
-            find=find,
+            find=partial(find_bulk, source),
         )
         return pictures.value(described, path, span)
+
+
+def find_bulk(source: Classic, path: str, element: classic.Element) -> BulkValue | Frames | Encapsulated:
+    """The bytes of a value that lies in the source."""
+    place = source.places.get(element["BulkDataURI"])
+    if place is None:
+        return no_bulk(path, element)
+    with source.opened() as (_, dataset):
+        value = classic.value(place, dataset)
+        chunks = list(value.chunks)  # while it is open
+        return BulkValue(value.size, chunks) if isinstance(value, BulkValue) else value

@@ -1,4 +1,4 @@
-"""An origin as a view shows it: searched and retrieved as any other, by whoever opens doors (PS3.4 C.3.4; LC-33, LC-34)."""
+"""An origin as a view shows it, searched and retrieved as any other by any door (PS3.4 C.3.4; LC-33, LC-34)."""
 
 from __future__ import annotations
 
