@@ -67,6 +67,12 @@ http {{
     location = /app-config.js {{ alias {here}/apart.js; }}
     location / {{ try_files $uri /index.html; }}
   }}
+  server {{
+    listen 127.0.0.1:{enhanced};
+    root {viewer};
+    location = /app-config.js {{ alias {here}/enhanced.js; }}
+    location / {{ try_files $uri /index.html; }}
+  }}
 }}
 """
 VIEWPORT = "[data-cy=viewport-pane] canvas, [data-cy=viewport-pane] .cornerstone-canvas"
@@ -75,10 +81,14 @@ UNNAMED = "an instance that says no modality"
 
 @dataclass(frozen=True)
 class Site:
-    """OHIF at an address; `apart`: where the services are at another; `studies`: UIDs by what is in them."""
+    """OHIF at an address; `apart`: where the services are at another; `studies`: UIDs by what is in them.
+
+    `enhanced`: where it asks for the enhanced view.
+    """
 
     url: str
     apart: str
+    enhanced: str
     here: Path
     studies: dict[str, str]
 
@@ -128,36 +138,38 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     (here / "app-config.js").write_text(_config(""))
     with processes.running(data=here / "archive", log=here / "log") as server:
         (here / "apart.js").write_text(_config(server.url))
-        with _nginx(here, server.port) as (url, apart):
-            yield Site(url, apart, here, studies)
+        (here / "enhanced.js").write_text(_config(server.url, root="/dicomweb/enhanced"))
+        with _nginx(here, server.port) as (url, apart, enhanced):
+            yield Site(url, apart, enhanced, here, studies)
 
 
-def _config(host: str) -> str:
+def _config(host: str, root: str = "/dicomweb") -> str:
     """The configuration of the page on OHIF, with the services at that address."""
     (written,) = re.findall(r"^```js\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return re.sub(r"(Root: ')/", rf"\1{host}/", written)
+    return re.sub(r"(Root: ')/dicomweb", rf"\1{host}{root}", written)
 
 
 @contextmanager
-def _nginx(here: Path, server: int) -> Iterator[tuple[str, str]]:
-    """The viewer and the server's services under one address, and the viewer alone."""
-    with socket.socket() as one, socket.socket() as other:
-        for probe in (one, other):
+def _nginx(here: Path, server: int) -> Iterator[tuple[str, str, str]]:
+    """The viewer and the server's services under one address, and twice the viewer alone."""
+    with socket.socket() as one, socket.socket() as other, socket.socket() as third:
+        for probe in (one, other, third):
             probe.bind(("127.0.0.1", 0))
-        port, apart = one.getsockname()[1], other.getsockname()[1]
+        port, apart, enhanced = (probe.getsockname()[1] for probe in (one, other, third))
     written = NGINX_CONFIGURATION.format(
         user="user root; " if os.geteuid() == 0 else "",  # the folder is the test's own
         here=here,
         port=port,
         apart=apart,
+        enhanced=enhanced,
         viewer=VIEWERS / "ohif-app" / "dist",
         server=server,
     )
     (here / "nginx.conf").write_text(written)
     with subprocess.Popen([str(NGINX), "-c", str(here / "nginx.conf")], stderr=subprocess.DEVNULL) as nginx:
         try:
-            until(lambda: _answers(port) and _answers(apart))
-            yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{apart}"
+            until(lambda: all(map(_answers, (port, apart, enhanced))))
+            yield f"http://127.0.0.1:{port}", f"http://127.0.0.1:{apart}", f"http://127.0.0.1:{enhanced}"
         finally:
             nginx.terminate()
 
@@ -197,6 +209,21 @@ def test_a_stack_is_scrolled_V2(site: Site) -> None:
         {"do": "wheel", "at": VIEWPORT, "turns": 20},
         text("/64)"),
         picture(colours=60, bright=0.05),
+    )
+    assert first["colours"] >= 60
+    assert last["colours"] >= 60
+
+
+def test_the_enhanced_view_of_a_series_is_a_stack_LC_34(site: Site) -> None:
+    """One object of 64 frames, scrolled as the series is; another slice is another picture."""
+    first, _, _, _, last = site.look(
+        f"/viewer?StudyInstanceUIDs={site.studies['ct']}",
+        picture(colours=60, bright=0.05),
+        text("1/64"),
+        {"do": "wheel", "at": VIEWPORT, "turns": 20},
+        text("/64)"),
+        picture(colours=60, bright=0.05),
+        url=site.enhanced,
     )
     assert first["colours"] >= 60
     assert last["colours"] >= 60
