@@ -59,6 +59,7 @@ from dicomgate.server.settings import ConnectionLimits
 from dicomgate.server.settings import Settings as DoorSettings
 from dicomgate.spool import Spool
 from dicomgate.views import view
+from dicomgate.views.arrival import Converter
 
 INDEX = "index.sqlite"
 _FRESH = "index.rebuilt.sqlite"
@@ -365,13 +366,19 @@ def application(
         kept=_kept(settings, data, folder, origin.retrieve),
     )
     home = _home(folder.resolve()) if folder is not None else data
+    views = {} if pacs or home is None else _views(settings, stack, home, origin, maker)
+    if isinstance(opened, Archive) and not pacs and not read_only and settings.views.convert_at_arrival:
+        assert home is not None, "an archive is in a folder"
+        converter = _converter(settings, opened, home / _VIEWS, log)
+        stack.callback(converter.close)
+        converter.start()
     return Application(
         origin,
         spool,
         workshop,
         _door(settings, is_archive=folder is None and not pacs),
         maker=maker,
-        views={} if pacs or home is None else _views(settings, stack, home, origin, maker),
+        views=views,
         log=log,
         check_ready=opened.check_ready,
         on_close=stack.close,
@@ -392,6 +399,20 @@ def _views(
         kept = Kept(home / _CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
         found[name.value] = (shown, replace(maker, kept=kept))
     return found
+
+
+def _converter(settings: config.Settings, archive: Archive, folder: Path, log: Log) -> Converter:
+    """Stores what is converted when series are quiet."""
+    return Converter(
+        origin=archive.origin,
+        index=archive.index,
+        folder=folder,
+        arrival=archive.spool.arrival,
+        remove=archive.deleter.delete,
+        quiet_seconds=settings.views.quiet_seconds,
+        tell=log.event,
+        limits=limits(settings),
+    )
 
 
 def _storing(spool: Spool, workers: Workers, settings: config.Settings) -> tuple[Spool, Workshop]:

@@ -253,6 +253,17 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Views:
+    """What is stored, converted or split ([how](how-to/enhanced.md))."""
+
+    convert_at_arrival: bool = _setting(
+        False,
+        "a data folder stores the enhanced objects of what comes, too, once a series is quiet; what came stays",
+    )
+    quiet_seconds: float = _setting(60.0, "a series is quiet when nothing has come of it for so long", least=0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is written to standard error, as JSON lines without patient data."""
 
@@ -328,6 +339,7 @@ class Settings:
     limits: Limits = Limits()
     folder: Folder = Folder()
     log: Log = Log()
+    views: Views = Views()
     pacs: Pacs = Pacs()
     remotes: Mapping[str, Remote] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)

@@ -73,7 +73,7 @@ class Archive:
                 forget=self.forget,
                 limits=self.limits,
             ),
-            delete=self._deleter if self.allow_delete else None,
+            delete=self.deleter if self.allow_delete else None,
             update=self.corrector if self.allow_update else None,
         )
 
@@ -86,7 +86,7 @@ class Archive:
         """Clear what dead processes have left: spool files, blobs that no row knows, rows' old blobs (D5)."""
         with self.intents.swept() as notes:
             swept = notes + self.spool.sweep() + self.blobs.sweep(self.index.known_keys)
-        return swept + self._deleter.clear_garbage()
+        return swept + self.deleter.clear_garbage()
 
     def verify(self, progress: Callable[[int], None]) -> Iterator[Damage]:
         """Read and compare every stored file."""
@@ -130,11 +130,12 @@ class Archive:
             room=self.room,
             amender=self.amender,
             intents=self.intents,
-            deleter=self._deleter,
+            deleter=self.deleter,
             keeps_originals=self.keeps_originals,
             limits=self.limits,
         )
 
     @property
-    def _deleter(self) -> Deleter:
+    def deleter(self) -> Deleter:
+        """Takes what is stored away, whether a door offers that or not."""
         return Deleter(blobs=self.blobs, index=self.index, room=self.room, forget=self.forget)

@@ -8,7 +8,17 @@ from functools import partial
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
 from dicomgate.dicom.uids import Target
-from dicomgate.multiframe import classes, classic, conversion, enhanced, pixel_module, restoring, writing
+from dicomgate.multiframe import (
+    classes,
+    classic,
+    conversion,
+    enhanced,
+    identity,
+    pixel_module,
+    references,
+    restoring,
+    writing,
+)
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.conversion import Became, Plan, Product
 from dicomgate.multiframe.enhanced import Enhanced
@@ -25,18 +35,47 @@ SALT = "view"
 
 def show(held: Held) -> Iterator[Shown]:
     """Every instance of the view."""
-    converted = dict(_converted(held.sources))
-    sources = [one for one in held.sources if one.instance not in converted]
-    plan = conversion.plan(sources, salt=SALT, keeps_originals=False, converted=converted)
-    shown = set(converted)
+    kept = find_kept(held)
+    others = [one for one in held.sources if one.name not in kept]
+    converted = dict(_converted(others))
+    plan = conversion.plan(
+        [one for one in others if one.instance not in converted],
+        salt=SALT,
+        keeps_originals=False,
+        converted=converted,
+    )
+    shown = kept | converted.keys()
     numbers = {settled.instance: number for number, settled in enumerate(plan.settled)}
     numbers |= {state.instance: number for number, states in enumerate(plan.states) for state in states}
     for product in plan.products():
         shown |= {source.name for source in product.sources}
-        yield _shown(held, plan, product, numbers)
+        yield (
+            as_it_is(held.instances[product.instance])
+            if product.instance in kept
+            else _shown(held, plan, product, numbers)
+        )
     for name, instance in held.instances.items():
         if name not in shown:
             yield as_it_is(instance)
+
+
+def find_kept(held: Held) -> set[str]:
+    """What this view made of images that are here, and somebody stored: it counts as long as it would be made again."""
+    here = {source.instance for source in held.sources}
+    objects = {one.name for one in held.sources if _is_kept(one, here)}
+    states = {
+        one.name
+        for one in held.sources
+        if conversion.is_of_overlays(one) and any(uid in objects for uid, _ in references.found(one.attributes))
+    }
+    return objects | states
+
+
+def _is_kept(one: Classic, here: set[str]) -> bool:
+    if classes.find_enhanced(one.sop_class) is None:
+        return False
+    origins = restoring.conversion_sources(one.attributes)
+    return here.issuperset(origins) and one.instance == identity.derive("enhanced", origins, salt=SALT)
 
 
 def _converted(sources: list[Classic]) -> Iterator[tuple[str, Now]]:
