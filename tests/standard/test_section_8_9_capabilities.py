@@ -35,7 +35,13 @@ def test_the_root_tells_everything_row_51_CAP_01_CAP_02(service: Service, root: 
     assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
     told = json.loads(reply.body)["application"]["resources"]
     assert told["@base"].endswith("/dicomweb")
-    assert {step["@path"] for step in told["resource"]} == {"studies", "series", "instances"}
+    assert {step["@path"] for step in told["resource"]} == {
+        "studies",
+        "series",
+        "instances",
+        "enhanced",
+        "classic",
+    }
     assert {"StoreInstances", "DeleteInstance", "RetrieveRenderedFrames"} <= names(told)
     xml = ask(service, root, Accept=WADL)
     assert (xml.status, xml.headers["content-type"]) == (200, WADL)

@@ -259,3 +259,5 @@ def test_nothing_is_stored_or_deleted_in_a_view(service: Service) -> None:
 def test_capabilities_name_the_views_root_CAP_01(service: Service) -> None:
     described = service.get(ENHANCED, "application/vnd.sun.wadl+xml", method="OPTIONS")
     assert f'base="{service.served.url}{ENHANCED}"'.encode() in described.body
+    told = json.loads(service.get("/dicomweb", "application/json", method="OPTIONS").body)["application"]
+    assert {"enhanced", "classic"} <= {one["@path"] for one in told["resources"]["resource"]}

@@ -35,7 +35,7 @@ def slice_of(study: str, number: int = 1, *, series: str = "1", syntax: str = EX
     dataset.SeriesNumber, dataset.SeriesDescription, dataset.Modality = int(series), "Thorax", "CT"
     dataset.Manufacturer, dataset.ReferringPhysicianName, dataset.BodyPartExamined = "ACME", "", "CHEST"
     dataset.ImageType, dataset.InstanceNumber, dataset.AcquisitionNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], number, 1
-    dataset.AcquisitionDate, dataset.AcquisitionTime = "20240102", f"1017{number:02d}"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20240102", f"10{number // 60 % 60:02d}{number % 60:02d}"
     dataset.ImagePositionPatient = [-10, -10, 5 * number]
     dataset.ImageOrientationPatient, dataset.PixelSpacing = [1, 0, 0, 0, 1, 0], [0.5, 0.5]
     dataset.SliceThickness, dataset.KVP, dataset.PositionReferenceIndicator = 5, 120, ""

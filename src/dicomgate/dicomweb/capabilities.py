@@ -126,11 +126,18 @@ def transactions(methods: Methods) -> tuple[Transaction, ...]:
     )
 
 
-def describe(base: str, found: Iterable[Transaction], below: str = "") -> Element:
-    """The description: of everything, or of what `below` (a template) leads to."""
+def describe(base: str, found: Iterable[Transaction], below: str = "", views: Iterable[str] = ()) -> Element:
+    """The description: of everything, or of what `below` (a template) leads to. `views`: roots below this one."""
     chosen = [each for each in found if not below or each.path == below or each.path.startswith(f"{below}/")]
     tree = _tree("", chosen, {path for each in chosen for path in _ancestors(each.path)})
-    return Element("application", (), (Element("resources", (("base", base),), tree),))
+    others = () if below else tuple(map(_view, views))
+    return Element("application", (), (Element("resources", (("base", base),), (*tree, *others)),))
+
+
+def _view(name: str) -> Element:
+    """Where the same is read as a view shows it (LC-34), which describes itself."""
+    says = f"the same, read only, in the {name} view; also by the parameter QueryRetrieveView={name.upper()}"
+    return Element("resource", (("path", name),), (Element("doc", (), (), says),))
 
 
 def describe_wado_uri(base: str, path: str) -> Element:

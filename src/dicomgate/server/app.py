@@ -116,7 +116,7 @@ class Application:
         self._policy = cors.Policy(self._settings.cors_origins)
         self._page = Page()
         self._known = Known()
-        self._capabilities = capabilities.Capabilities(self._methods)
+        self._capabilities = capabilities.Capabilities(self._methods, tuple(views or ()))
         self._view_capabilities = capabilities.Capabilities(lambda _: _READING)
         self._sites = self._open_sites()
         self._check_ready = check_ready

@@ -18,8 +18,9 @@ from dicomgate.server.requests import Request
 class Capabilities:
     """The descriptions of one door, made when they are first asked for."""
 
-    def __init__(self, methods: Methods) -> None:
+    def __init__(self, methods: Methods, views: Sequence[str] = ()) -> None:
         self._methods = methods
+        self._views = views
         self._describe = functools.lru_cache(maxsize=64)(self._make)
 
     def studies(self, request: Request, resource: Resource | None = None) -> Answer:
@@ -34,7 +35,7 @@ class Capabilities:
         return _answer(request, capabilities.describe_wado_uri(base, path.removeprefix("/")), allowed)
 
     def _make(self, root: str, below: str) -> Element:
-        return capabilities.describe(root, capabilities.transactions(self._methods), below)
+        return capabilities.describe(root, capabilities.transactions(self._methods), below, self._views)
 
 
 def _answer(request: Request, description: Element, allowed: Sequence[str]) -> Answer:

@@ -63,13 +63,18 @@ class Preparation:
 
     # One study.
 
-    def bring(self, study: str) -> None:
-        """See that what is listed of a study is right. Faults as the origin's; of one that is gone nothing is left."""
+    def bring(self, study: str) -> bool:
+        """See that what is listed of a study is right; False when it was. Faults as the origin's.
+
+        Of a study that is gone nothing is left.
+        """
         if self._is_right(study):
-            return
+            return False
         with self._alone():
-            if not self._is_right(study):  # another may have listed it meanwhile
-                self._list(study)
+            if self._is_right(study):  # another listed it meanwhile
+                return False
+            self._list(study)
+            return True
 
     def _is_right(self, study: str) -> bool:
         since = self._known.get(study)
@@ -137,9 +142,10 @@ class Preparation:
         seen = set()
         for study in self._studies():
             seen.add(study)
+            was_listed = False
             with contextlib.suppress(errors.NotFound, errors.Gone):  # it went meanwhile
-                self.bring(study)
-            if time.monotonic() > until:
+                was_listed = self.bring(study)
+            if was_listed and time.monotonic() > until:
                 raise errors.Unavailable(f"the view is being prepared: {len(seen)} studies are; ask again")
         self._forget_others(seen)
         self._complete = number

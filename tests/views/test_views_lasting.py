@@ -1,0 +1,118 @@
+"""What a view lists survives its process, is bounded, and is of one study at a time (LC-02, LC-34)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from views_service import CT, LEGACY_CT, slice_of, uid
+
+from dicomgate import assembly, config, errors
+from dicomgate.archive.archive import Archive
+from dicomgate.dicom.matching import Match, OneOf, Query
+from dicomgate.dicom.uids import Level, Target
+from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.views import view
+from dicomgate.views.view import Name, View
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Iterator[Archive]:
+    with assembly.open_archive(tmp_path / "data", config.Settings()) as opened:
+        yield opened
+
+
+@contextmanager
+def opened(archive: Archive, folder: Path, name: Name = Name.ENHANCED) -> Iterator[View]:
+    index = SqliteIndex(folder / f"{name}.sqlite", durable=False)
+    try:
+        yield view.make(name, archive.origin, index, folder)
+    finally:
+        index.close()
+
+
+def store(archive: Archive, *contents: bytes) -> None:
+    assert archive.origin.store is not None
+    for content in contents:
+        arrival = archive.spool.arrival()
+        try:
+            arrival.write(content)
+            archive.origin.store.accept(arrival)
+        finally:
+            arrival.discard()
+
+
+def classes(shown: View, study: str) -> list[str]:
+    with shown.retrieve(Target(uid(study))) as found:
+        return [one.facts.sop_class for one in found]
+
+
+def test_a_restart_finds_the_list_as_it_was(archive: Archive, tmp_path: Path) -> None:
+    store(archive, slice_of("lasting", 1), slice_of("lasting", 2))
+    with opened(archive, tmp_path) as first:
+        before = first.metadata(Target(uid("lasting")))[0]
+    with opened(archive, tmp_path) as again:
+        lines = again.prepared.index.changed("", 0)[0]
+        assert again.metadata(Target(uid("lasting")))[0] == before
+        assert again.prepared.index.changed("", 0)[0] == lines  # nothing was listed anew
+        store(archive, slice_of("lasting", 3))
+        assert again.metadata(Target(uid("lasting")))[0] != before
+
+
+def test_two_processes_share_a_list(archive: Archive, tmp_path: Path) -> None:
+    store(archive, slice_of("shared", 1), slice_of("shared", 2))
+    with opened(archive, tmp_path) as one, opened(archive, tmp_path) as other:
+        before = list(one.metadata(Target(uid("shared")))[1])
+        assert list(other.metadata(Target(uid("shared")))[1]) == before
+        store(archive, slice_of("shared", 3))
+        assert list(other.metadata(Target(uid("shared")))[1]) == list(one.metadata(Target(uid("shared")))[1]) != before
+        with one.retrieve(Target(uid("shared"))) as found:
+            (image,) = found
+        assert b"".join(image.file())[128:132] == b"DICM"
+
+
+def test_a_search_waits_so_long_and_no_longer(archive: Archive, tmp_path: Path) -> None:
+    for number in range(3):
+        store(archive, slice_of(f"slow{number}"))
+    asked = Query(level=Level.STUDY)
+    with opened(archive, tmp_path) as shown:
+        shown.prepared.patience = -1.0
+        for _ in range(3):
+            with pytest.raises(errors.Unavailable, match="being prepared"):
+                shown.search(asked)
+        assert len(list(shown.search(asked).datasets)) == 3
+
+
+def test_a_study_of_too_many_instances_is_shown_as_received(archive: Archive, tmp_path: Path) -> None:
+    store(archive, *(slice_of("many", number) for number in (1, 2, 3)))
+    with opened(archive, tmp_path) as shown:
+        shown.prepared.most = 2
+        assert classes(shown, "many") == [CT] * 3
+
+
+def test_instances_that_contradict_each_other_are_each_shown(archive: Archive, tmp_path: Path) -> None:
+    def askew(number: int) -> bytes:
+        return slice_of("askew", number, PixelSpacing=[0.5 + number / 10, 0.5], SliceThickness=number)
+
+    store(archive, *map(askew, range(1, 6)))
+    with opened(archive, tmp_path) as shown:
+        assert classes(shown, "askew") == [LEGACY_CT] * 5
+
+
+def test_a_search_of_one_study_lists_no_other(archive: Archive, tmp_path: Path) -> None:
+    store(archive, slice_of("alone"), slice_of("others"))
+    with opened(archive, tmp_path) as shown:
+        named = Match(("0020000D",), OneOf((uid("alone"),)))
+        assert len(list(shown.search(Query(level=Level.INSTANCE, matches=(named,), relational=True)).datasets)) == 1
+        assert shown.prepared.index.counts().studies == 1
+
+
+@pytest.mark.slow
+def test_a_series_of_thousands_is_listed_in_bounded_time(archive: Archive, tmp_path: Path) -> None:
+    """Hostile: as many as are stored quickly, all at one place, each of another size."""
+    store(archive, *(slice_of("crowd", number, ImagePositionPatient=[0, 0, 0]) for number in range(1, 401)))
+    with opened(archive, tmp_path) as shown:
+        (one,) = classes(shown, "crowd")
+        assert one == LEGACY_CT
