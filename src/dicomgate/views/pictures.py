@@ -71,10 +71,19 @@ def _stream(picture: Picture, wanted: range) -> Iterator[bytes]:
         yield piece
 
 
+def said(picture: Picture) -> JSONDataset:
+    """The data set as the file says it: in which repertoire, and of compressed pixels as what."""
+    found = picture.attributes
+    if not encode.is_ascii(found):
+        found = {**found, encode.CHARSET: {"vr": "CS", "Value": [encode.UNICODE]}}
+    if picture.is_compressed and encode.PIXEL_DATA in found:
+        found = {**found, encode.PIXEL_DATA: {**found[encode.PIXEL_DATA], "vr": "OB"}}
+    return {tag: found[tag] for tag in sorted(found)}
+
+
 def _pieces(picture: Picture, find: FindBulk) -> Iterator[bytes]:
-    attributes, codec = picture.attributes, "ascii"
-    if not encode.is_ascii(attributes):
-        attributes, codec = {**attributes, encode.CHARSET: {"vr": "CS", "Value": [encode.UNICODE]}}, "utf_8"
+    attributes = said(picture)
+    codec = "ascii" if encode.is_ascii(attributes) else "utf_8"
     yield part10.write_beginning(
         sop_class=classic.text(attributes, "00080016"),
         instance=classic.text(attributes, "00080018"),

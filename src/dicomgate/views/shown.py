@@ -22,6 +22,7 @@ from dicomgate.views import pictures
 from dicomgate.views.pictures import Picture
 
 _PIXELS = "7FE00010"
+_PIXEL_GROUP = "7FE0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +114,8 @@ class OfPicture:
 
     @property
     def attributes(self) -> JSONDataset:
-        """Its data set."""
-        return self.picture.attributes
+        """Its data set, as its file says it."""
+        return pictures.said(self.picture)
 
     def size(self) -> int:
         """Bytes of its file."""
@@ -165,10 +166,12 @@ class OfReferences:
 
     def bulk(self, path: str, span: range | None) -> Piece:
         """A large value."""
+        if path.startswith(_PIXEL_GROUP):
+            return self.instance.bulk(path, span=span)
         source = self.product.sources[0]
 
         described = Picture(
-            attributes={tag: element for tag, element in self.attributes.items() if not tag.startswith("7FE0")},
+            attributes={tag: element for tag, element in self.attributes.items() if not tag.startswith(_PIXEL_GROUP)},
             transfer_syntax=self.instance.facts.transfer_syntax,
             sizes=(),
             read=self.frame,
