@@ -394,8 +394,8 @@ def _views(
     found = {}
     for name in view.Name:
         path = folder / f"{name}-{view.EDITION}.sqlite"
-        index = stack.enter_context(closing(SqliteIndex(path, durable=False, **_bounds(settings))))
-        shown = view.make(name, origin, index, folder, limits(settings)).origin
+        open_index = functools.partial(SqliteIndex, path, durable=False, **_bounds(settings))
+        shown = stack.enter_context(closing(view.make(name, origin, open_index, folder, limits(settings)))).origin
         kept = Kept(home / _CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
         found[name.value] = (shown, replace(maker, kept=kept))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,10 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
 
 @contextmanager
 def opened(archive: Archive, folder: Path, name: Name = Name.ENHANCED) -> Iterator[View]:
-    index = SqliteIndex(folder / f"{name}.sqlite", durable=False)
-    try:
-        yield view.make(name, archive.origin, index, folder)
-    finally:
-        index.close()
+    with closing(
+        view.make(name, archive.origin, lambda: SqliteIndex(folder / f"{name}.sqlite", durable=False), folder)
+    ) as shown:
+        yield shown
 
 
 def store(archive: Archive, *contents: bytes) -> None:

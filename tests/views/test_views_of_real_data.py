@@ -46,7 +46,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
 def test_an_object_is_what_is_said_of_it(archive: Archive, tmp_path: Path, name: Name) -> None:
     index = SqliteIndex(tmp_path / "index.sqlite", durable=False)
     try:
-        shown = view.make(name, archive.origin, index, tmp_path)
+        shown = view.make(name, archive.origin, lambda: index, tmp_path)
         shown.prepared.patience = 1000
         made = 0
         for study in shown.search(Query(level=Level.STUDY)).datasets:

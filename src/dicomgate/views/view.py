@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Final, NoReturn
@@ -34,11 +35,28 @@ class Name(enum.StrEnum):
 _SHOW: Final[dict[Name, Show]] = {Name.ENHANCED: enhanced.show, Name.CLASSIC: classic.show}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class View:
-    """Search and Retrieve of a view."""
+    """Search and Retrieve of a view. Its list is opened when it is first needed: a fault of it is nobody else's."""
 
-    prepared: Preparation
+    of: Origin
+    open: Callable[[], Preparation]
+    _opened: Preparation | None = None
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def prepared(self) -> Preparation:
+        """The list."""
+        with self._turn:
+            if self._opened is None:
+                self._opened = self.open()
+            return self._opened
+
+    def close(self) -> None:
+        """Let go of the list, if it was opened."""
+        with self._turn:
+            if self._opened is not None:
+                self._opened.index.close()
 
     @property
     def _index(self) -> Index:
@@ -91,7 +109,7 @@ class View:
     def _miss(self, target: Target) -> NoReturn:
         """Deleted is what the origin says was; what only this view does not have was never here."""
         try:
-            with self.prepared.origin.retrieve.retrieve(target):
+            with self.of.retrieve.retrieve(target):
                 pass
         except errors.NotFound:
             pass
@@ -99,11 +117,11 @@ class View:
 
     def changed(self, study: str, since: int) -> tuple[int, bool]:
         """As the origin's: what changes a study changes what a view shows of it."""
-        return self.prepared.origin.retrieve.changed(study, since)
+        return self.of.retrieve.changed(study, since)
 
     def is_quiet(self, since: int) -> bool:
         """As the origin's."""
-        return self.prepared.origin.retrieve.is_quiet(since)
+        return self.of.retrieve.is_quiet(since)
 
 
 def _studies(query: Query) -> tuple[str, ...] | None:
@@ -116,6 +134,10 @@ def _studies(query: Query) -> tuple[str, ...] | None:
     return None
 
 
-def make(name: Name, origin: Origin, index: Index, folder: Path, limits: Limits = DEFAULT) -> View:
+def make(name: Name, origin: Origin, open_index: Callable[[], Index], folder: Path, limits: Limits = DEFAULT) -> View:
     """A view over an origin, listed in an index of its own; `folder` is where processes wait for each other."""
-    return View(Preparation(origin, index, _SHOW[name], folder / f"{name}.lock", limits))
+
+    def begin() -> Preparation:
+        return Preparation(origin, open_index(), _SHOW[name], folder / f"{name}.lock", limits)
+
+    return View(origin, begin)
