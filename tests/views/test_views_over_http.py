@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import zipfile
@@ -24,8 +25,19 @@ from views_service import (
 
 from dicomgate.dicom import header
 from dicomgate.dicom.source import BytesSource
+from dicomgate.multiframe import classic, conversion
 
 ENHANCED, CLASSIC = "/dicomweb/enhanced", "/dicomweb/classic"
+
+
+class Memory:
+    """A file in memory."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def open(self) -> contextlib.AbstractContextManager[BytesSource]:
+        return contextlib.nullcontext(BytesSource(self.content))
 
 
 def slices(study: str, count: int = 4) -> list[bytes]:
@@ -137,8 +149,8 @@ def test_frames_and_bulk_data_are_those_of_the_sources(service: Service) -> None
     assert service.get(f"{path}/frames/5", "application/octet-stream").status == 404
     reply = service.get(f"{path}/bulkdata/7FE00010", "application/octet-stream")
     assert reply.body == b"".join(map(pixels, range(1, 5)))
-    part = service.get(f"{path}/bulkdata/7FE00010", "application/octet-stream", Range="bytes=120-260")
-    assert part.body == reply.body[120:261]
+    part = service.get(f"{path}/bulkdata/7FE00010", "application/octet-stream", Range="bytes=200-300")
+    assert part.body == reply.body[200:301]
 
 
 def test_pictures_thumbnails_uri_and_zip(service: Service) -> None:
@@ -189,6 +201,13 @@ def test_what_is_deleted_leaves_the_view(service: Service) -> None:
     assert service.json(f"{ENHANCED}/studies?PatientID=deleted") == []
 
 
+def test_what_is_deleted_is_found_by_no_search(service: Service) -> None:
+    service.store(*slices("forgotten"))
+    assert len(service.json(f"{ENHANCED}/studies?PatientID=forgotten")) == 1
+    assert service.get(f"/dicomweb/studies/{uid('forgotten')}", method="DELETE").status in (200, 204)
+    assert service.json(f"{ENHANCED}/studies?PatientID=forgotten") == []
+
+
 def test_references_follow_and_nothing_is_lost_LC_06_LC_07(service: Service) -> None:
     service.store(*slices("keys"), key_object("keys", 2, 3))
     found = service.json(f"{ENHANCED}/studies/{uid('keys')}/metadata")
@@ -228,9 +247,25 @@ def test_a_converted_object_beside_its_sources_is_shown_once_LC_33(service: Serv
     (enhanced,) = service.json(f"{ENHANCED}/studies/{uid('twice')}/metadata")
     assert service.file(ENHANCED + address(enhanced)) == made
     assert service.file("/dicomweb" + address(enhanced)) == made
-    classic = service.json(f"{CLASSIC}/studies/{uid('twice')}/instances")
-    assert [value(one, "00080018") for one in classic] == [uid("twice", "1", number) for number in range(1, 5)]
+    images = service.json(f"{CLASSIC}/studies/{uid('twice')}/instances")
+    assert [value(one, "00080018") for one in images] == [uid("twice", "1", number) for number in range(1, 5)]
+    assert service.file(CLASSIC + address(images[1])) == slice_of("twice", 2)
     assert len(service.json(f"/dicomweb/studies/{uid('twice')}/instances")) == 5
+
+
+def test_an_object_that_another_converted_stands_for_its_images_LC_33(service: Service) -> None:
+    contents = slices("another")
+    plan = conversion.plan(classic.read(Memory(content)) for content in contents)
+    (made,) = (b"".join(product.write()) for product in plan.products())
+    service.store(*contents, key_object("another", 3))
+    assert value(enhanced_of(service, "another"), "00080018") != plan.settled[0].instance  # other bytes, other UIDs
+    service.store(made)
+    image = enhanced_of(service, "another")
+    assert value(image, "00080018") == plan.settled[0].instance
+    found = service.json(f"{ENHANCED}/studies/{uid('another')}/metadata")
+    assert len(found) == 2
+    (keys,) = [one for one in found if value(one, "00080060") == "KO"]
+    assert value(image, "00080018") in json.dumps(keys["0040A375"])
 
 
 def test_an_object_without_its_sources_is_split_LC_30(service: Service) -> None:

@@ -39,7 +39,8 @@ _BATCH: Final = 64
 _PAGE: Final = 500
 _PATIENCE: Final = 10.0
 """Seconds that a search waits for the list; what is not ready by then goes on beside."""
-_PLANS: Final = 2
+_PLANNED: Final = 3000
+"""Instances in the plans that are kept, beside those of the last one."""
 _SYNTAXES: Final = "00083002"
 
 Show = Callable[[Held], Iterator[Shown]]
@@ -111,12 +112,12 @@ class Preparation:
         self._known[study] = number
 
     def _plan(self, study: str, number: int) -> dict[str, Shown]:
-        """All that the view has of a study, by SOP Instance UID. A few are kept."""
+        """All that the view has of a study, by SOP Instance UID. Those used last are kept."""
         key = (study, number)
         if key not in self._plans:
             held = sources.read(self.origin.retrieve, study, self.limits, most=self.most)
             self._plans[key] = {one.target.instance or "": one for one in self.show(held)}
-            while len(self._plans) > _PLANS:
+            while len(self._plans) > 1 and sum(map(_weight, self._plans.values())) > _PLANNED:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
@@ -185,6 +186,10 @@ def _listed(index: Index) -> Iterator[str]:
         after = found.next
         if after is None:
             return
+
+
+def _weight(plan: dict[str, Shown]) -> int:
+    return sum(len(one.sources) for one in plan.values())
 
 
 def _judge(surroundings: Surroundings, _: Entry) -> Verdict:
