@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from views_service import LEGACY_CT, key_object, slice_of, uid
+from views_service import LEGACY_CT, Service, key_object, slice_of, uid, value
 
 from dicomgate import assembly, config
 from dicomgate.archive.archive import Archive
 from dicomgate.dicom.uids import Target
+from dicomgate.testing import processes
+from dicomgate.testing.serving import serving
 from dicomgate.views.arrival import Converter
 
 
@@ -21,8 +24,6 @@ class Clock:
     ahead = 0.0
 
     def __call__(self) -> float:
-        import time
-
         return time.time() + self.ahead
 
 
@@ -158,3 +159,20 @@ def test_a_series_that_still_comes_waits_while_another_is_converted(
     converter.now = lambda: late + 61
     converter.look()
     assert sorted(frames for _, frames in objects(archive, "several")) == [1, 2]
+
+
+def test_a_server_does_so_when_it_is_told_to(tmp_path: Path) -> None:
+    settings = config.Settings(views=config.Views(convert_at_arrival=True, quiet_seconds=0.1))
+    with serving(assembly.application(settings, data=tmp_path / "data")) as served:
+        service = Service(served)
+        service.store(slice_of("served", 1), slice_of("served", 2))
+        end = time.monotonic() + processes.PATIENCE
+        while True:
+            found = service.json(f"/dicomweb/studies/{uid('served')}/instances")
+            if any(value(one, "00080016") == LEGACY_CT and value(one, "00280008") == 2 for one in found):
+                break
+            assert time.monotonic() < end, found
+            time.sleep(0.02)
+        assert sum(value(one, "00080016") != LEGACY_CT for one in found) == 2
+        (shown,) = service.json(f"/dicomweb/enhanced/studies/{uid('served')}/instances")
+        assert value(shown, "00280008") == 2

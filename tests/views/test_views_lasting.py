@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,14 @@ from views_service import CT, LEGACY_CT, slice_of, uid
 
 from dicomgate import assembly, config, errors
 from dicomgate.archive.archive import Archive
+from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.matching import Match, OneOf, Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.origin import Piece
 from dicomgate.views import view
+from dicomgate.views.shown import Making, Shown
+from dicomgate.views.sources import Held
 from dicomgate.views.view import Name, View
 
 
@@ -98,6 +103,42 @@ def test_instances_that_contradict_each_other_are_each_shown(archive: Archive, t
     store(archive, *map(askew, range(1, 6)))
     with opened(archive, tmp_path) as shown:
         assert classes(shown, "askew") == [LEGACY_CT] * 5
+
+
+@dataclass(frozen=True)
+class Unwritable:
+    """How something is made that turns out to be impossible."""
+
+    making: Making
+
+    @property
+    def attributes(self) -> JSONDataset:
+        return self.making.attributes
+
+    def size(self) -> int:
+        raise errors.Malformed("a value that its VR cannot hold")
+
+    def file(self, span: range) -> Iterator[bytes]:
+        return self.making.file(span)
+
+    def frame(self, number: int) -> bytes:
+        return self.making.frame(number)
+
+    def bulk(self, path: str, span: range | None) -> Piece:
+        return self.making.bulk(path, span)
+
+
+def test_what_cannot_be_written_is_shown_as_received_LC_07(archive: Archive, tmp_path: Path) -> None:
+    store(archive, slice_of("unwritable", 1), slice_of("unwritable", 2))
+    with opened(archive, tmp_path) as shown:
+        whole = shown.prepared.show
+
+        def show(held: Held) -> Iterator[Shown]:
+            for one in whole(held):
+                yield one if one.made is None else replace(one, made=Unwritable(one.made))
+
+        shown.prepared.show = show
+        assert classes(shown, "unwritable") == [CT] * 2
 
 
 def test_a_search_of_one_study_lists_no_other(archive: Archive, tmp_path: Path) -> None:

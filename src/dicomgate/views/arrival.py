@@ -23,7 +23,7 @@ from dicomgate.index.base import Change, Index
 from dicomgate.origin import Origin
 from dicomgate.spool import Arrival
 from dicomgate.views import enhanced, sources
-from dicomgate.views.preparing import MOST
+from dicomgate.views.preparing import IMPOSSIBLE, MOST
 from dicomgate.views.shown import OfPicture, Shown
 from dicomgate.views.sources import Held
 
@@ -56,7 +56,8 @@ class Converter:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin, in a thread of its own."""
+        """Begin, in a thread of its own. What comes from now on is not missed."""
+        self._read()
         self._thread = threading.Thread(target=self._follow, name="converter", daemon=True)
         self._thread.start()
 
@@ -116,7 +117,10 @@ class Converter:
         listed = list(enhanced.show(held))
         new = [one for one in listed if isinstance(one.made, OfPicture) and not _is_of(one, busy)]
         for one in new:
-            self._store(study, one)
+            try:
+                self._store(study, one)
+            except IMPOSSIBLE as fault:
+                self.tell("not converted", reason=fault.message)
         over = _superseded(held, {one.target.instance or "" for one in listed}, busy)
         for target in over:
             with contextlib.suppress(errors.NotFound, errors.Gone):

@@ -29,7 +29,7 @@ from dicomgate.index.base import Entry, Index, Surroundings, Verdict
 from dicomgate.multiframe import classic
 from dicomgate.origin import Origin
 from dicomgate.views import pictures, sources
-from dicomgate.views.shown import Making, Shown
+from dicomgate.views.shown import Making, Shown, as_it_is
 from dicomgate.views.sources import Held
 
 MOST: Final = 20_000
@@ -42,6 +42,8 @@ _PATIENCE: Final = 10.0
 _PLANNED: Final = 3000
 """Instances in the plans that are kept, beside those of the last one."""
 _SYNTAXES: Final = "00083002"
+IMPOSSIBLE: Final = (errors.Malformed, errors.TooLarge, errors.NotAcceptable)
+"""What comes of a conversion whose result cannot be written."""
 
 Show = Callable[[Held], Iterator[Shown]]
 
@@ -102,8 +104,8 @@ class Preparation:
         keys: set[str] = set()
         listed = list(shown.values())
         for start in range(0, len(listed), _BATCH):
-            batch = enumerate(listed[start : start + _BATCH], start)
-            entries = [_entry(one, f"{number:016x}-{place:06d}-{one.target.instance}") for place, one in batch]
+            batch = listed[start : start + _BATCH]
+            entries = [entry for place, one in enumerate(batch, start) for entry in _entries(one, number, place)]
             self.index.add_many(entries, _judge)
             keys.update(entry.key for entry in entries)
         self.index.forget_files([key for key in old if key not in keys])
@@ -194,6 +196,18 @@ def _weight(plan: dict[str, Shown]) -> int:
 
 def _judge(surroundings: Surroundings, _: Entry) -> Verdict:
     return Verdict.INSERT if surroundings.instance is None else Verdict.REPLACE
+
+
+def _entries(one: Shown, number: int, place: int) -> list[Entry]:
+    """The row of an instance. Where it cannot be made after all, its sources are shown as they are (LC-07)."""
+    prefix = f"{number:016x}-{place:06d}"
+    try:
+        return [_entry(one, f"{prefix}-{one.target.instance}")]
+    except IMPOSSIBLE:
+        if one.made is None:
+            raise
+        sources = {source.facts.target: source for source in one.sources}
+        return [_entry(as_it_is(source), f"{prefix}-{target.instance}") for target, source in sources.items()]
 
 
 def _entry(one: Shown, key: str) -> Entry:
