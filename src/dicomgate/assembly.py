@@ -481,6 +481,7 @@ def _worker_limits(servers: int) -> pixels.Limits:
 def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
     store = settings.store
     can_change = store.allow_delete or store.allow_update or store.duplicates in {"replace", "keep-versions"}
+    can_change |= settings.views.convert_at_arrival  # objects of a series that has grown go
     return DoorSettings(
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,
