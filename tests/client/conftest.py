@@ -19,6 +19,7 @@ class ScriptedServer(ThreadingHTTPServer):
     def __init__(self):
         self.answers = deque()
         self.asked = []
+        self.tells_what_is_known = False
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -48,6 +49,8 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(2)
             return
         status, headers, content = answer
+        if self.server.tells_what_is_known and self.headers.get("If-None-Match") == headers.get("ETag", ""):
+            status, content = 304, b""
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

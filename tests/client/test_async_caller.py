@@ -289,3 +289,51 @@ def test_a_caller_that_is_closed_ends_what_waits(server: Any) -> None:
         caller.close()
         with pytest.raises(BaseException):  # noqa: B017 - cancelled, in the words of the library
             waiting.result(30)
+
+
+def test_a_bridge_does_not_wait_for_itself() -> None:
+    async def wait_for_oneself(bridge: Bridge) -> None:
+        bridge.run(_nothing())
+
+    own = Bridge()
+    with pytest.raises(AssertionError):
+        own.run(wait_for_oneself(own))
+    own.close(_nothing)
+
+    async def over_this_loop() -> int:
+        bridge = Bridge(asyncio.get_running_loop())
+        with pytest.raises(AssertionError):
+            bridge.run(_nothing())
+        found = await asyncio.to_thread(lambda: sum(bridge.iterate(_count(10, [], []), ahead=2)))
+        bridge.close(_nothing)  # the loop is not ours
+        return found
+
+    assert asyncio.run(over_this_loop()) == 45
+
+
+def test_what_is_asked_while_a_bridge_is_closed_ends() -> None:
+    for _ in range(20):
+        bridge = Bridge()
+        bridge.run(_nothing())
+
+        def ask(used: Bridge) -> None:
+            while True:
+                used.run(_nothing())
+
+        with ThreadPoolExecutor(3) as pool:
+            asking = [pool.submit(ask, bridge) for _ in range(3)]
+            bridge.close(_nothing)
+            for one in asking:
+                with pytest.raises(BaseException):  # noqa: B017 - Unavailable, or cancelled in the library's words
+                    one.result(30)
+
+
+def test_what_is_asked_of_a_closed_caller_is_told_at_once(server: Any) -> None:
+    async def ask_after() -> None:
+        calls = AsyncCaller(server.root)
+        await calls.aclose()
+        with pytest.raises(errors.Unavailable):
+            await calls.send(ask())
+
+    asyncio.run(ask_after())
+    assert server.asked == []

@@ -9,7 +9,7 @@ import pytest
 
 from dicomgate import errors
 from dicomgate.client.caller import Caller, Request
-from dicomgate.client.identity import Identity
+from dicomgate.client.identity import Identity, read_secret
 
 
 class Door(http.server.BaseHTTPRequestHandler):
@@ -110,3 +110,18 @@ def test_what_is_no_certificate(tmp_path):
     ):
         with pytest.raises(errors.Malformed):
             identity.arguments()
+
+
+@pytest.mark.parametrize("content", [b"", b"two words", b"a\nb", "ä".encode(), b"a" * (64 << 10) + b"b", b"\xff"])
+def test_a_token_is_one_word_and_no_longer_than_a_header(tmp_path, content):
+    (tmp_path / "token").write_bytes(content)
+    with pytest.raises(errors.Malformed) as caught:
+        Identity(token_file=str(tmp_path / "token")).arguments()
+    assert "two words" not in caught.value.message
+
+
+def test_a_secret_may_have_spaces_and_is_read_no_further_than_its_bound(tmp_path):
+    (tmp_path / "password").write_bytes("pass wörd\n".encode())
+    assert read_secret(str(tmp_path / "password")) == "pass wörd"
+    with pytest.raises(errors.Malformed):
+        read_secret("/dev/zero")

@@ -236,18 +236,3 @@ def test_what_a_file_is_shows_before_it_is_sent(tmp_path, make_file):
     assert found["torn"].became is Became.UNREADABLE
     assert found["text"].became is found["empty"].became is found["pipe"].became is Became.FOREIGN
     assert offers.read(tmp_path / "none").became is Became.UNREADABLE
-
-
-def test_a_token_goes_along(tmp_path, server, make_file):
-    (tmp_path / "token").write_text("abc.def\n")
-    server.answers.append((200, {}, b""))
-    with Caller(server.root, identity=Identity(token_file=str(tmp_path / "token"))) as caller:
-        list(store.store(caller, made(tmp_path / "files", make_file)))
-    assert server.asked[0][2]["Authorization"] == "Bearer abc.def"
-
-
-@pytest.mark.parametrize("content", [b"", b"two words", b"a\nb", "ä".encode()])
-def test_a_token_is_one_word(tmp_path, content):
-    (tmp_path / "token").write_bytes(content)
-    with pytest.raises(errors.Malformed):
-        identity.read_token(str(tmp_path / "token"))

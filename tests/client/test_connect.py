@@ -296,3 +296,34 @@ def test_an_answer_that_breaks_off_within_the_process_is_told():
 def test_pydicom_reads_what_comes(archive):
     series = next(archive.find_series())
     assert all(isinstance(dataset, pydicom.FileDataset) for dataset in archive.retrieve(series))
+
+
+async def _waits(scope, receive, send):
+    await asyncio.Event().wait()
+
+
+def test_what_is_under_way_when_the_application_is_closed_is_not_tried_again():
+    async def close_meanwhile():
+        transport = InProcess(_waits)
+        calls = AsyncCaller(ADDRESS, transport=transport)
+        asking = asyncio.create_task(calls.send(_asking("GET")))
+        while not transport._under_way:
+            await asyncio.sleep(0)
+        await transport.aclose()
+        with pytest.raises(errors.Unavailable):
+            await asking
+        with pytest.raises(errors.Unavailable):
+            await calls.send(_asking("GET"))
+
+    asyncio.run(close_meanwhile())
+
+
+def test_series_to_download_may_come_from_anywhere(data, tmp_path):
+    async def both():
+        async with await dicomgate.connect_async(data) as archive:
+            (one,) = await archive.download(archive.find_series(), tmp_path / "a")
+            with dicomgate.connect(data) as plain:  # its iterator waits, and must not hold up our loop
+                (two,) = await archive.download(plain.find_series(), tmp_path / "b")
+            return one.fetched, two.fetched
+
+    assert asyncio.run(both()) == (COUNT, COUNT)

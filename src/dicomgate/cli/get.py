@@ -77,7 +77,7 @@ def get(
     teller = Teller(is_json=progress == "json")
     into = landing.LandingPlace(out, settings.limits.bounds())
     stopped = threading.Event()
-    with places.opened(where, settings, token_file) as source:
+    with places.opened(where, settings, token_file, teller.warn) as source:
         wanted = list(getting.plan(source, asked))
         if not wanted:
             return end(teller, main.NOTHING)

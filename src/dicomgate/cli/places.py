@@ -52,21 +52,33 @@ class Place(Protocol):
 
 
 @contextmanager
-def opened(where: str, settings: config.Settings, token_file: Path | None = None) -> Iterator[Place]:
+def opened(
+    where: str,
+    settings: config.Settings,
+    token_file: Path | None = None,
+    warn: Callable[[str], object] | None = None,
+) -> Iterator[Place]:
     """The place that a word names: an address, the name of a remote, a data folder, or a folder of files.
 
-    click.UsageError when it is none of these; the faults of the place itself when it cannot be used.
+    `warn` hears what a server warns of, else standard error. click.UsageError when it is none of these; the faults of
+    the place itself when it cannot be used.
     """
     remote = find_remote(where, settings, token_file)
     if remote is not None:
         with calling(remote) as caller:
-            yield Remote(caller)
+            yield Remote(caller, warn or _warn)
         return
     if not Path(where).is_dir():
         names = ", ".join(settings.remotes) or "none is named in the settings"
         raise click.UsageError(f"no folder, address or remote {where!r} (remotes: {names})")
     with ExitStack() as stack:
         yield _open_folder(Path(where), settings, stack)
+
+
+def _warn(text: str) -> None:
+    from dicomgate.cli import output
+
+    output.message(f"the server says: {text}")
 
 
 def find_remote(where: str, settings: config.Settings, token_file: Path | None) -> config.Remote | None:
@@ -202,12 +214,14 @@ class Remote:
     """A DICOMweb server."""
 
     caller: Caller
+    warn: Callable[[str], object] = _warn
+    """Hears what the server warns of."""
 
     def search(self, path: str, pairs: Sequence[tuple[str, str]], limit: int | None = None) -> Iterator[JSONDataset]:
         """Every match, or so many, page by page."""
         from dicomgate.client import search
 
-        return search.search(self.caller, path, pairs, limit)
+        return search.search(self.caller, path, pairs, limit, self.warn)
 
     def fetch(self, target: Target, transfer_syntax: str, begin: Callable[[], Sink]) -> int:
         """Every file of a target, in one request."""

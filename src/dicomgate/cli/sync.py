@@ -83,7 +83,7 @@ def sync(
     teller = Teller(is_json=progress == "json")
     stopped = threading.Event()
     with ExitStack() as stack:
-        here = stack.enter_context(places.opened(source, settings, source_token_file))
+        here = stack.enter_context(places.opened(source, settings, source_token_file, teller.warn))
         wanted = list(getting.plan(here, asked))
         if not wanted:
             return get.end(teller, main.NOTHING)

@@ -70,6 +70,13 @@ class Teller:
             self._say("series", **facts, there=there, fetched=fetched, failed=failed)
         self._progress()
 
+    def warn(self, text: str) -> None:
+        """A server warns of something."""
+        if self.is_json:
+            self._say("warning", text=text)
+        else:
+            output.message(f"the server says: {text}")
+
     def end(self, code: int) -> None:
         """All is done, with this exit code."""
         if self.is_json:

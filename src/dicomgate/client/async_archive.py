@@ -7,11 +7,11 @@ does a `Target` or the UID of a study.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from dicomgate import errors
 from dicomgate.client import (
@@ -39,13 +39,16 @@ from dicomgate.client.offers import Receipt
 from dicomgate.client.request import Request
 from dicomgate.client.results import Result
 from dicomgate.client.server_reader import ServerReader
-from dicomgate.client.targets import Which, at_least, several, target_of
+from dicomgate.client.targets import Which, at_least, several_async, target_of
 from dicomgate.client.wishes import Wanted
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import resources
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
+
+
+_THUMBNAIL: Final = "studies/{}/series/{}/instances/{}/thumbnail"
 
 
 async def _nothing() -> None:
@@ -63,6 +66,7 @@ class AsyncArchive:
         """`close` is awaited at the end, after the caller has been closed."""
         self._calls = calls
         self._close = close
+        self._known: Capabilities | None = None
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._calls.host!r})"
@@ -152,7 +156,7 @@ class AsyncArchive:
 
     async def download(
         self,
-        which: Which | Iterable[Which],
+        which: Which | Iterable[Which] | AsyncIterable[Which],
         folder: Path | str,
         *,
         transfer_syntax: str = fetch.ANY,
@@ -164,7 +168,7 @@ class AsyncArchive:
         A file has its name when it is whole and checked, and is not asked for again the next time. `jobs` series come
         side by side; `tell` hears, in threads, of bytes as they come. Unavailable while somebody else fills the folder.
         """
-        wanted = several(which)
+        wanted = await several_async(which)
         bridge = Bridge(asyncio.get_running_loop())
         run = download.Run(Caller.over(self._calls, bridge), Path(folder), transfer_syntax, jobs, tell)
         try:
@@ -195,12 +199,14 @@ class AsyncArchive:
         Of an instance of a server that makes none, its rendered first frame.
         """
         target = target_of(which)
-        try:
-            path = f"{resources.link('', target)}/thumbnail"
-            return await fetch.picture(self._calls, path, media_type, parameters)
-        except (errors.NotFound, errors.UpstreamFailed):
-            if target.level is not Level.INSTANCE:
-                raise
+        is_instance = target.level is Level.INSTANCE
+        if not (is_instance and self._lacks("thumbnail", "GET", _THUMBNAIL)):
+            try:
+                path = f"{resources.link('', target)}/thumbnail"
+                return await fetch.picture(self._calls, path, media_type, parameters)
+            except (errors.NotFound, errors.UpstreamFailed):
+                if not is_instance:
+                    raise
         path = f"{resources.frame_link('', target, 1)}/rendered"
         return await fetch.picture(self._calls, path, media_type, parameters)
 
@@ -280,14 +286,25 @@ class AsyncArchive:
         `address`: of the URI service, where it is not `wado` beside the services' root.
         """
         target = at_least(instance, Level.INSTANCE)
+        if not address and not quirks.has(self._calls.root, "wado-uri"):
+            raise errors.UpstreamFailed(f"{self._calls.host} has no URI service")
         where = address or quirks.wado_uri(self._calls.root)
         named = {"studyUID": target.study, "seriesUID": target.series or "", "objectUID": target.instance or ""}
         asked = {"requestType": "WADO", **named, "contentType": content_type, **parameters}
         return await fetch.picture(self._calls, where, content_type, asked, most=server_reader.LARGEST)
 
     async def capabilities(self) -> Capabilities:
-        """What the server says it offers (PS3.18 §8.9); nothing known, where it says nothing."""
-        return await read_capabilities(self._calls)
+        """What the server says it offers (PS3.18 §8.9); nothing known, where it says nothing.
+
+        Once this was asked, the other verbs go by it.
+        """
+        self._known = await read_capabilities(self._calls)
+        return self._known
+
+    def _lacks(self, service: str, method: str, template: str) -> bool:
+        """True of what such servers are known to lack, or this one says it has not."""
+        said = None if self._known is None else self._known.offers(method, template)
+        return said is False or not quirks.has(self._calls.root, service)
 
 
 def _link(within: Which | None, deepest: Level) -> str:

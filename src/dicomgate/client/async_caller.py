@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 
 from dicomgate import __version__, errors
+from dicomgate.client import whose
 from dicomgate.client.cache import Cache, Entry
 from dicomgate.client.identity import Identity
 from dicomgate.client.request import (
@@ -109,11 +110,13 @@ class AsyncCaller:
         self.root, user = _without_user(root.rstrip("/"))
         self._patience = patience or Patience()
         self._has_answered = False
+        self._is_closed = False
         self._cache = cache
         self._side_by_side = side_by_side
         self._timeout = httpx2.Timeout(timeout, connect=10.0)
         self._places: dict[str, asyncio.Semaphore] = {}
         known: dict[str, Any] = {"auth": user, **(identity.arguments() if identity is not None else {})}
+        self._who = whose.name_of(token if token is not None else auth, identity, user_of(root))
         if auth is not None:
             known["auth"] = auth
         if token is not None:
@@ -148,7 +151,8 @@ class AsyncCaller:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; what is asked afterwards is Unavailable."""
+        self._is_closed = True
         await self._known.aclose()
         if self._stranger is not None:
             await self._stranger.aclose()
@@ -218,7 +222,7 @@ class AsyncCaller:
 
     def _key(self, request: Request) -> str:
         pairs = "&".join(f"{name}={value}" for name, value in pairs_of(request.parameters) or ())
-        return "\n".join((self._address(request), pairs, request.headers.get("Accept", "")))
+        return "\n".join((self._who, self._address(request), pairs, request.headers.get("Accept", "")))
 
     def _address(self, request: Request) -> str:
         return request.path if request.path.startswith(("http://", "https://")) else self.root + request.path
@@ -257,6 +261,8 @@ class AsyncCaller:
 
     async def _open(self, request: Request) -> _Open:
         """What the server answers, and whoever it sends us to. Nobody else hears who we are."""
+        if self._is_closed:
+            raise errors.Unavailable("it was closed before")
         address = httpx2.URL(self._address(request))
         if request.parameters is not None:
             address = address.copy_with(query=_query(request.parameters))
@@ -357,6 +363,14 @@ def _without_user(root: str) -> tuple[str, httpx2.Auth | None]:
         return root, None
     scheme, sign, rest = root.partition("//")
     return scheme + sign + rest.rpartition("@")[2], httpx2.BasicAuth(address.username, address.password)
+
+
+def user_of(root: str) -> str:
+    """Who an address says to be; empty when it does not."""
+    try:
+        return httpx2.URL(root).username
+    except httpx2.InvalidURL:
+        return ""
 
 
 def _origin(address: httpx2.URL) -> tuple[str, str, int | None]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
 from dicomgate import errors
@@ -23,7 +24,7 @@ class Bridge:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop
         self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a generator that ends while we hold it comes back in the same thread
         self._is_closed = False
 
     @property
@@ -40,10 +41,9 @@ class Bridge:
 
     def run(self, work: Coroutine[Any, Any, _Item]) -> _Item:
         """What it gives, or raises. Whoever is interrupted while waiting ends it."""
-        assert self._thread is not threading.current_thread(), "the loop would wait for itself"
         try:
-            future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        except errors.Unavailable:
+            future = self._begin(work)
+        except BaseException:
             work.close()
             raise
         try:
@@ -51,6 +51,13 @@ class Bridge:
         except BaseException:
             future.cancel()
             raise
+
+    def _begin(self, work: Coroutine[Any, Any, _Item]) -> Future[_Item]:
+        """Hand it to the loop, which is not ended meanwhile: nobody would ever hear of it."""
+        with self._lock:
+            loop = self.loop
+            assert _running_loop() is not loop, "the loop would wait for itself"
+            return asyncio.run_coroutine_threadsafe(work, loop)
 
     def iterate(self, items: AsyncIterator[_Item], ahead: int = AHEAD) -> Generator[_Item, None, None]:
         """The items, of which at most `ahead` wait to be taken. Whoever stops taking them ends what makes them."""
@@ -87,6 +94,13 @@ class Bridge:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 async def _next(items: AsyncGenerator[_Item, None]) -> _Item:

@@ -74,7 +74,8 @@ def read_secret(path: str) -> str:
     """The one line of a file. Malformed when it cannot be read, or holds more or less than that."""
     try:
         with Path(_path(path)).open("rb") as file:
-            text = file.read(_LONGEST_SECRET).decode("utf-8").strip()
+            content = file.read(_LONGEST_SECRET + 1)
+        text = content.decode("utf-8").strip() if len(content) <= _LONGEST_SECRET else ""
     except (OSError, UnicodeDecodeError) as fault:
         raise errors.Malformed(f"{path}: the secret cannot be read") from fault
     if not text or not text.isprintable():
@@ -83,7 +84,7 @@ def read_secret(path: str) -> str:
 
 
 def read_token(path: str) -> str:
-    """The bearer token in a file (RFC 6750 §2.1). Malformed when there is none, or more than one word."""
+    """A token as it goes into a header (RFC 6750 §2.1). Malformed as `read_secret` says, and for several words."""
     token = read_secret(path)
     if not token.isascii() or " " in token:
         raise errors.Malformed(f"{path}: expected one token and nothing else")

@@ -20,6 +20,7 @@ Application = Callable[
 
 ADDRESS: Final = "http://localhost"
 """What the application is called; nothing listens there."""
+_CLOSED: Final = "it was closed before"
 _AHEAD: Final = 4
 _STEP: Final = 256 << 10
 _UNHEARD: Final = frozenset({b"accept-encoding", b"connection", b"transfer-encoding"})
@@ -32,13 +33,20 @@ class InProcess(httpx2.AsyncBaseTransport):
     def __init__(self, application: Application) -> None:
         self._application = application
         self._under_way: set[asyncio.Task[None]] = set()
+        self._is_closed = False
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """The answer, as soon as its status is known. ReadError when the application breaks off; faults of the body."""
-        exchange = _Exchange(request)
+        """The answer, as soon as its status is known. ReadError when the application breaks off; faults of the body.
+
+        Unavailable once it was closed, also for what was under way then: asking again makes no sense.
+        """
+        if self._is_closed:
+            raise errors.Unavailable(_CLOSED)
+        exchange = _Exchange(request, lambda: self._is_closed)
         task = asyncio.create_task(exchange.run(self._application))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(exchange.end)
         try:
             status, headers = await exchange.begun
         except BaseException:
@@ -47,9 +55,12 @@ class InProcess(httpx2.AsyncBaseTransport):
         return httpx2.Response(status, headers=headers, stream=_Body(exchange, task))
 
     async def aclose(self) -> None:
-        """Stop what is under way."""
-        for task in tuple(self._under_way):
-            await _end(task)
+        """Stop what is under way, and take no more."""
+        self._is_closed = True
+        while self._under_way:
+            for task in tuple(self._under_way):
+                task.cancel()
+            await asyncio.wait(self._under_way)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
@@ -60,7 +71,8 @@ async def _end(task: asyncio.Task[None]) -> None:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, request: httpx2.Request) -> None:
+    def __init__(self, request: httpx2.Request, is_closed: Callable[[], bool]) -> None:
+        self._is_closed = is_closed
         self.begun: asyncio.Future[tuple[int, list[tuple[bytes, bytes]]]] = asyncio.get_running_loop().create_future()
         self._request = request
         self._pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
@@ -77,7 +89,12 @@ class _Exchange:
             fault = found
         finally:
             if not self._is_answered:
-                self._break(fault)
+                self._break(errors.Unavailable(_CLOSED) if self._is_closed() else fault)
+
+    def end(self, _task: asyncio.Task[None]) -> None:
+        """Whoever still waits hears of it: a task that is cancelled before its first step says nothing itself."""
+        if not self.begun.done():
+            self.begun.set_exception(errors.Unavailable(_CLOSED))
 
     def _break(self, fault: BaseException) -> None:
         if not self.begun.done():

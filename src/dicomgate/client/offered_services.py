@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,13 +15,16 @@ from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.request import Request
 
 _DEEPEST: Final = 32
+_QUERY: Final = re.compile(r"\{[?&][^{}]*\}|\?.*$")
+_PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What is known of a server. `offered`: methods with templates of addresses, (`GET`, `studies/{study}/metadata`).
+    """What is known of a server.
 
-    None where it does not describe itself. `product`: what it calls itself, empty when it does not; `quirk`: what is
+    `offered`: methods with templates of addresses, ("GET", "studies/{}/metadata"), in which parameters have no names;
+    None where it does not describe itself. `product`: what it calls itself, empty when it does not. `quirk`: what is
     known of servers like it.
     """
 
@@ -29,12 +33,14 @@ class Capabilities:
     quirk: quirks.Quirk | None
 
     def offers(self, method: str, template: str) -> bool | None:
-        """Whether it offers something; None when that is not known."""
-        return None if self.offered is None else (method, template) in self.offered
+        """Whether it offers something; None when that is not known. What parameters are called does not matter."""
+        return None if self.offered is None else (method, _plain(template)) in self.offered
 
 
 async def read_capabilities(calls: AsyncCaller) -> Capabilities:
     """Ask a server. What is no description it could be read from counts as none."""
+    if not quirks.has(calls.root, "capabilities"):
+        return Capabilities(offered=None, product="", quirk=quirks.find(calls.root))
     request = Request(method="OPTIONS", path="/", headers={"Accept": "application/dicom+json"})
     try:
         answer = await calls.send(request)
@@ -60,10 +66,15 @@ def _walk(element: dict[str, Any], above: str, depth: int) -> Iterator[tuple[str
     """The methods of a resource and of those below it."""
     path = "/".join(part for part in (above, str(element.get("@path", "")).strip("/")) if part)
     for method in _list(element.get("method")):
-        yield str(method.get("@name", "")), path
+        yield str(method.get("@name", "")), _plain(path)
     if depth < _DEEPEST:
         for below in _list(element.get("resource")):
             yield from _walk(below, path, depth + 1)
+
+
+def _plain(template: str) -> str:
+    """A template without its query and the names of its parameters."""
+    return _PARAMETER.sub("{}", _QUERY.sub("", template)).strip("/")
 
 
 def _list(found: Any) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from dicomgate import errors
 
 LONGEST_ANSWER: Final = 64 << 20
 """Bytes of an answer that is held whole, where nothing else is said."""
+_WARNING: Final = re.compile(r"^\s*\d{3}\s+\S+\s*")
+_MOST_WARNINGS: Final = 8
+_LONGEST_WARNING: Final = 300
 Pairs = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 
 
@@ -86,6 +90,13 @@ class Lost(errors.UpstreamFailed):
 
 class BrokenOff(errors.UpstreamFailed):
     """A body that ended before its end: the same again may come whole."""
+
+
+def warnings_of(headers: Mapping[str, str]) -> list[str]:
+    """What an answer warns of (PS3.18 §8.3.4.4), to be shown: short, of printable characters, at most a few."""
+    found = re.split(r",\s*(?=\d{3} )", headers.get("warning", ""))[:_MOST_WARNINGS]
+    texts = [_WARNING.sub("", one).strip().strip('"') for one in found]
+    return ["".join(sign if sign.isprintable() else "?" for sign in text[:_LONGEST_WARNING]) for text in texts if text]
 
 
 def media_type_of(content_type: str) -> str:

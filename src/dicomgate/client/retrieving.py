@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import IO, Final
 
 from dicomgate import errors
-from dicomgate.client import fetch, search, threads
+from dicomgate.client import fetch, quirks, search, threads
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.dicom import header
 from dicomgate.dicom.uids import Level, Target
@@ -23,12 +23,13 @@ async def instances(calls: AsyncCaller, target: Target, transfer_syntax: str) ->
     """
     come: set[str] = set()
     fault: errors.Fault | None = None
-    try:
-        async with aclosing(_fresh(calls, target, transfer_syntax, come)) as files:
-            async for file in files:
-                yield file
-    except errors.UpstreamFailed as found:
-        fault = found
+    if target.level is Level.INSTANCE or quirks.sends_series(calls.root):
+        try:
+            async with aclosing(_fresh(calls, target, transfer_syntax, come)) as files:
+                async for file in files:
+                    yield file
+        except errors.UpstreamFailed as found:
+            fault = found
     lacking = await _lacking(calls, target, come, fault)
     for one in lacking:
         fault = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 from urllib.parse import urljoin, urlsplit
@@ -13,33 +15,46 @@ from dicomgate import errors
 from dicomgate.client import quirks
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller
-from dicomgate.client.request import Answer, Request
+from dicomgate.client.request import Answer, Request, warnings_of
 from dicomgate.origin import JSONDataset
 
 _UIDS: Final = ("0020000D", "0020000E", "00080018")
 _HEADERS: Final = {"Accept": "application/dicom+json", "Accept-Encoding": "gzip"}
+_MORE: Final = re.compile(r"There are \d+ additional results")
+_log: Final = logging.getLogger("dicomgate.client")
+Tell = Callable[[str], object]
 Asked = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 def search(
-    caller: Caller, path: str, parameters: Asked | None = None, limit: int | None = None
+    caller: Caller,
+    path: str,
+    parameters: Asked | None = None,
+    limit: int | None = None,
+    warn: Tell | None = None,
 ) -> Generator[JSONDataset, None, None]:
     """What `find` gives, without an event loop."""
-    return caller.iterate(find(caller.calls, path, parameters, limit), ahead=quirks.PAGE)
+    return caller.iterate(find(caller.calls, path, parameters, limit, warn), ahead=quirks.PAGE)
 
 
 async def find(
-    calls: AsyncCaller, path: str, parameters: Asked | None = None, limit: int | None = None
+    calls: AsyncCaller,
+    path: str,
+    parameters: Asked | None = None,
+    limit: int | None = None,
+    warn: Tell | None = None,
 ) -> AsyncGenerator[JSONDataset, None]:
     """Every data set that matches, or so many, each once; asking goes on while a page brings something new.
 
     The next page is where the server's Link says (rel="next"), else at an offset. A server that ignores `offset` sends
-    the first page again: what came before is passed over, and that is the end. Raises UpstreamFailed when the answer is
-    no list of data sets, and what `AsyncCaller.send` raises.
+    the first page again: what came before is passed over, and that is the end. What the server warns of goes to `warn`,
+    once each, else to the log `dicomgate.client`. Raises UpstreamFailed when the answer is no list of data sets, and
+    what `AsyncCaller.send` raises.
     """
     pairs = list(parameters.items()) if isinstance(parameters, Mapping) else list(parameters or ())
     seen: set[tuple[str, ...]] = set()
-    async with aclosing(_pages(calls, path, pairs, limit)) as pages:
+    tell = _once(warn or _log.warning)
+    async with aclosing(_pages(calls, path, pairs, limit, tell)) as pages:
         async for page in pages:
             is_fresh = False
             for one in page:
@@ -52,7 +67,22 @@ async def find(
                 if limit is not None and len(seen) >= limit:
                     return
             if not is_fresh:
-                return
+                break
+    most = quirks.most(calls.root)
+    if most is not None and len(seen) >= most:
+        tell(f"servers of this kind give no more than {most} results, however many there are")
+
+
+def _once(tell: Tell) -> Tell:
+    """Each thing is told once; that there is more is no warning to who reads all pages."""
+    told: set[str] = set()
+
+    def tell_once(text: str) -> None:
+        if text not in told and not _MORE.match(text):
+            told.add(text)
+            tell(text)
+
+    return tell_once
 
 
 def _key(dataset: JSONDataset) -> tuple[str, ...]:
@@ -61,7 +91,7 @@ def _key(dataset: JSONDataset) -> tuple[str, ...]:
 
 
 async def _pages(
-    calls: AsyncCaller, path: str, pairs: list[tuple[str, str]], limit: int | None
+    calls: AsyncCaller, path: str, pairs: list[tuple[str, str]], limit: int | None, warn: Tell
 ) -> AsyncGenerator[list[JSONDataset], None]:
     sizes = [size for size in quirks.pages(calls.root) if limit is None or size <= limit] or [limit or quirks.PAGE]
     if limit is not None and limit < quirks.PAGE and limit not in sizes:
@@ -77,6 +107,8 @@ async def _pages(
             del sizes[0]  # too many at once, for all that it says
             continue
         page = _read(answer)
+        for text in warnings_of(answer.headers):
+            warn(text)
         yield page
         offset += len(page)  # a server may give fewer than asked for and still have more
         link = _next(calls, answer)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Union, cast
 
 from dicomgate import errors
+from dicomgate.client import threads
 from dicomgate.dicom import elements
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Level, Target, parse_uid
@@ -43,6 +44,13 @@ def several(which: Which | Iterable[Which]) -> list[Target]:
     if isinstance(which, Target | str | dict) or hasattr(which, "StudyInstanceUID"):
         return [target_of(cast("Which", which))]
     return [target_of(one) for one in which]
+
+
+async def several_async(which: Which | Iterable[Which] | AsyncIterable[Which]) -> list[Target]:
+    """The same on an event loop, which does not wait where taking them does."""
+    if isinstance(which, AsyncIterable):
+        return [target_of(one) async for one in cast("AsyncIterable[Which]", which)]
+    return await threads.in_own_thread(several, which)
 
 
 def _uids(which: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _LIFETIME: Final = 300.0
 """Seconds that a token is used of which it is not said how long it is good."""
 _DEVICE_GRANT: Final = "urn:ietf:params:oauth:grant-type:device_code"
 _FORM: Final = {"Accept": "application/json"}
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")
+"""What can stand in a header (RFC 6750 §2.1 allows still less, which some do not keep to)."""
 _SLOWER: Final = 5.0
 """Seconds added to the pause when we are told to slow down (RFC 8628 §3.5)."""
 
@@ -93,7 +96,7 @@ class _Asking(httpx2.Auth):
         raise AssertionError("each kind asks in its own way")
 
     def _keep(self, token: object, lifetime: object) -> None:
-        if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise errors.Forbidden("no access token was given")
         seconds = float(lifetime) if isinstance(lifetime, int | float) else _LIFETIME
         self._token, self._until = token, time.monotonic() + max(1.0, seconds - _EARLY)
@@ -129,6 +132,11 @@ class ClientCredentials(_Asking):
     def __init__(self, url: str, client: str, secret: str, scope: str = "") -> None:
         super().__init__()
         self._url, self._client, self._secret, self._scope = url, client, secret, scope
+
+    @property
+    def client(self) -> str:
+        """Who asks, and where: no secret."""
+        return f"{self._client} {self._url} {self._scope}"
 
     async def _ask(self) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         fields = {"grant_type": "client_credentials", **({"scope": self._scope} if self._scope else {})}
