@@ -171,8 +171,13 @@ class AsyncArchive:
         wanted = await several_async(which)
         bridge = Bridge(asyncio.get_running_loop())
         run = download.Run(Caller.over(self._calls, bridge), Path(folder), transfer_syntax, jobs, tell)
+
+        def stop() -> None:
+            run.stop()
+            bridge.end()
+
         try:
-            return await threads.in_own_thread(run.all, wanted, told=run.stop)
+            return await threads.in_own_thread(run.all, wanted, told=stop)
         finally:
             run.stop()
 
@@ -228,9 +233,9 @@ class AsyncArchive:
     ) -> AsyncGenerator[tuple[int, Any], None]:
         """Frames with their numbers as arrays, in the order asked for, fetched side by side: see `arrays.frames`."""
         target = at_least(instance, Level.INSTANCE)
-        async with aclosing(
-            threads.taken(arrays.frames(self._reader(), target, numbers, ahead=ahead, values=values))
-        ) as found:
+        reader, end = self._reader()
+        frames = arrays.frames(reader, target, numbers, ahead=ahead, values=values)
+        async with aclosing(threads.taken(frames, end)) as found:
             async for one in found:
                 yield one
 
@@ -240,18 +245,21 @@ class AsyncArchive:
         `wishes` are the fields of `arrays.Wishes`: values, dtype, fill, largest.
         """
         target = at_least(which, Level.SERIES)
-        return await threads.in_own_thread(arrays.volume, self._reader(), target, number, Wishes(**wishes))
+        reader, end = self._reader()
+        return await threads.in_own_thread(arrays.volume, reader, target, number, Wishes(**wishes), told=end)
 
     async def volumes(self, which: Which, **wishes: Any) -> AsyncGenerator[Any, None]:
         """All blocks of a series, the largest first: see `arrays.volumes`."""
         target = at_least(which, Level.SERIES)
-        async with aclosing(threads.taken(arrays.volumes(self._reader(), target, Wishes(**wishes)))) as found:
+        reader, end = self._reader()
+        async with aclosing(threads.taken(arrays.volumes(reader, target, Wishes(**wishes)), end)) as found:
             async for one in found:
                 yield one
 
-    def _reader(self) -> ServerReader:
-        """For threads, whose questions are asked on this loop."""
-        return ServerReader(Caller.over(self._calls, Bridge(asyncio.get_running_loop())))
+    def _reader(self) -> tuple[ServerReader, Callable[[], None]]:
+        """For threads, whose questions are asked on this loop; and what ends these questions."""
+        bridge = Bridge(asyncio.get_running_loop())
+        return ServerReader(Caller.over(self._calls, bridge)), bridge.end
 
     async def store(
         self, what: Iterable[Given], *, study: Which | None = None, pace: store.Pace | None = None

@@ -26,6 +26,7 @@ class Bridge:
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()  # a generator that ends while we hold it comes back in the same thread
         self._is_closed = False
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -57,7 +58,26 @@ class Bridge:
         with self._lock:
             loop = self.loop
             assert _running_loop() is not loop, "the loop would wait for itself"
-            return asyncio.run_coroutine_threadsafe(work, loop)
+            return asyncio.run_coroutine_threadsafe(self._noted(work), loop)
+
+    async def _noted(self, work: Coroutine[Any, Any, _Item]) -> _Item:
+        task = asyncio.current_task()
+        assert task is not None, "it was handed to the loop as one"
+        self._tasks.add(task)
+        try:
+            return await work
+        finally:
+            self._tasks.discard(task)
+
+    def end(self) -> None:
+        """On the loop, that of somebody else: cancel what was handed to it, and take no more.
+
+        Whoever waits for it hears so (CancelledError, Unavailable) when it has let go of everything.
+        """
+        with self._lock:
+            self._is_closed = True
+        for task in tuple(self._tasks):
+            task.cancel()
 
     def iterate(self, items: AsyncIterator[_Item], ahead: int = AHEAD) -> Generator[_Item, None, None]:
         """The items, of which at most `ahead` wait to be taken. Whoever stops taking them ends what makes them."""
@@ -139,9 +159,13 @@ class _Pump(Generic[_Item]):
         """All that waits, at least one; None at the end. What making them raised comes after those before it."""
         if self._task is None:
             self._task = asyncio.create_task(self._run())
-        while not self._waiting and not self._is_done:
-            self._filled.clear()
-            await self._filled.wait()
+        try:
+            while not self._waiting and not self._is_done:
+                self._filled.clear()
+                await self._filled.wait()
+        except asyncio.CancelledError:
+            self._task.cancel()
+            raise
         found, self._waiting = self._waiting, []
         self._emptied.set()
         if found:

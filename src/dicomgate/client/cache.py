@@ -20,6 +20,8 @@ from typing import BinaryIO, Final
 
 import orjson
 
+from dicomgate.client import threads
+
 USUAL_BYTES: Final = 4 << 30
 _STEP: Final = 512 << 10
 _LONGEST_HEAD: Final = 16 << 10
@@ -89,15 +91,18 @@ class Cache:
 
     async def keep(self, key: str, about: tuple[str, str], chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """The same chunks, kept when all of them have come; what breaks off, or is too large, is not."""
-        filling = await asyncio.to_thread(_Filling.begin, self.folder, self.most // 4)
+        beginning = asyncio.ensure_future(asyncio.to_thread(_Filling.begin, self.folder, self.most // 4))
         try:
+            filling = await asyncio.shield(beginning)
             async for chunk in chunks:
                 if filling is not None:
-                    await asyncio.to_thread(filling.write, chunk)
+                    await threads.in_thread(filling.write, chunk)
                 yield chunk
             if filling is not None:
-                await asyncio.to_thread(self._finish, filling, key, about)
+                await threads.in_thread(self._finish, filling, key, about)
         finally:
+            await asyncio.wait([beginning])  # who is cancelled meanwhile has a file all the same
+            filling = beginning.result()
             if filling is not None:
                 filling.discard()
 

@@ -28,13 +28,16 @@ async def in_own_thread(work: Callable[..., _Done], *given: object, told: Callab
         pool.shutdown(wait=False)
 
 
-async def taken(items: Iterator[_Item]) -> AsyncGenerator[_Item, None]:
-    """What a plain iterator gives, all of it taken in one thread of its own, which closes it at the end."""
+async def taken(items: Iterator[_Item], told: Callable[[], object] | None = None) -> AsyncGenerator[_Item, None]:
+    """What a plain iterator gives, all of it taken in one thread of its own, which closes it at the end.
+
+    `told` is called when we are cancelled.
+    """
     pool = ThreadPoolExecutor(1, thread_name_prefix="dicomgate apart")
     loop = asyncio.get_running_loop()
     end = object()
     try:
-        while (item := await _settled(loop.run_in_executor(pool, next, items, end))) is not end:
+        while (item := await _settled(loop.run_in_executor(pool, next, items, end), told)) is not end:
             yield item  # type: ignore[misc]  # all but the end are items
     finally:
         if isinstance(items, Generator):
@@ -49,4 +52,6 @@ async def _settled(done: asyncio.Future[_Done], told: Callable[[], object] | Non
         if told is not None:
             told()
         await asyncio.wait([done])
+        if not done.cancelled():
+            done.exception()  # nobody wants it any more
         raise
