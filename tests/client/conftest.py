@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
         if status != 304:
             self.wfile.write(content)
 
-    do_GET = do_POST = do_OPTIONS = do_DELETE = answer
+    do_GET = do_POST = do_OPTIONS = do_DELETE = do_CONNECT = answer
 
     def log_message(self, *values):
         """Quiet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -32,7 +33,7 @@ from dicomgate.client.request import (
 from dicomgate.client.tokens import Bearer
 
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_NOT_ALLOWED: Final = frozenset({401, 403})
+_NOT_ALLOWED: Final = frozenset({401, 403, 407})
 _NO_SUCH_SERVICE: Final = frozenset({404, 405, 410, 501})
 _ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
 _SAME_AGAIN: Final = frozenset({307, 308})
@@ -42,6 +43,7 @@ _WORDS: Final[Mapping[int, str]] = {
     401: "asks who you are: say so with --token-file",
     403: "does not let you do this",
     404: "has no such service at this address",
+    407: "is behind a proxy that asks who you are",
     405: "does not offer this service",
     410: "has no such service at this address any more",
     413: "takes no request of this size",
@@ -254,6 +256,10 @@ class AsyncCaller:
         except httpx2.ConnectError as fault:
             if not self._has_answered:
                 raise Lost(f"cannot reach {self.host}: {fault}") from fault
+        except ssl.SSLError as fault:  # with TLS 1.3 a certificate of ours is refused after the handshake
+            raise errors.UpstreamFailed(f"{self.host} ends the encryption: {fault.reason}") from fault
+        except httpx2.ProxyError as fault:
+            raise errors.UpstreamFailed(f"a proxy on the way to {self.host} lets nothing through: {fault}") from fault
         except httpx2.TransportError as fault:
             if tries.is_last:
                 raise errors.UpstreamFailed(f"{self.host}: the connection breaks: {fault}") from fault
@@ -323,7 +329,7 @@ class AsyncCaller:
                         tries.begin_anew()
                         yield chunk
                 return
-            except httpx2.TransportError as fault:
+            except (httpx2.TransportError, ssl.SSLError) as fault:
                 if tag is None or not await tries.wait():
                     raise BrokenOff(f"{self.host}: the connection breaks: {fault}") from fault
             await opened.close()
