@@ -337,3 +337,9 @@ def test_what_is_asked_of_a_closed_caller_is_told_at_once(server: Any) -> None:
 
     asyncio.run(ask_after())
     assert server.asked == []
+
+
+def test_what_is_not_to_be_kept_is_not(server: Any, tmp_path: Any) -> None:
+    server.answers.append(whole(**{"Cache-Control": "private, no-store"}))
+    assert asyncio.run(_one(server.root, Cache(tmp_path))) == BODY
+    assert list(tmp_path.iterdir()) == []
