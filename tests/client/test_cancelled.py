@@ -16,6 +16,7 @@ import pytest
 import dicomgate
 from dicomgate import assembly, config
 from dicomgate.cli import local
+from dicomgate.client import fetch
 from dicomgate.client.async_archive import AsyncArchive
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.cache import Cache
@@ -114,6 +115,34 @@ def test_an_array_that_is_cancelled_ends_at_once() -> None:
                     await task
 
     asyncio.run(asyncio.wait_for(cancel(), 100))
+
+
+def test_a_file_that_is_cancelled_is_discarded() -> None:
+    told: list[str] = []
+
+    class Sink:
+        def write(self, data: bytes | memoryview) -> None:
+            told.append("write")
+
+        def finish(self) -> None:
+            told.append("finish")
+
+        def discard(self) -> None:
+            told.append("discard")
+
+    async def cancel() -> None:
+        served = Archiving(stalls="files")
+        async with AsyncCaller(f"{ADDRESS}/d", transport=InProcess(served)) as calls:
+            only = next(iter(served.contents))
+            task = asyncio.create_task(fetch.files(calls, only, "*", Sink))
+            await served.stalled.wait()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(asyncio.wait_for(cancel(), 100))
+    assert "finish" not in told
+    assert told.count("discard") == ("write" in told)
 
 
 def test_an_answer_that_is_cancelled_is_not_kept(tmp_path: Path) -> None:
