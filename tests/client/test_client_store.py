@@ -6,9 +6,8 @@ import os
 import pytest
 
 from dicomgate import errors
-from dicomgate.client import identity, offers, store
+from dicomgate.client import offers, store
 from dicomgate.client.caller import Caller, Patience
-from dicomgate.client.identity import Identity
 from dicomgate.client.offers import Became
 from dicomgate.dicomweb import media_types, multipart
 
