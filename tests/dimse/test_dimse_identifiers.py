@@ -265,7 +265,8 @@ def test_what_is_wanted_comes_back(
     level: Level, studies: tuple[str, ...], series: tuple[str, ...], instances: tuple[str, ...], view: str
 ) -> None:
     keys = (studies or ("1",), series or ("1",), instances or ("1",))
-    wanted = Wanted(level, (), *(keys[: level - 1]), keys[level - 1], view=view)
+    found = [values if upper <= level else () for upper, values in zip(Level, keys, strict=True)]
+    wanted = Wanted(level, (), found[0], found[1], found[2], view)
     raw = datasets.write_dataset(retrievals.format_wanted(wanted), syntaxes.IMPLICIT_LITTLE)
     read = datasets.read_dataset(raw, syntaxes.IMPLICIT_LITTLE)
     assert retrievals.parse_wanted(read, Root.STUDY, ALL) == wanted

@@ -1,0 +1,143 @@
+"""One association from its first byte to its last: asked for, judged, served, ended (PS3.8 §7, §9.2).
+
+Whatever a stranger sends ends at most his own association; what he sent is never repeated in the log (T18, T20).
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dicomgate import errors
+from dicomgate.dimse import contexts, finding, negotiation, peers, retrieving, storing, upper_layer
+from dicomgate.dimse.command_sets import Kind
+from dicomgate.dimse.connection import LONGEST, Broken, Closed, Connection, Message, Released
+from dicomgate.dimse.contexts import Agreed, Answer, Service
+from dicomgate.dimse.negotiation import Wishes
+from dicomgate.dimse.session import House, Session
+from dicomgate.dimse.statuses import Status
+from dicomgate.dimse.upper_layer import AbortReason, Acceptance, Rejection, Request, Role, Said
+
+Serve = Callable[[Session, Message], None]
+_GRANTED: Final = Wishes(*[True] * 7)
+
+
+def _echo(opened: Session, message: Message) -> None:
+    opened.answer(message, Status.SUCCESS)
+
+
+SERVICES: Final[Mapping[tuple[Service, Kind], Serve]] = {
+    (Service.VERIFICATION, Kind.ECHO): _echo,
+    (Service.STORAGE, Kind.STORE): storing.store,
+    (Service.FIND, Kind.FIND): finding.find,
+    (Service.GET, Kind.GET): retrieving.get,
+    (Service.MOVE, Kind.MOVE): retrieving.move,
+}
+"""What is done with which request; the conformance statement is made from it."""
+
+
+def serve(house: House, sock: socket.socket, address: str, admit: Callable[[], bool]) -> None:
+    """The whole life of a connection. `admit` tells whether one more association may stand."""
+    connection = Connection(sock, house.settings.pauses)
+    try:
+        opened = _open(house, connection, address, admit)
+        if opened is not None:
+            _serve_all(opened)
+    except Released:
+        pass
+    except Broken as fault:
+        house.log.event("association broken off", why=fault.message, peer=address)
+        connection.abort(AbortReason.NOT_GIVEN)
+    except Closed as fault:
+        house.log.event("association ended", why=fault.message, peer=address)
+    except Exception as bug:  # noqa: BLE001 - the association boundary: a fault of ours ends one association only
+        house.log.bug(bug, kind="association")
+        connection.abort(AbortReason.NOT_GIVEN)
+    finally:
+        connection.close()
+
+
+def _open(house: House, connection: Connection, address: str, admit: Callable[[], bool]) -> Session | None:
+    event = connection.read_opening((upper_layer.REQUEST,))
+    try:
+        request = upper_layer.read_request(event.body)
+    except (errors.Malformed, errors.TooLarge) as fault:
+        raise Broken(fault.message) from fault
+    rejection = _judge(house, request, address) or (None if admit() else Rejection.LIMIT)
+    if rejection is not None:
+        house.log.event("association rejected", why=upper_layer.REJECTIONS[rejection], peer=address)
+        connection.send(upper_layer.write_rejection(rejection))
+        return None
+    connection.longest = request.said.longest
+    agreed, acceptance = _negotiate(request)
+    connection.send(upper_layer.write_acceptance(acceptance, called=request.called, calling=request.calling))
+    wishes = {uid: _wishes(uid, raw) for uid, raw in request.said.wishes.items() if uid in contexts.ROOTS}
+    return Session(
+        house=house, connection=connection, calling=request.calling, address=address, contexts=agreed, wishes=wishes
+    )
+
+
+def _judge(house: House, request: Request, address: str) -> Rejection | None:
+    settings = house.settings
+    if not request.is_spoken:
+        return Rejection.APPLICATION_CONTEXT
+    if request.called != settings.title and not settings.any_title:
+        return Rejection.CALLED_TITLE
+    if not peers.may_call(settings.callers, request.calling, address):
+        return Rejection.CALLING_TITLE
+    return Rejection.CONGESTION if house.stopping.is_set() else None
+
+
+def _wishes(uid: str, raw: bytes) -> Wishes:
+    service = contexts.find_service(uid)
+    assert service is not None, "classes of query and retrieve have one"
+    return negotiation.parse_wishes(service, raw) & _GRANTED
+
+
+def _negotiate(request: Request) -> tuple[dict[int, Agreed], Acceptance]:
+    """What each context becomes. Instances may come in any, and go out where the peer said that it takes them."""
+    agreed: dict[int, Agreed] = {}
+    answers: dict[int, str | Answer] = {}
+    for context in request.contexts:
+        role = request.said.roles.get(context.abstract_syntax)
+        sends = role is not None and role.scp and contexts.find_service(context.abstract_syntax) is Service.STORAGE
+        chosen = contexts.choose(context, sends=sends)
+        if isinstance(chosen, Agreed):
+            agreed[context.number] = chosen
+            answers[context.number] = chosen.transfer_syntax
+        else:
+            answers[context.number] = chosen
+    offered = {context.abstract_syntax for context in request.contexts}
+    roles = {
+        uid: Role(role.scu, role.scp)
+        for uid, role in request.said.roles.items()
+        if uid in offered and contexts.find_service(uid) is Service.STORAGE
+    }
+    granted = {
+        uid: negotiation.format_wishes(service, _wishes(uid, raw), len(raw))
+        for uid, raw in request.said.wishes.items()
+        if uid in contexts.ROOTS and (service := contexts.find_service(uid)) is not None
+    }
+    return agreed, Acceptance(answers=answers, said=Said(longest=LONGEST, roles=roles, wishes=granted))
+
+
+def _serve_all(opened: Session) -> None:
+    """One request after the other, until the peer ends it."""
+    while True:
+        message = opened.connection.read_message()
+        agreed = opened.contexts.get(message.context)
+        if agreed is None:
+            raise Broken("a message in a context that was not agreed on")
+        if message.command.kind is Kind.CANCEL:
+            continue  # it came when the last answer was under way
+        if message.command.is_response:
+            raise Broken("an answer to nothing that was asked")
+        service = contexts.find_service(agreed.abstract_syntax)
+        handler = SERVICES.get((service, message.command.kind)) if service is not None else None
+        if handler is None or message.command.has_dataset == (message.command.kind is Kind.ECHO):
+            if message.command.has_dataset:
+                opened.connection.read_content(message, len)
+            opened.answer(message, Status.UNRECOGNIZED_OPERATION)
+            continue
+        handler(opened, message)
