@@ -18,6 +18,9 @@ LOCKS := requirements/runtime.txt requirements/build.txt
 SYSTEM_PROGRAMS := storescu dciodvfy nginx varnishd chromium strace node npm Orthanc
 SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core strace nodejs npm orthanc orthanc-dicomweb
 
+# The tests start hundreds of processes: where nothing compiled is kept, each of them compiles all there is.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix bench bench-index conformance man contact-sheet lock system clean
 
