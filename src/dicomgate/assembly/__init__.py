@@ -1,0 +1,27 @@
+"""Settings become running parts: the only room that names concrete classes of several rooms."""
+
+from __future__ import annotations
+
+from dicomgate.assembly.applications import application
+from dicomgate.assembly.archives import limits, open_archive, open_folder, open_index, rebuild
+from dicomgate.assembly.following import following
+from dicomgate.assembly.gateways import gateway_folder, open_pacs, pacs_check, pacs_plan
+from dicomgate.assembly.places import INDEX, is_archive
+from dicomgate.assembly.serving import serve
+
+__all__ = [
+    "INDEX",
+    "application",
+    "following",
+    "gateway_folder",
+    "is_archive",
+    "limits",
+    "open_archive",
+    "open_folder",
+    "open_index",
+    "open_pacs",
+    "pacs_check",
+    "pacs_plan",
+    "rebuild",
+    "serve",
+]
