@@ -170,7 +170,8 @@ def test_the_documentation_is_current():
 
 def test_every_setting_is_obeyed():
     """A setting that nothing reads would be a lie."""
-    assembly = (ROOT / "src/dicomgate/assembly.py").read_text("utf-8") + inspect.getsource(config.Limits.bounds)
+    rooms = (path.read_text("utf-8") for path in (ROOT / "src/dicomgate/assembly").glob("*.py"))
+    assembly = "".join(rooms) + inspect.getsource(config.Limits.bounds)
     unread = [name for name in config.TABLE if not re.search(rf"\.{name.partition('.')[2]}\b", assembly)]
     assert unread == []
     assert "settings.server.no_auth" in (ROOT / "src/dicomgate/cli/serve.py").read_text("utf-8")
