@@ -12,6 +12,7 @@ from typing import Final
 
 from bench import (
     caller,
+    client,
     convert,
     header,
     index,
@@ -38,6 +39,7 @@ GROUPS: Final[dict[str, Callable[[Bench], Iterator[Figure]]]] = {
     "index": index.figures,
     "search": search.figures,
     "convert": convert.figures,
+    "client": client.figures,
 }
 
 

@@ -44,7 +44,7 @@ _PRIVATE_VALUES: tuple[tuple[str, object], ...] = (
     ("UN", b"\x01\x02\x03\x04\x05\x06"),
     ("TM", "101500.125"),
 )
-_PATIENT = Patient(name="Bench^Mark", number="BENCH1", charset="ISO_IR 192", born="19700101", sex="O", age="054Y")
+PATIENT = Patient(name="Bench^Mark", number="BENCH1", charset="ISO_IR 192", born="19700101", sex="O", age="054Y")
 
 
 def study_uid(number: int) -> str:
@@ -189,7 +189,7 @@ def _walk(dataset: Dataset) -> Iterator[None]:
                 yield from _walk(item)
 
 
-def _start(sop_class: str, modality: str, patient: Patient = _PATIENT, accession: str = "BENCH0001") -> FileDataset:
+def _start(sop_class: str, modality: str, patient: Patient = PATIENT, accession: str = "BENCH0001") -> FileDataset:
     study = Study(
         patient=patient, key="bench", date="20240102", time="101500", description="Bench", accession=accession
     )

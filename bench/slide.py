@@ -38,7 +38,7 @@ def figures(bench: Bench) -> Iterator[Figure]:
     with processes.dicomgate_folder(folder) as server:
         path = f"/studies/{place.study}/series/{place.series}/instances/{place.instance}/frames/"
         requests = Requests(paths=[path + ",".join(map(str, numbers))], accept=_ACCEPT)
-        _wait_until_read(server, f"{path}1")
+        wait_until_read(server, f"{path}1")
         idle = server.memory()
         server.forget_most_memory()
         words = f"{len(numbers):,} frames of a slide of {slide.stat().st_size / 1e9:.1f} GB"
@@ -110,7 +110,7 @@ def _reading(slide: Path, first: int, numbers: list[int]) -> Deed:
     return measure.timed(read)
 
 
-def _wait_until_read(server: Server, path: str) -> None:
+def wait_until_read(server: Server, path: str) -> None:
     """The folder is looked through while it is served already."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
