@@ -302,6 +302,9 @@ class Pacs:
     check_seconds: float = _setting(
         60.0, "for so long a kept series is used without asking the PACS whether it has changed", least=0
     )
+    metadata_seconds: float = _setting(
+        2.0, "so long metadata may take to come whole; what takes longer is given as it comes", least=0
+    )
     tls: bool = _setting(False, "speak with the PACS over TLS")
     tls_authorities: str = _setting("", "believe the PACS if one of these certificates (PEM) vouches for it")
     tls_certificate: str = _setting("", "a certificate that says who we are (PEM, with those that vouch for it)")

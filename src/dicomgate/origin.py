@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from dicomgate import errors
 from dicomgate.dicom.matching import AttributePath, Query
@@ -97,6 +97,15 @@ class Stretch:
 Chunk = bytes | Stretch
 """Bytes on their way out, read or not."""
 
+
+class Pause(bytes):
+    """A chunk without bytes: what follows has to be waited for, so what there is should leave now."""
+
+
+PAUSE: Final = Pause()
+_LOOK_SECONDS: Final = 0.25
+"""So often a door may see whether its caller is still there while nothing comes (T21)."""
+
 STEP = 1 << 19
 SHORT = "the stored file is shorter than it was when it was stored"
 
@@ -159,23 +168,62 @@ class Instance(Protocol):
         ...
 
 
-class Underway:
-    """Instances of which some may still have to come from elsewhere.
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Underway(Generic[T_co]):
+    """Instances, or their metadata, of which some may still have to come from elsewhere.
 
     `is_coming`: whoever wants to see all before the first leaves waits for the last. `lacking`: how many are known to
     be there and could not be had (PS3.18 §10.4.3: the answer is in part).
     """
 
-    def __init__(self, instances: Iterator[Instance], *, is_coming: bool = True, lacking: int = 0) -> None:
-        self._instances = instances
+    def __init__(
+        self,
+        things: Iterator[T_co],
+        *,
+        is_coming: bool = True,
+        lacking: int = 0,
+        wait: Callable[[float], bool] = lambda _: True,
+    ) -> None:
+        """`wait`: see the method."""
+        self._things = things
+        self._wait = wait
         self.is_coming = is_coming
         self.lacking = lacking
 
-    def __iter__(self) -> Iterator[Instance]:
+    def __iter__(self) -> Iterator[T_co]:
         return self
 
-    def __next__(self) -> Instance:
-        return next(self._instances)
+    def __next__(self) -> T_co:
+        return next(self._things)
+
+    def wait(self, seconds: float) -> bool:
+        """True when the next can be had without waiting, or there is none; False after so long."""
+        return self._wait(seconds)
+
+    def close(self) -> None:
+        """Nobody wants the rest."""
+        close = getattr(self._things, "close", None)
+        if close is not None:
+            close()
+
+
+def with_pauses(things: Iterator[T]) -> Iterator[T | Pause]:
+    """The same, with a pause where the next has still to come, and again each while that it has not."""
+    if not isinstance(things, Underway):
+        yield from things
+        return
+    while True:
+        if not things.wait(0):
+            yield PAUSE
+            while not things.wait(_LOOK_SECONDS):
+                yield PAUSE
+        try:
+            yield next(things)
+        except StopIteration:
+            return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +287,10 @@ class Retrieve(Protocol):
         ...
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
-        """A version that changes with the answer, and the DICOM JSON text of each instance (links relative)."""
+        """A version that changes with the answer, and the DICOM JSON text of each instance (links relative).
+
+        An empty version: nothing may be kept of the answer, whose texts are an `Underway`.
+        """
         ...
 
     def changed(self, study: str, since: int) -> tuple[int, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ class MadePacs:
     store_status: int = 0
     move_to: int = 0
     withholds: int = 0
+    cancelled: int = 0
+    pause: float = 0.0  # seconds before each instance
+    sent_in_last: int = 0
 
     def fill(self, count: int, *, side: int = 8, **attributes: object) -> tuple[str, str]:
         """A series of new instances; the UIDs of study and series."""
@@ -104,12 +108,19 @@ class MadePacs:
         if self.withholds:
             found = [one for one in found if one.InstanceNumber != self.withholds]
         yield len(found)
+        self.sent_in_last = 0
         for number, one in enumerate(found):
+            if event.is_cancelled:
+                self.cancelled += 1
+                yield 0xFE00, None
+                return
             if number == self.sends:
                 event.assoc.abort()
                 return
             if number == self.waits_after:
                 assert self.go_on.wait(30)
+            time.sleep(self.pause)
+            self.sent_in_last += 1
             yield 0xFF00, one
 
     def store(self, event):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from made_origin import INSTANCE, SERIES, Made
 from waiting import PATIENCE, until
 
+from dicomgate.origin import PAUSE
 from dicomgate.server import answers
 from dicomgate.server.answers import Answer, Body
 from dicomgate.testing.serving import Served, format_request
@@ -194,3 +195,20 @@ def test_pieces_are_the_chunks_whatever_their_sizes(sizes: list[int], limit: int
         pieces += body.step(limit)
     assert b"".join(pieces) == b"".join(chunks)
     assert all(0 < len(piece) <= answers.PIECE for piece in pieces)
+
+
+def test_what_there_is_leaves_at_a_pause() -> None:
+    """However little it is; nothing is looked for behind the pause, which may be long."""
+    asked = []
+
+    def chunks() -> Iterator[bytes]:
+        for chunk in (b"a", b"", b"b", PAUSE, b"c", PAUSE, PAUSE, b"d"):
+            asked.append(chunk)
+            yield chunk
+
+    source = chunks()
+    assert answers.take(source, MIB) == ([b"ab"], False)
+    assert asked[-1] is PAUSE
+    assert answers.take(source, MIB) == ([b"c"], False)
+    assert answers.take(source, MIB) == ([], False)
+    assert answers.take(source, MIB) == ([b"d"], True)

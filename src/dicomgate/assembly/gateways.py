@@ -21,6 +21,7 @@ from dicomgate.dimse.pacs_check import Check
 from dicomgate.dimse.receiver import Door as MoveDoor
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.index.sqlite import SqliteIndex
+from dicomgate.server import threads
 
 
 def gateway_folder(settings: config.Settings) -> Path:
@@ -69,6 +70,7 @@ def pacs_plan(settings: config.Settings) -> Plan:
         fan_out=section.fan_out,
         cache_bytes=section.cache_bytes,
         check_seconds=section.check_seconds,
+        metadata_seconds=section.metadata_seconds,
         largest=settings.store.instance_bytes,
         limits=archives.limits(settings),
     )
@@ -126,6 +128,6 @@ def open_pacs(settings: config.Settings, tell: Callable[..., None]) -> Iterator[
             archives.make_archive(home, replace(settings, store=kept), blobs, index), judge=policy.judge_mirror
         )
         cache.sweep()
-        pacs = Pacs(plan, cache=cache.origin, spool=cache.spool, shelf=home / "series", tell=tell)
+        pacs = Pacs(plan, cache=cache.origin, spool=cache.spool, shelf=home / "series", tell=tell, aside=threads.aside)
         held.callback(pacs.close)
         yield pacs

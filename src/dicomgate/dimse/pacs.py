@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse.associations import Peer
+from dicomgate.dimse.pacs_coming import Aside
 from dicomgate.dimse.pacs_counts import Counting
 from dicomgate.dimse.pacs_fetch import Fetcher, Way
 from dicomgate.dimse.pacs_intake import Intake
@@ -42,6 +44,7 @@ class Plan:
     fan_out: int = 200
     cache_bytes: int = 20 << 30
     check_seconds: float = 60.0
+    metadata_seconds: float = 2.0
     largest: int = 16 << 30
     limits: Limits = field(default=DEFAULT)
 
@@ -49,8 +52,12 @@ class Plan:
 class Pacs:
     """A PACS that can be asked. `close` ends every association."""
 
-    def __init__(self, plan: Plan, *, cache: Origin, spool: Spool, shelf: Path, tell: Tell) -> None:
+    def __init__(
+        self, plan: Plan, *, cache: Origin, spool: Spool, shelf: Path, tell: Tell, aside: Aside = nullcontext
+    ) -> None:
         """`cache`: the archive that keeps instances, `shelf`: the folder of the book about them.
+
+        Whoever waits for the PACS does so `aside`.
 
         Unavailable when the port for C-MOVE cannot be listened on.
         """
@@ -60,7 +67,7 @@ class Pacs:
             plan.peer, most=plan.associations, wait_seconds=plan.wait_seconds, keep_seconds=plan.keep_seconds
         )
         self.receiver = None if plan.receiver is None else Receiver(plan.receiver)
-        self.questions = Questions(self.pool, charset=plan.character_set)
+        self.questions = Questions(self.pool, charset=plan.character_set, aside=aside)
         self.shelf = Shelf(shelf, cache, most_bytes=plan.cache_bytes)
         self.holdings = Library(
             cache=cache,
@@ -70,6 +77,7 @@ class Pacs:
             intake=lambda coming: Intake(coming, store=store, spool=spool, largest=plan.largest),
             check_seconds=plan.check_seconds,
             tell=tell,
+            aside=aside,
         )
         memory = Memory()
         self.origin = Origin(
@@ -81,8 +89,8 @@ class Pacs:
                 memory=memory,
                 heard=self.holdings.heard,
             ),
-            retrieve=PacsRetriever(self.holdings, self.questions, cache),
-            store=PacsStore(self.pool, limits=plan.limits, changed=_forgetter(self.shelf, memory)),
+            retrieve=PacsRetriever(self.holdings, self.questions, cache, patience=plan.metadata_seconds),
+            store=PacsStore(self.pool, limits=plan.limits, changed=_forgetter(self.shelf, memory), aside=aside),
         )
 
     def check_ready(self) -> None:

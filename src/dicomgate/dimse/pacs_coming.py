@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Target
+
+Aside = Callable[[], AbstractContextManager[object]]
+"""Tells a pool of threads, while inside, that one of them only waits: the others' work must not wait with it (T20)."""
 
 
 class Coming:
@@ -15,8 +21,9 @@ class Coming:
     `lacking`, when it is over: how many of the instances that the PACS listed did not come.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target, aside: Aside = contextlib.nullcontext) -> None:
         self.target = target
+        self._aside = aside
         self.began = time.monotonic()
         self.lacking = 0
         self.expected = 0
@@ -80,26 +87,39 @@ class Coming:
 
     def wait_for(self, place: int) -> str | None:
         """The instance that came at this place, from 0; None when there are fewer. Raises what the retrieval met."""
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._came) > place or self._is_done)
+        with self._waiting(lambda: len(self._came) > place):
             if len(self._came) > place:
                 return self._came[place]
             self._check()
             return None
 
+    def has_come(self, place: int, seconds: float) -> bool:
+        """True when `wait_for` would not wait; False when it still would, after so many seconds."""
+        with self._waiting(lambda: len(self._came) > place, seconds):
+            return len(self._came) > place or self._is_done
+
     def wait_for_instance(self, instance: str) -> bool:
         """True when it has come, False when it will not. Raises what the retrieval met before it came."""
-        with self._changed:
-            self._changed.wait_for(lambda: instance in self._known or self._is_done)
+        with self._waiting(lambda: instance in self._known):
             if instance not in self._known:
                 self._check()
             return instance in self._known
 
-    def wait(self) -> None:
-        """Until it is over. Raises what the retrieval met."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Until it is over, or for so long; whether it is. Raises what the retrieval met."""
+        with self._waiting(lambda: False, seconds):
+            if self._is_done:
+                self._check()
+            return self._is_done
+
+    @contextlib.contextmanager
+    def _waiting(self, is_enough: Callable[[], bool], seconds: float | None = None) -> Iterator[None]:
+        """Inside the lock, when it is enough or over, or for so long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._is_done)
-            self._check()
+            if seconds != 0 and not (is_enough() or self._is_done):
+                with self._aside():
+                    self._changed.wait_for(lambda: is_enough() or self._is_done, seconds)
+            yield
 
     def _check(self) -> None:
         if self._fault is not None:

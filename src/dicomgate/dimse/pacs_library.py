@@ -11,12 +11,12 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Final, Protocol
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Target
-from dicomgate.dimse.pacs_coming import Coming
+from dicomgate.dimse.pacs_coming import Aside, Coming
 from dicomgate.dimse.pacs_fetch import Fetcher, Wish
 from dicomgate.dimse.pacs_intake import Intake
 from dicomgate.dimse.pacs_questions import Listed, Questions
@@ -51,8 +51,12 @@ class Library:
         check_seconds: float,
         tell: Tell,
         clock: Callable[[], float] = time.time,
+        aside: Aside = nullcontext,
     ) -> None:
-        """`intake` puts into `cache` what a retrieval brings. `check_seconds`: for so long the PACS's word is good."""
+        """`intake` puts into `cache` what a retrieval brings. `check_seconds`: for so long the PACS's word is good.
+
+        Whoever waits for what is on its way does so `aside`.
+        """
         self._cache = cache
         self._shelf = shelf
         self._questions = questions
@@ -61,6 +65,7 @@ class Library:
         self._check_seconds = check_seconds
         self._tell = tell
         self._clock = clock
+        self._aside = aside
         self._lock = threading.Lock()
         self._under_way: dict[Target, Coming] = {}
         self._alone: OrderedDict[Target, int] = OrderedDict()
@@ -84,6 +89,16 @@ class Library:
                 yield held.enter_context(self._joined(target, self._bring_instance))
             else:
                 yield held.enter_context(self._joined(series, self._bring_series))
+
+    def is_here(self, series: Target) -> bool:
+        """Whether a series can be had without asking the PACS."""
+        return self._is_good(series)
+
+    @contextmanager
+    def kept(self, series: Target) -> Iterator[Iterator[Instance]]:
+        """The instances of a series that is here."""
+        with self._cache.retrieve.retrieve(series) as found:
+            yield found
 
     def lacking(self, series: Target) -> int:
         """How many instances of a series that is here did not come."""
@@ -152,7 +167,7 @@ class Library:
                 return known
             if target.instance is None and self._is_good(target):
                 return None
-            coming = self._under_way[target] = Coming(target)
+            coming = self._under_way[target] = Coming(target, self._aside)
             coming.join()
             self._number += 1
             name = f"retrieval {self._number}"

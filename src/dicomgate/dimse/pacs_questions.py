@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +13,7 @@ from dicomgate.dicom.uids import Level, Target
 from dicomgate.dimse import datasets, identifiers, pacs_contexts, statuses
 from dicomgate.dimse.commands import number
 from dicomgate.dimse.identifiers import INSTANCE_UID, LEVEL, LEVEL_WORDS, SERIES_UID, STUDY_UID
+from dicomgate.dimse.pacs_coming import Aside
 from dicomgate.dimse.pool import Pool
 
 SOP_CLASS: Final = "00080016"
@@ -45,10 +47,14 @@ class Listed:
 class Questions:
     """Asks one PACS. Safe for threads."""
 
-    def __init__(self, pool: Pool, *, charset: str = "") -> None:
-        """`charset`: the one defined term in which the PACS understands what is not ASCII; empty: UTF-8."""
+    def __init__(self, pool: Pool, *, charset: str = "", aside: Aside = nullcontext) -> None:
+        """`charset`: the one defined term in which the PACS understands what is not ASCII; empty: UTF-8.
+
+        Whoever waits for an answer does so `aside`.
+        """
         self._pool = pool
         self._charset = charset
+        self._aside = aside
 
     def find(self, identifier: JSONDataset, most: int) -> Answers:
         """Answers to an identifier, at most so many.
@@ -59,9 +65,10 @@ class Questions:
         def write(syntax: str) -> bytes:
             return datasets.write_dataset(identifier, syntax, charset=self._charset)
 
-        syntax, matches, last = self._pool.ask(
-            pacs_contexts.QUESTIONS, lambda association: association.find(pacs_contexts.FIND, write, most)
-        )
+        with self._aside():
+            syntax, matches, last = self._pool.ask(
+                pacs_contexts.QUESTIONS, lambda association: association.find(pacs_contexts.FIND, write, most)
+            )
         fault = statuses.to_fault(number(last, "Status"), deed="C-FIND")
         if fault is not None:
             raise fault

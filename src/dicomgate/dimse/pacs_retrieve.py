@@ -6,25 +6,27 @@ as many callers as wait for it; the first instance leaves while later ones still
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.dimse.pacs_coming import Coming
 from dicomgate.dimse.pacs_library import Library
 from dicomgate.dimse.pacs_questions import Questions
+from dicomgate.dimse.pacs_stream import Stream
 from dicomgate.origin import Instance, Origin, Underway
 
 
 class PacsRetriever:
     """Retrieval over a library: the Retrieve of a PACS."""
 
-    def __init__(self, library: Library, questions: Questions, cache: Origin) -> None:
-        """`cache`: the archive that the library keeps its series in."""
+    def __init__(self, library: Library, questions: Questions, cache: Origin, *, patience: float) -> None:
+        """`cache`: the archive that the library keeps its series in. `patience`: seconds that metadata may take."""
         self._library = library
         self._questions = questions
         self._cache = cache
+        self._patience = patience
 
     @contextmanager
     def retrieve(self, target: Target) -> Iterator[Iterator[Instance]]:
@@ -32,20 +34,29 @@ class PacsRetriever:
         with ExitStack() as held:
             if target.level is Level.INSTANCE:
                 yield iter([self._instance(target, held)])
-            elif target.level is Level.SERIES:
-                yield self._series(target, held)
-            else:
-                yield self._study(target, held)
+                return
+            stream = Stream(self._library, self._all_series(target), held)
+            stream.begin()  # so that its fault is the answer
+            yield stream.underway()
 
     def metadata(self, target: Target) -> tuple[str, Iterator[bytes]]:
-        """A version that changes with the answer, and the text of each instance, when all have come."""
+        """The text of each instance, with a version that changes with the answer where all can be had.
+
+        What takes long is given as it comes, so that nobody between us and the caller thinks that we are silent.
+        """
         with ExitStack() as held:
             if target.level is Level.INSTANCE:
                 self._instance(target, held)
-            else:
-                whole = [self._whole(series, held) for series in self._all_series(target)]
-                self._library.keep_only(target, whole)
-            return self._cache.retrieve.metadata(target)
+                return self._cache.retrieve.metadata(target)
+            deadline = time.monotonic() + self._patience
+            stream = Stream(self._library, self._all_series(target), held)
+            if stream.gather(deadline):
+                self._library.keep_only(target, [one.series or "" for one in stream.targets])
+                version, texts = self._cache.retrieve.metadata(target)
+                if not stream.lacking:
+                    return version, texts
+                return "", Underway(texts, is_coming=False, lacking=stream.lacking)
+            return "", _texts(stream, held.pop_all())
 
     def changed(self, study: str, since: int) -> tuple[int, bool]:
         """The number of the last change here, and whether one after `since` may concern the study.
@@ -65,44 +76,21 @@ class PacsRetriever:
             raise errors.NotFound("the PACS has no such instance")
         return self._library.cached(target, held)
 
-    def _series(self, target: Target, held: ExitStack) -> Iterator[Instance]:
-        coming = held.enter_context(self._library.series(target))
-        if coming is None or coming.wait_for(0) is None or coming.is_done:
-            return self._from_cache(target, held)
-        return Underway(self._streamed(coming, held))
-
-    def _from_cache(self, target: Target, held: ExitStack) -> Iterator[Instance]:
-        found = held.enter_context(self._cache.retrieve.retrieve(target))
-        lacking = self._library.lacking(target)
-        return Underway(found, is_coming=False, lacking=lacking) if lacking else found
-
-    def _streamed(self, coming: Coming, held: ExitStack) -> Iterator[Instance]:
-        place = 0
-        while (instance := coming.wait_for(place)) is not None:
-            self._library.sent(coming, place)
-            yield self._library.cached(Target(coming.target.study, coming.target.series, instance), held)
-            place += 1
-        if coming.lacking:
-            raise errors.UpstreamFailed(f"the PACS did not send {coming.lacking} of {coming.expected} instances")
-
-    def _study(self, target: Target, held: ExitStack) -> Iterator[Instance]:
-        """The series one after the other; the first is begun at once, so that its fault is the answer."""
-        series = [one.target for one in self._questions.series(target.study)]
-        first = self._series(series[0], held)
-        return Underway(self._chained(first, series[1:], held))
-
-    def _chained(self, first: Iterator[Instance], others: list[Target], held: ExitStack) -> Iterator[Instance]:
-        yield from first
-        for one in others:
-            yield from self._series(one, held)
-
     def _all_series(self, target: Target) -> list[Target]:
         if target.level is Level.SERIES:
             return [target]
         return [one.target for one in self._questions.series(target.study)]
 
-    def _whole(self, series: Target, held: ExitStack) -> str:
-        coming = held.enter_context(self._library.series(series))
-        if coming is not None:
-            coming.wait()
-        return series.series or ""
+
+def _texts(stream: Stream, held: ExitStack) -> Underway[bytes]:
+    """Of each instance when it has come; what is held goes with the last, or with who wants no more."""
+
+    def texts() -> Iterator[bytes]:
+        with held:
+            yield b""
+            for instance in stream:
+                yield instance.metadata()
+
+    begun = texts()
+    next(begun)  # a generator that was never begun would not let go when it is closed
+    return Underway(begun, wait=stream.wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Final
 
 from dicomgate import errors
@@ -14,6 +15,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.dimse import pacs_contexts, statuses
 from dicomgate.dimse.associations import EXPLICIT, Association
 from dicomgate.dimse.commands import number
+from dicomgate.dimse.pacs_coming import Aside
 from dicomgate.dimse.pool import Pool
 from dicomgate.spool import Arrival
 
@@ -23,8 +25,16 @@ _STEP: Final = 256 << 10
 class PacsStore:
     """The Store of a PACS. Safe for threads."""
 
-    def __init__(self, pool: Pool, *, limits: Limits = header.DEFAULT, changed: Callable[[Target], None]) -> None:
-        """`changed` is told what was stored."""
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        limits: Limits = header.DEFAULT,
+        changed: Callable[[Target], None],
+        aside: Aside = nullcontext,
+    ) -> None:
+        """`changed` is told what was stored. Whoever waits for the PACS does so `aside`."""
+        self._aside = aside
         self._pool = pool
         self._limits = limits
         self._changed = changed
@@ -52,7 +62,8 @@ class PacsStore:
     def _send(self, source: Source, seen: Header, target: Target, sop_class: str) -> Outcome:
         contexts = pacs_contexts.storing(sop_class, seen.transfer_syntax)
         try:
-            status = self._pool.ask(contexts, lambda on: _store(on, source, seen, target.instance or "", sop_class))
+            with self._aside():
+                status = self._pool.ask(contexts, lambda on: _store(on, source, seen, target.instance or "", sop_class))
         except errors.Unavailable as fault:
             return Refused(Reason.OUT_OF_RESOURCES, fault.message, target, sop_class)
         except errors.UpstreamFailed as fault:

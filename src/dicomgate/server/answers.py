@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from dicomgate.origin import Chunk
+from dicomgate.origin import PAUSE, Chunk
 from dicomgate.server import files
 from dicomgate.server.files import FileSpan
 
@@ -83,7 +83,8 @@ class Body:
 def take(chunks: Iterator[bytes | FileSpan], limit: int) -> tuple[list[OutPiece], bool]:
     """Pieces of at most `PIECE` bytes from chunks of any size until `limit`; and whether the chunks came to an end.
 
-    Small chunks are joined; larger ones pass as they are or in slices, for copying them costs more than sending.
+    Small chunks are joined; larger ones pass as they are or in slices, for copying them costs more than sending. Where
+    the chunks pause, what there is leaves: the next may be long in coming.
     """
     pieces: list[OutPiece] = []
     small: list[bytes] = []
@@ -91,7 +92,8 @@ def take(chunks: Iterator[bytes | FileSpan], limit: int) -> tuple[list[OutPiece]
     is_done = True
     for chunk in chunks:
         taken += len(chunk)
-        pauses += not chunk
+        if not chunk:
+            pauses += _MOST_PAUSES if chunk is PAUSE else 1
         if isinstance(chunk, bytes) and len(chunk) < _SMALL and waiting + len(chunk) <= PIECE:
             small.append(chunk)
             waiting += len(chunk)

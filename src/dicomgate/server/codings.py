@@ -9,6 +9,7 @@ from typing import Final
 
 import zstandard
 
+from dicomgate.origin import PAUSE
 from dicomgate.server.answers import Header
 
 NONE: Final = ""
@@ -21,6 +22,8 @@ _MOST: Final = 32
 _GZIP: Final = 31
 _LEVELS: Final = {"zstd": 3, "gzip": 1}
 """Metadata repeats itself so much that higher levels gain next to nothing."""
+_BLOCK_ENDS: Final = {"zstd": zstandard.COMPRESSOBJ_FLUSH_BLOCK, "gzip": zlib.Z_SYNC_FLUSH}
+"""So that what was given so far can be read at the other end."""
 
 
 def choose(accepted: str | None) -> str:
@@ -51,6 +54,9 @@ def compress(chunks: Iterable[bytes], coding: str) -> Iterator[bytes]:
     for chunk in chunks:
         if made := compressor.compress(chunk):
             yield made
+        if chunk is PAUSE:
+            yield compressor.flush(_BLOCK_ENDS[coding])
+            yield PAUSE
     yield compressor.flush()
 
 

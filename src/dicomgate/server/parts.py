@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomgate.dicomweb import multipart
-from dicomgate.origin import Chunk, Piece
+from dicomgate.origin import PAUSE, Chunk, Pause, Piece
 from dicomgate.server import caching
 from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
@@ -111,8 +111,8 @@ def answer_made(request: Request, media_type: str, parts: Iterable[Part], tag: s
     return Representation(headers=headers, tag=tag, chunks=_write(boundary, parts), is_lasting=True).answer(request)
 
 
-def answer_unmeasured(media_type: str, parts: Iterable[Part], headers: Sequence[Header]) -> Answer:
-    """Parts that are made one after the other."""
+def answer_unmeasured(media_type: str, parts: Iterable[Part | Pause], headers: Sequence[Header]) -> Answer:
+    """Parts that are made one after the other; between them it may have to be waited."""
     return _related(media_type, multipart.new_boundary(), parts, [*headers, caching.NO_RANGES], None)
 
 
@@ -179,16 +179,21 @@ def _length(boundary: str, parts: Sequence[Part]) -> int | None:
 
 
 def _related(
-    media_type: str, boundary: str, parts: Iterable[Part], headers: Sequence[Header], size: int | None
+    media_type: str, boundary: str, parts: Iterable[Part | Pause], headers: Sequence[Header], size: int | None
 ) -> Answer:
     fields = [field("content-type", multipart.content_type(boundary, media_type)), caching.VARY, *headers]
     return Answer(headers=fields, chunks=_write(boundary, parts), size=size)
 
 
-def _write(boundary: str, parts: Iterable[Part]) -> Iterator[Chunk]:
-    for number, part in enumerate(parts):
-        yield multipart.part_head(boundary, part.headers, first=number == 0)
+def _write(boundary: str, parts: Iterable[Part | Pause]) -> Iterator[Chunk]:
+    is_first = True
+    for part in parts:
+        if isinstance(part, Pause):
+            yield PAUSE
+            continue
+        yield multipart.part_head(boundary, part.headers, first=is_first)
         yield from part.chunks
+        is_first = False
     yield multipart.closing(boundary)
 
 

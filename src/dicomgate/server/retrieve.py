@@ -7,17 +7,17 @@ import itertools
 from collections.abc import Iterator
 from typing import Final
 
-from dicomgate import errors
+from dicomgate import errors, origin
 from dicomgate.dicom import spans
 from dicomgate.dicom.uids import Level
 from dicomgate.dicomweb import media_types, negotiation, offers, resources, warning
 from dicomgate.dicomweb.negotiation import Offer, Wish
 from dicomgate.dicomweb.resources import Resource
-from dicomgate.origin import Instance, Underway
+from dicomgate.origin import Instance, Pause, Underway
 from dicomgate.representations import possible, transcoding
 from dicomgate.representations.transcoding import MadeFile
 from dicomgate.server import bulkdata, caching, parts, zipped
-from dicomgate.server.answers import Answer
+from dicomgate.server.answers import Answer, Header
 from dicomgate.server.exchange import field
 from dicomgate.server.parts import Part
 from dicomgate.server.requests import Request
@@ -44,18 +44,24 @@ def retrieve(request: Request, resource: Resource) -> Answer:
             answer = bulkdata.collect(request, itertools.chain(pairs, _go_on(wanted, found, chosen[0])))
         elif chosen[0].media_type == media_types.ZIP:
             files = [_zipped(request, wanted, *pair) for pair in zip(counted, chosen, strict=True)]
-            rest = (_zipped(request, wanted, *pair) for pair in _go_on(wanted, found, chosen[0]))
-            answer = zipped.answer(request, resource.target, files, rest if is_cut else None)
+            more = (_zipped(request, wanted, *pair) for pair in _go_on(wanted, found, chosen[0]))
+            answer = zipped.answer(request, resource.target, files, more if is_cut else None)
         elif chosen[0].is_multipart:
-            answer = _several(request, counted, chosen, _go_on(wanted, found, chosen[0]) if is_cut else None)
+            rest = _later(request, wanted, found, chosen[0]) if is_cut else None
+            answer = _several(request, counted, chosen, rest)
         else:
             answer = single(request, counted[0], chosen[0])
         if isinstance(found, Underway) and found.lacking and answer.status == 200:
             answer.status, answer.of = 206, None
-            text = f"{found.lacking} instances could not be had from where they are kept"
-            answer.headers.append(field("warning", warning.format_warning(request.root, text)))
+            answer.headers.append(lacking(request, found.lacking))
         answer.resources.push(held.pop_all())
         return answer
+
+
+def lacking(request: Request, count: int) -> Header:
+    """Says of how many instances the answer is silent."""
+    text = f"{count} instances could not be had from where they are kept"
+    return field("warning", warning.format_warning(request.root, text))
 
 
 def _choose(wanted: tuple[Wish, ...], counted: list[Instance], *, many: bool) -> list[Offer]:
@@ -92,18 +98,30 @@ def file_offers(instance: Instance, wanted: tuple[Wish, ...]) -> tuple[Offer, ..
 def _go_on(wanted: tuple[Wish, ...], found: Iterator[Instance], first: Offer) -> Iterator[tuple[Instance, Offer]]:
     """What comes after those that were looked at, each in the form of the first."""
     for instance in found:
-        yield instance, negotiation.choose(wanted, negotiation.alike(_offers(instance, wanted, many=True), first))
+        yield instance, _like(wanted, instance, first)
+
+
+def _like(wanted: tuple[Wish, ...], instance: Instance, first: Offer) -> Offer:
+    return negotiation.choose(wanted, negotiation.alike(_offers(instance, wanted, many=True), first))
+
+
+def _later(
+    request: Request, wanted: tuple[Wish, ...], found: Iterator[Instance], first: Offer
+) -> Iterator[Part | Pause]:
+    """The same as parts, with pauses while one has still to come."""
+    for one in origin.with_pauses(found):
+        yield one if isinstance(one, Pause) else part(request, one, _like(wanted, one, first))
 
 
 def _several(
-    request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[tuple[Instance, Offer]] | None
+    request: Request, counted: list[Instance], chosen: list[Offer], rest: Iterator[Part | Pause] | None
 ) -> Answer:
     pairs = list(zip(counted, chosen, strict=True))
     media_type = chosen[0].media_type
     is_stored = all(offer.is_stored for offer in chosen)
     is_exact = all(instance.facts.digest for instance in counted)
     if rest is not None or not (is_stored or is_exact):
-        lazily = (part(request, *pair) for pair in itertools.chain(pairs, rest or ()))
+        lazily = itertools.chain((part(request, *pair) for pair in pairs), rest or ())
         return parts.answer_unmeasured(media_type, lazily, [caching.CHANGING])
     listed = "\n".join(f"{instance.facts.version} {variant(request, offer)}" for instance, offer in pairs)
     tag = caching.format_tag(listed, "multipart", is_exact=is_exact)
