@@ -109,16 +109,23 @@ class Running:
 
 
 def start(
-    *arguments: str, data: Path, log: Path, is_folder: bool = False, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    data: Path,
+    log: Path,
+    is_folder: bool = False,
+    is_gateway: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Running:
     """Start `dicomgate serve` on a free port and wait until it answers. DidNotStart when it does not.
 
-    `data` is a data folder, or a folder of files in place when `is_folder`. Settings of the caller's own environment
-    and working directory are not heard.
+    `data` is a data folder, or a folder of files in place when `is_folder`, or the file with the settings of a gateway
+    when `is_gateway`. Settings of the caller's own environment and working directory are not heard.
     """
     surroundings = {name: value for name, value in os.environ.items() if not name.startswith("DICOMGATE__")}
-    what = [str(data)] if is_folder else ["--data", str(data)]
-    command = [sys.executable, "-m", "dicomgate", "serve", *what, "--port", "0", *arguments]
+    what = ["serve", str(data)] if is_folder else ["serve", "--data", str(data)]
+    if is_gateway:
+        what = ["gateway", "run", "--config", str(data)]
+    command = [sys.executable, "-m", "dicomgate", *what, "--port", "0", *arguments]
     with log.open("ab") as said:
         begins = said.tell()
         process = subprocess.Popen(
@@ -135,10 +142,15 @@ def start(
 
 @contextmanager
 def running(
-    *arguments: str, data: Path, log: Path, is_folder: bool = False, environment: Mapping[str, str] | None = None
+    *arguments: str,
+    data: Path,
+    log: Path,
+    is_folder: bool = False,
+    is_gateway: bool = False,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Running]:
     """A server for as long as the block lasts. AssertionError when it does not end well afterwards."""
-    server = start(*arguments, data=data, log=log, is_folder=is_folder, environment=environment)
+    server = start(*arguments, data=data, log=log, is_folder=is_folder, is_gateway=is_gateway, environment=environment)
     try:
         yield server
     except BaseException:
