@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pydicom
 from pydicom.dataset import Dataset
-from pynetdicom import AE, evt
+from pynetdicom import AE, StoragePresentationContexts, evt
 from pynetdicom.sop_class import (
     SecondaryCaptureImageStorage,
     StudyRootQueryRetrieveInformationModelFind,
@@ -37,7 +38,8 @@ class MadePacs:
     asked: list[str] = field(default_factory=list)
     does_get: bool = True
     counts: int | None = None  # a lie, or what it has
-    sends: int | None = None  # so many, then it aborts
+    sends: int | None = None  # so many, then it breaks
+    breaks: str = "abort"  # or "garbage", "silence", "close"
     knows_destination: bool = True
     go_on: threading.Event = field(default_factory=threading.Event)
     waits_after: int | None = None
@@ -46,6 +48,8 @@ class MadePacs:
     store_status: int = 0
     move_to: int = 0
     withholds: int = 0
+    has_many_classes: bool = False
+    broken: list[socket.socket] = field(default_factory=list)
     cancelled: int = 0
     pause: float = 0.0  # seconds before each instance
     sent_in_last: int = 0
@@ -115,13 +119,24 @@ class MadePacs:
                 yield 0xFE00, None
                 return
             if number == self.sends:
-                event.assoc.abort()
+                self._break(event)
                 return
             if number == self.waits_after:
                 assert self.go_on.wait(30)
             time.sleep(self.pause)
             self.sent_in_last += 1
             yield 0xFF00, one
+
+    def _break(self, event):
+        line = event.assoc.dul.socket.socket
+        self.broken.append(line)
+        if self.breaks == "garbage":
+            line.sendall(b"\x04\0\0\0\0\x0a\0\0\xff\xff" + bytes(6))  # a value longer than its unit
+        elif self.breaks == "close":
+            line.shutdown(socket.SHUT_RDWR)
+        if self.breaks in {"garbage", "silence"}:
+            assert self.go_on.wait(30)
+        event.assoc.abort()
 
     def store(self, event):
         self.asked.append("STORE")
@@ -144,7 +159,8 @@ def running(pacs: MadePacs, *, title: str = "PACS") -> Iterator[MadePacs]:
     if pacs.does_get:
         ae.add_supported_context(StudyRootQueryRetrieveInformationModelGet)
     ae.add_supported_context(StudyRootQueryRetrieveInformationModelMove)
-    ae.add_supported_context(SecondaryCaptureImageStorage, scu_role=True, scp_role=True)
+    for context in StoragePresentationContexts if pacs.has_many_classes else _STORAGE:
+        ae.add_supported_context(context.abstract_syntax, scu_role=True, scp_role=True)
     handlers = [
         (evt.EVT_C_FIND, pacs.find),
         (evt.EVT_C_GET, pacs.get),
@@ -158,6 +174,8 @@ def running(pacs: MadePacs, *, title: str = "PACS") -> Iterator[MadePacs]:
     finally:
         pacs.go_on.set()
         server.shutdown()
+        for line in pacs.broken:  # pynetdicom forgets them
+            line.close()
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Intake:
         self._thread = threading.Thread(target=self._keep_all, name="gateway intake", daemon=True)
         self.refused = 0
         self.refusal: Refused | None = None
+        self.is_full = False
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -82,8 +83,9 @@ class Intake:
                 continue
             try:
                 arrival.write(bytes(fragment))
-            except OSError:
+            except OSError as fault:
                 status = Status.OUT_OF_RESOURCES
+                self._refuse(Refused(Reason.OUT_OF_RESOURCES, fault.strerror or "", is_full=True))
         return status
 
     def _keep_all(self) -> None:
@@ -101,11 +103,15 @@ class Intake:
             outcome = self._store.accept(arrival)
         except (errors.Fault, OSError) as fault:
             why = fault.message if isinstance(fault, errors.Fault) else fault.strerror or ""
-            outcome = Refused(Reason.OUT_OF_RESOURCES, why)
+            outcome = Refused(Reason.OUT_OF_RESOURCES, why, is_full=not isinstance(fault, errors.Fault))
         finally:
             arrival.discard()
         if isinstance(outcome, Refused):
-            self.refused += 1
-            self.refusal = outcome
+            self._refuse(outcome)
         elif Target(outcome.target.study, outcome.target.series) == self._series:
             self._coming.add(outcome.target.instance or "")
+
+    def _refuse(self, outcome: Refused) -> None:
+        self.refused += 1
+        self.refusal = outcome
+        self.is_full = self.is_full or outcome.is_full

@@ -242,7 +242,10 @@ class Library:
     def _fetch(
         self, coming: Coming, series: Target, wanted: dict[str, Listed], *, is_whole: bool
     ) -> tuple[str, errors.Fault | None]:
-        """Ask for what is missing, a second time for what did not come; the way that was gone, and what went wrong."""
+        """Ask for what is missing, a second time for what did not come; the way that was gone, and what went wrong.
+
+        On a full disk others go between the two.
+        """
         way, fault = "cache", None
         for _ in range(_TRIES):
             missing = [one for uid, one in wanted.items() if not coming.has(uid)]
@@ -259,9 +262,12 @@ class Library:
                 try:
                     way, fault = self._fetcher.fetch(wish), None
                 except errors.Fault as met:
-                    fault = fault or met
-            if intake.refusal is not None and fault is None:
+                    way, fault = "broken off", fault or met
+            if intake.refusal is not None:
                 self._tell("pacs instance refused", count=intake.refused, why=intake.refusal.message)
+            if intake.is_full:
+                self._shelf.halve()
+                fault = fault or errors.Unavailable("the disk is full on which the gateway keeps what it fetches")
         return way, fault
 
     # What is here.

@@ -90,7 +90,7 @@ class Shelf:
             self._records.pop(record.series, None)
             self._records[record.series] = record
             self._write(record)
-        self._make_room()
+        self._make_room(self._most)
 
     def checked(self, series: str) -> None:
         """The PACS says that nothing has changed."""
@@ -153,11 +153,15 @@ class Shelf:
         with self._lock:
             return list(self._records.values())
 
-    def _make_room(self) -> None:
+    def halve(self) -> None:
+        """The disk is full though there are not too many bytes here: half of them go."""
+        self._make_room(self.size // 2)
+
+    def _make_room(self, most: int) -> None:
         """What was used longest ago goes first; what is in use stays."""
         while True:
             with self._lock:
-                over = self.size > self._most
+                over = self.size > most
                 oldest = next((one for one in self._records.values() if not self._pins[one.series]), None)
                 self._pins += Counter()  # looking made entries without a count
             if not over or oldest is None:
@@ -177,10 +181,15 @@ class Shelf:
             self._touched[record.series] = used
 
     def _write(self, record: Record) -> None:
+        """On a full disk it is known here alone: better no page after a restart than an old one."""
         path = self._path(record.series)
         aside = path.with_suffix(".new")
-        aside.write_bytes(orjson.dumps(asdict(record)))
-        aside.replace(path)
+        try:
+            aside.write_bytes(orjson.dumps(asdict(record)))
+            aside.replace(path)
+        except OSError:
+            aside.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         self._touched[record.series] = self._clock()
 
     def _path(self, series: str) -> Path:
