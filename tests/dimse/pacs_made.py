@@ -199,3 +199,31 @@ def over(port: int, cache, **settings: object) -> Iterator[httpx2.Client]:
     ):
         yield client
     application.close()
+
+
+def wrong(kind: str):
+    """A peer that behaves in one bad way; its port."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(4096)
+                if kind == "garbage":
+                    connection.sendall(b"\x02\0\xff\xff\xff\xff" + bytes(100))
+                elif kind == "calling":
+                    connection.sendall(bytes((3, 0, 0, 0, 0, 4, 0, 1, 1, 3)))
+                elif kind == "busy":
+                    connection.sendall(bytes((3, 0, 0, 0, 0, 4, 0, 2, 3, 2)))
+                elif kind == "abort":
+                    connection.sendall(bytes((7, 0, 0, 0, 0, 4, 0, 0, 0, 0)))
+                elif kind == "silent":
+                    connection.recv(1)
+
+    if kind != "nobody":  # a thread that waits in accept would keep the port open after close
+        threading.Thread(target=serve, daemon=True).start()
+    return server

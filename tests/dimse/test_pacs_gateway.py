@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from pacs_made import MadePacs, over, running
+from pacs_made import MadePacs, over, running, wrong
 
 from dicomgate.testing import instances
 
@@ -157,34 +157,6 @@ def test_store_goes_to_the_pacs_and_its_status_comes_back(pacs, tmp_path):
         assert failed.status_code == 409
         assert failed.json()["00081198"]["Value"][0]["00081197"]["Value"] == [0xA900]
     assert len(pacs.stored) == 2
-
-
-def wrong(kind: str):
-    """A peer that behaves in one bad way; its port."""
-    server = socket.create_server(("127.0.0.1", 0))
-
-    def serve():
-        while True:
-            try:
-                connection, _ = server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.recv(4096)
-                if kind == "garbage":
-                    connection.sendall(b"\x02\0\xff\xff\xff\xff" + bytes(100))
-                elif kind == "calling":
-                    connection.sendall(bytes((3, 0, 0, 0, 0, 4, 0, 1, 1, 3)))
-                elif kind == "busy":
-                    connection.sendall(bytes((3, 0, 0, 0, 0, 4, 0, 2, 3, 2)))
-                elif kind == "abort":
-                    connection.sendall(bytes((7, 0, 0, 0, 0, 4, 0, 0, 0, 0)))
-                elif kind == "silent":
-                    connection.recv(1)
-
-    if kind != "nobody":  # a thread that waits in accept would keep the port open after close
-        threading.Thread(target=serve, daemon=True).start()
-    return server
 
 
 @pytest.mark.slow

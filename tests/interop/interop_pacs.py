@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,19 +74,33 @@ def _fill(here: Path, port: int, files: Sequence[Path]) -> None:
     subprocess.run(words, check=True, env=quick)
 
 
-def written(here: Path, port: int, move: int, *options: str) -> Path:
+def _wait(here: Path, port: int) -> None:
+    """Until somebody listens."""
+    deadline = time.monotonic() + 60
+    while True:
+        with socket.socket() as line:
+            if line.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        assert time.monotonic() < deadline, (here / "log").read_text()
+        time.sleep(0.1)
+
+
+def written(here: Path, port: int, move: int, *options: str, name: str = "gateway.toml") -> Path:
     """The file that `gateway init` writes."""
-    file = here / "gateway.toml"
+    file = here / name
     peers = ("--pacs", f"PACS@127.0.0.1:{port}", "--me", f"GATEWAY@127.0.0.1:{move}", *options)
     assert main.run(["gateway", "init", *peers, "--cache", str(here / "kept"), "--config", str(file)]) == 0
     return file
 
 
 @contextmanager
-def orthanc(here: Path) -> Iterator[tuple[int, int]]:
-    """Orthanc as a PACS with a series; its port, and the one that it moves to."""
+def orthanc(
+    here: Path, *, files: Sequence[Path] | None = None, further: Mapping[str, object] | None = None
+) -> Iterator[tuple[int, int]]:
+    """Orthanc as a PACS with a series or these files; its port, and the one that it moves to. `further`: settings."""
     port, move = free_port(), free_port()
-    said = {
+    said = dict(further or {})
+    said |= {
         "StorageDirectory": str(here / "orthanc"),
         "IndexDirectory": str(here / "orthanc"),
         "HttpServerEnabled": False,
@@ -94,14 +108,19 @@ def orthanc(here: Path) -> Iterator[tuple[int, int]]:
         "DicomAet": "PACS",
         "DicomCheckCalledAet": True,
         **{f"DicomAlwaysAllow{what}": True for what in ("Get", "Find", "Move", "Store")},
-        "DicomModalities": {"gateway": ["GATEWAY", "127.0.0.1", move]},
+        "DicomModalities": {
+            "gateway": {"AET": "GATEWAY", "Host": "127.0.0.1", "Port": move, "UseDicomTls": "DicomTlsEnabled" in said}
+        },
     }
     (here / "orthanc.json").write_text(json.dumps(said))
     with (here / "log").open("wb") as log:
         words = [str(ORTHANC), str(here / "orthanc.json")]
         with subprocess.Popen(words, stdout=log, stderr=log, start_new_session=True) as process:
             try:
-                _fill(here, port, _series())
+                if said.get("DicomTlsEnabled"):
+                    _wait(here, port)
+                else:
+                    _fill(here, port, _series() if files is None else files)
                 yield port, move
             finally:
                 os.killpg(process.pid, signal.SIGKILL)

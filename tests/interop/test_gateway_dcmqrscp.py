@@ -69,7 +69,7 @@ def test_what_a_pacs_has_comes_back_as_it_was_stored(tmp_path, option, capsys):
 
 
 def test_check_says_what_to_change_and_at_whose_side(tmp_path, capsys):
-    with dcmqrscp(tmp_path) as (port, _):
+    with dcmqrscp(tmp_path, "--disable-get") as (port, _):
         file = tmp_path / "wrong.toml"
         peers = ("--pacs", f"PACS@127.0.0.1:{port}", "--me", f"STRANGER@10.1.2.9:{free_port()}")
         assert main.run(["gateway", "init", *peers, "--config", str(file)]) == 0

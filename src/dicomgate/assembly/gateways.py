@@ -10,14 +10,14 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from dicomgate import config
+from dicomgate import config, errors
 from dicomgate.archive import layout, policy
 from dicomgate.assembly import archives, places
 from dicomgate.blobs.disk import FastDisk
 from dicomgate.blobs.local import LocalBlobs
 from dicomgate.dimse.associations import Peer
 from dicomgate.dimse.pacs import Pacs, Plan, senders
-from dicomgate.dimse.pacs_check import Check
+from dicomgate.dimse.pacs_check import NOT_SET_UP, Check
 from dicomgate.dimse.receiver import Door as MoveDoor
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.index.sqlite import SqliteIndex
@@ -98,12 +98,16 @@ def _pacs_tls(section: config.Pacs) -> tuple[ssl.SSLContext | None, ssl.SSLConte
 
 @contextmanager
 def pacs_check(settings: config.Settings) -> Iterator[Check]:
-    """What tries the PACS of the settings. Unavailable when the port for C-MOVE is in use, by a gateway maybe."""
+    """What tries the PACS of the settings. Where the port for C-MOVE is in use, by a gateway maybe, without that."""
     plan = pacs_plan(settings)
-    receiver = None if plan.receiver is None else Receiver(plan.receiver)
+    receiver, why_none = None, NOT_SET_UP
+    try:
+        receiver = None if plan.receiver is None else Receiver(plan.receiver)
+    except errors.Unavailable as fault:
+        why_none = f"not tried: {fault.message}, by a gateway that runs?"
     try:
         own_host = settings.pacs.own_host or socket.gethostname()
-        yield Check(peer=plan.peer, receiver=receiver, own_host=own_host, way=plan.way)
+        yield Check(peer=plan.peer, receiver=receiver, own_host=own_host, way=plan.way, why_none=why_none)
     finally:
         if receiver is not None:
             receiver.close()

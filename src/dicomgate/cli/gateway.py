@@ -107,8 +107,8 @@ def check(*, config_file: Path | None) -> int:
             failed = failed or not probe.is_good
             word = "ok  " if probe.is_good else "FAIL"
             click.echo(f"{word}  {probe.name:<8}  {probe.seconds * 1000:5.0f} ms  {probe.says}")
-            if probe.advice:
-                click.echo(f"      {probe.advice}")
+            for line in probe.advice.splitlines():
+                click.echo(f"      {line}")
     return main.PARTLY if failed else main.DONE
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from dicomgate import errors
+from dicomgate.dicom import names
 from dicomgate.dimse import commands, pdus
 from dicomgate.dimse.commands import Command, number, text
 from dicomgate.dimse.pdus import Acceptance, Context, Proposal
-from dicomgate.dimse.wire import LARGEST_UNIT, Broken, Wire
+from dicomgate.dimse.wire import LARGEST_UNIT, Broken, Silent, Wire
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 IMPLICIT: Final = "1.2.840.10008.1.2"
@@ -55,6 +56,21 @@ class Rejected(errors.UpstreamFailed):
 
 class Busy(errors.Unavailable):
     """The peer takes no further association now."""
+
+
+class Unopened(errors.UpstreamFailed):
+    """The association did not come about: the peer went away, said what no DICOM is, or TLS failed.
+
+    `is_tls`: over the encryption.
+    """
+
+    def __init__(self, message: str, *, is_tls: bool = False) -> None:
+        super().__init__(message)
+        self.is_tls = is_tls
+
+
+class Mute(errors.UpstreamSilent):
+    """The connection stands, and the peer says nothing on it."""
 
 
 class NotAccepted(errors.UpstreamFailed):
@@ -124,7 +140,7 @@ class Association:
         for found, (abstract, syntax) in self._syntaxes.items():
             if abstract == abstract_syntax and transfer_syntax in (None, syntax):
                 return found, syntax
-        raise NotAccepted(f"{self.peer.title} does not accept what would be asked of it ({abstract_syntax})")
+        raise NotAccepted(f"{self.peer.title} does not accept {names.find_uid(abstract_syntax) or abstract_syntax}")
 
     def echo(self) -> None:
         """C-ECHO (PS3.7 §9.1.5). UpstreamFailed unless it succeeds."""
@@ -321,15 +337,26 @@ def connect(peer: Peer, contexts: Sequence[Context]) -> Association:
     """
     wire = Wire(_socket(peer), seconds=peer.connect_seconds, peer=peer.title)
     try:
-        proposal = Proposal(called=peer.title, calling=peer.own_title, contexts=tuple(contexts), largest=LARGEST_UNIT)
-        wire.send(pdus.write_proposal(proposal))
-        acceptance = _read_answer(peer, *wire.receive())
+        acceptance = _negotiate(wire, peer, contexts)
     except BaseException:
         wire.close()
         raise
     wire.largest = acceptance.largest
     wire.wait_at_most(peer.answer_seconds)
     return Association(wire, peer, contexts, acceptance)
+
+
+def _negotiate(wire: Wire, peer: Peer, contexts: Sequence[Context]) -> Acceptance:
+    proposal = Proposal(called=peer.title, calling=peer.own_title, contexts=tuple(contexts), largest=LARGEST_UNIT)
+    try:
+        wire.send(pdus.write_proposal(proposal))
+        return _read_answer(peer, *wire.receive())
+    except Silent as fault:
+        raise Mute(f"{fault.message} on an open connection") from None
+    except Broken as fault:
+        if peer.tls is not None:  # TLS 1.3 refuses a certificate when all seems well
+            raise Unopened(f"{fault.message}; does it believe our certificate?", is_tls=True) from None
+        raise Unopened(fault.message) from None
 
 
 def _read_answer(peer: Peer, kind: int, body: memoryview) -> Acceptance:
@@ -362,8 +389,21 @@ def _socket(peer: Peer) -> socket.socket:
         raise errors.UpstreamSilent(f"{peer} does not speak TLS within {peer.connect_seconds:g} seconds") from None
     except (OSError, ValueError) as fault:
         plain.close()
-        why = fault.reason if isinstance(fault, ssl.SSLError) and fault.reason else type(fault).__name__
-        raise errors.UpstreamFailed(f"TLS with {peer} failed: {why}") from None
+        raise Unopened(f"TLS with {peer} failed: {_tls_words(fault)}", is_tls=True) from None
+
+
+def _tls_words(fault: Exception) -> str:
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"its certificate is not believed ({fault.verify_message})"
+    if isinstance(fault, ssl.SSLError) and fault.reason:
+        return _TLS_WORDS.get(fault.reason, fault.reason)
+    return type(fault).__name__
+
+
+_TLS_WORDS: Final = {
+    "WRONG_VERSION_NUMBER": "it does not speak TLS on this port",
+    "UNEXPECTED_EOF_WHILE_READING": "it closed the connection",
+}
 
 
 _USER, _ASSOCIATION, _PRESENTATION = 1, 2, 3

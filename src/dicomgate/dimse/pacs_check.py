@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dicomgate import errors
@@ -12,19 +12,23 @@ from dicomgate.dicom import elements
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse import associations, datasets, pacs_contexts, pacs_questions, statuses
-from dicomgate.dimse.associations import Incoming, NotAccepted, Peer, Rejected, Suboperations
+from dicomgate.dimse.associations import Busy, Incoming, Mute, NotAccepted, Peer, Rejected, Suboperations, Unopened
 from dicomgate.dimse.commands import number
-from dicomgate.dimse.pacs_questions import Questions
+from dicomgate.dimse.pacs_fetch import USUAL, Way
+from dicomgate.dimse.pacs_questions import Listed, Questions
+from dicomgate.dimse.pdus import Context
 from dicomgate.dimse.pool import Pool
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.dimse.statuses import Status
 
+NOT_SET_UP: Final = "not set up here (pacs.move_port is 0)"
+_ALLOW_GET: Final = "At the PACS: allow C-GET. Or here: set pacs.retrieve to move."
 _COUNTS: Final = {"00080061": "ModalitiesInStudy", "00201206": "it counts series", "00201208": "it counts instances"}
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One thing that was tried. `advice`: what to change, at whose side; empty where all is well."""
+    """One thing that was tried. `advice`: what to change, at whose side, a line each; empty where all is well."""
 
     name: str
     is_good: bool
@@ -33,27 +37,32 @@ class Probe:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Check:
-    """Probes one PACS. `own_host`: how the PACS reaches us, for what is advised."""
+    """Probes one PACS. `own_host`: how the PACS reaches us, for what is advised.
+
+    `receiver`: where a C-MOVE goes, or `why_none` there is none.
+    """
 
     peer: Peer
     receiver: Receiver | None
     own_host: str
-    way: str = "auto"
+    way: Way = "auto"
+    why_none: str = NOT_SET_UP
+    _instance: Listed | None = field(default=None, init=False)
+    _has_got: bool = field(default=False, init=False)
 
     def probes(self) -> Iterator[Probe]:
         """Each probe when it has been tried; those that cannot succeed after a failure are left out."""
-        echo = self._timed("C-ECHO", self._echo)
-        yield echo
-        if not echo.is_good:
-            return
-        yield self._timed("C-FIND", self._find)
-        get = None if self.way == "move" else self._timed("C-GET", self._get)
-        if get is not None:
-            yield get
+        for name, deed in (("C-ECHO", self._echo), ("C-FIND", self._find)):
+            probe = self._timed(name, deed)
+            yield probe
+            if not probe.is_good:
+                return
+        if self.way != "move":
+            yield self._timed("C-GET", self._get)
         if self.way != "get":
-            yield self._timed("C-MOVE", self._move)
+            yield self._excused(self._timed("C-MOVE", self._move))
 
     def _timed(self, name: str, deed: Callable[[], tuple[bool, str, str]]) -> Probe:
         began = time.monotonic()
@@ -63,17 +72,40 @@ class Check:
             is_good, says, advice = False, fault.message, self._advice(fault)
         return Probe(name, is_good, says, advice, time.monotonic() - began)
 
+    def _excused(self, move: Probe) -> Probe:
+        """Where instances come by C-GET, nothing has to be changed for C-MOVE."""
+        if move.is_good or not self._has_got:
+            return move
+        return replace(move, is_good=True, says=f"{move.says}; not needed, for C-GET works", advice="")
+
     def _advice(self, fault: errors.Fault) -> str:
         reason = (fault.source, fault.reason) if isinstance(fault, Rejected) else None
         if reason == associations.CALLING_UNKNOWN:
             return self._ask_administrator
         if reason == associations.CALLED_UNKNOWN:
             return "Here: set pacs.title to the AE title of the PACS; its administrator knows it."
+        if isinstance(fault, Busy):
+            return f"At the PACS: end what is open, or allow {self.peer.own_title} more associations. Then try again."
         if isinstance(fault, NotAccepted):
             return f"At the PACS: allow this to the AE title {self.peer.own_title}."
+        if isinstance(fault, Unopened | Mute):
+            return self._advice_on_opening(is_tls=isinstance(fault, Unopened) and fault.is_tls)
         if isinstance(fault, errors.Unavailable | errors.UpstreamSilent):
             return "Here: see that pacs.host and pacs.port are right. On the way: see that a firewall lets us through."
         return f"At the PACS: its log tells more of {self.peer.own_title}, at this time."
+
+    def _advice_on_opening(self, *, is_tls: bool) -> str:
+        """Somebody listens there."""
+        if is_tls:
+            return (
+                "Here: pacs.port must be the port for TLS, pacs.tls_authorities vouch for the PACS's certificate.\n"
+                "At the PACS: it must believe ours (pacs.tls_certificate)."
+            )
+        tls = "" if self.peer.tls is not None else "; where that wants TLS, set pacs.tls"
+        return (
+            f"Here: pacs.port must be the PACS's port for DICOM{tls}.\nAt the PACS: some go away like this from titles "
+            f"that they do not know: is {self.peer.own_title} among those it does? Its log tells more."
+        )
 
     @property
     def _ask_administrator(self) -> str:
@@ -113,37 +145,48 @@ class Check:
         return True, "; ".join(("study level", *(told or ["it counts nothing: the gateway does"]))), ""
 
     def _get(self) -> tuple[bool, str, str]:
-        association = associations.connect(self.peer, pacs_contexts.GETTING)
+        """One instance comes in earnest: an association that is open for it tells little."""
+        refused = "refused by the PACS; using C-MOVE", "" if self.way == "auto" else _ALLOW_GET
+        instance = self._any_instance()
+        contexts: tuple[Context, ...] = pacs_contexts.GETTING
+        if instance is not None:
+            _, contexts = next(pacs_contexts.fetching([instance.sop_class] if instance.sop_class else USUAL))
+        association = associations.connect(self.peer, contexts)
         try:
-            if association.syntaxes(pacs_contexts.GET):
-                return True, "instances come on the asking association", ""
+            if not association.syntaxes(pacs_contexts.GET):
+                return self.way != "get", *refused
+            if instance is None:
+                return True, "not tried further: the PACS has no instance", ""
+            done = association.get(pacs_contexts.GET, self._writer(instance.target), _drop, lambda: True)
         finally:
             association.release()
-        advice = "At the PACS: allow C-GET. Or here: set pacs.retrieve to move."
-        return self.way != "get", "refused by the PACS; using C-MOVE", advice if self.way == "get" else ""
+        self._has_got = done.completed > 0 or done.warned > 0
+        if not self._has_got:
+            says = f"the PACS answered 0x{statuses.describe(done.status)} and nothing came"
+            return self.way != "get", f"{says}; using C-MOVE", _ALLOW_GET if self.way == "get" else ""
+        return True, "an instance came on the asking association", ""
 
     def _move(self) -> tuple[bool, str, str]:
         """One instance is moved here in earnest: many look at the destination only when they have something for it."""
         if self.receiver is None:
-            return True, "not set up here (pacs.move_port is 0)", ""
+            return True, self.why_none, ""
         instance = self._any_instance()
         if instance is None:
             return True, "not tried: the PACS has no instance", ""
-        identifier = pacs_questions.retrieval_identifier(instance)
+        target = instance.target
         association = associations.connect(self.peer, pacs_contexts.MOVING)
         try:
             if not association.syntaxes(pacs_contexts.MOVE):
                 return False, "refused by the PACS", f"At the PACS: allow C-MOVE to {self.peer.own_title}."
-            with self.receiver.expecting([instance.instance or ""], _drop) as came:
-                done = association.move(
-                    pacs_contexts.MOVE,
-                    lambda where: datasets.write_dataset(identifier, where),
-                    self.receiver.title,
-                    lambda: True,
-                )
+            with self.receiver.expecting([target.instance or ""], _drop) as came:
+                done = association.move(pacs_contexts.MOVE, self._writer(target), self.receiver.title, lambda: True)
                 return self._judge_move(done, came())
         finally:
             association.release()
+
+    def _writer(self, target: Target) -> Callable[[str], bytes]:
+        identifier = pacs_questions.retrieval_identifier(Target(target.study, target.series), [target.instance or ""])
+        return lambda syntax: datasets.write_dataset(identifier, syntax)
 
     def _judge_move(self, done: Suboperations, came: int) -> tuple[bool, str, str]:
         if done.status == Status.DESTINATION_UNKNOWN:
@@ -153,19 +196,22 @@ class Check:
             return False, says, f"On the way: see that a firewall lets the PACS through. {self._ask_administrator}"
         return True, "an instance came", ""
 
-    def _any_instance(self) -> Target | None:
+    def _any_instance(self) -> Listed | None:
+        """The first that is found, looked for once."""
+        if self._instance is not None:
+            return self._instance
         pool = Pool(self.peer, most=1, keep_seconds=0)
         try:
             questions = Questions(pool)
             keys: JSONDataset = {"00080052": {"vr": "CS", "Value": ["STUDY"]}, "0020000D": {"vr": "UI"}}
             for study in questions.find(keys, 1).found:
                 uid = next(iter(elements.texts(study.get("0020000D", {}))), "")
-                return questions.instances(questions.series(uid)[0].target)[0].target
+                self._instance = questions.instances(questions.series(uid)[0].target)[0]
         except errors.NotFound:
             return None
         finally:
             pool.close()
-        return None
+        return self._instance
 
 
 def _drop(incoming: Incoming) -> int:

@@ -20,7 +20,7 @@ Way = Literal["auto", "get", "move"]
 
 _BATCH: Final = 500
 """UIDs in one identifier: some keep them in a buffer that is not large."""
-_USUAL: Final = tuple(
+USUAL: Final = tuple(
     f"1.2.840.10008.5.1.4.1.1.{suffix}" for suffix in ("2", "4", "1", "1.1", "6.1", "3.1", "7", "12.1", "128")
 )
 """What is proposed where a PACS does not tell the classes of its instances: CT, MR, CR, DX, US, SC, XA, PET."""
@@ -72,7 +72,7 @@ class Fetcher:
 
     def _get(self, wish: Wish) -> None:
         told = {one.sop_class for one in wish.instances}
-        plans = list(pacs_contexts.fetching(told if "" not in told else (told - {""}) | set(_USUAL)))
+        plans = list(pacs_contexts.fetching(told if "" not in told else (told - {""}) | set(USUAL)))
         for group, contexts in plans:
             own = [one for one in wish.instances if one.sop_class in group or not one.sop_class]
             identifiers = _identifiers(wish, own, is_whole=wish.is_whole and len(plans) == 1)

@@ -5,6 +5,7 @@ A storage SCP that takes what is expected at the moment, from whom it is expecte
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import threading
@@ -182,7 +183,7 @@ def _listen(door: Door) -> socket.socket:
         family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
         return socket.create_server((door.host, door.port), family=family, backlog=_MOST)
     except (OSError, OverflowError) as fault:
-        why = fault.strerror if isinstance(fault, OSError) else "no such port"
+        why = os.strerror(fault.errno) if isinstance(fault, OSError) and fault.errno else "no such port"
         raise errors.Unavailable(f"port {door.port} cannot be listened on for C-MOVE: {why}") from fault
 
 
