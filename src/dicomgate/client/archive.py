@@ -104,7 +104,9 @@ class Archive:
 
     def retrieve(self, which: Which, transfer_syntax: str = fetch.ANY) -> Generator[FileDataset, None, None]:
         """The instances, whole, as pydicom's data sets; each is in memory while it is held. See `files`."""
-        return self._bridge.iterate(self._archive.retrieve(which, transfer_syntax), _ONE_AHEAD)
+        together = self._archive._retrieve_together(which, transfer_syntax)  # noqa: SLF001 - we are its other face
+        for batch in self._bridge.iterate(together, _ONE_AHEAD):
+            yield from batch
 
     def files(self, which: Which, transfer_syntax: str = fetch.ANY) -> Generator[IO[bytes], None, None]:
         """The instances as PS3.10 files, each once and checked, open for reading until the next is taken.

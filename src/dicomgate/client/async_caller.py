@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode
 import httpx2
 
 from dicomgate import __version__, errors
-from dicomgate.client import whose
+from dicomgate.client import network, whose
 from dicomgate.client.cache import Cache, Entry
 from dicomgate.client.identity import Identity
 from dicomgate.client.request import (
@@ -132,7 +132,7 @@ class AsyncCaller:
 
     def _client(self, arguments: Mapping[str, Any], transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
         count = self._side_by_side
-        return httpx2.AsyncClient(
+        client = httpx2.AsyncClient(
             headers={"User-Agent": f"dicomgate/{__version__}"},
             timeout=self._timeout,
             limits=httpx2.Limits(max_connections=count, max_keepalive_connections=count, keepalive_expiry=15.0),
@@ -140,6 +140,8 @@ class AsyncCaller:
             transport=transport,
             **arguments,
         )
+        network.read_largely(client)
+        return client
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.host!r})"

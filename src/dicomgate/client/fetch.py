@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import tempfile
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from typing import IO, Final, Protocol
+from dataclasses import dataclass
+from typing import IO, Any, Final, Generic, Protocol, TypeVar
 
 import orjson
 
@@ -19,13 +21,16 @@ from dicomgate.dicom.uids import Level, Target
 from dicomgate.dicomweb import media_types, multipart, resources
 from dicomgate.origin import JSONDataset
 
+_Item = TypeVar("_Item")
+
 ANY: Final = "*"
 """The transfer syntax in which it is stored, whichever that is."""
 
 _IN_MEMORY: Final = 4 << 20
 _LONGEST_METADATA: Final = 1 << 30
 _LONGEST_PICTURE: Final = 64 << 20
-_STEP: Final = 256 << 10
+_LEAST: Final = 256 << 10
+_MOST: Final = 4 << 20
 """Bytes that go to a thread at once."""
 
 
@@ -63,44 +68,74 @@ async def files(calls: AsyncCaller, target: Target, transfer_syntax: str, begin:
     return count
 
 
-async def held(calls: AsyncCaller, target: Target, transfer_syntax: str) -> AsyncGenerator[IO[bytes], None]:
-    """Every file of the target, in one request, one after the other; each may be read until the next is asked for.
+@dataclass(frozen=True, slots=True)
+class Come(Generic[_Item]):
+    """What was made of a file that came; `target` is None of one that is damaged."""
 
-    A small one is held in memory, a large one in a file without a name. The faults of `files`, as they are noticed:
-    what was given before came whole.
+    target: Target | None
+    item: _Item
+    let_go: Callable[[], None]
+
+
+Reading = Callable[[IO[bytes]], Come[_Item]]
+
+
+async def held(
+    calls: AsyncCaller, target: Target, transfer_syntax: str, read: Reading[_Item]
+) -> AsyncGenerator[list[Come[_Item]], None]:
+    """What is read from every file of the target, in one request: of as many at a time as have come together.
+
+    `read` is called in a thread, with a file to be kept, or closed. A small one is held in memory, a large one in a
+    file without a name. The faults of `files`, as they are noticed: what was given before came whole.
     """
-    done: deque[IO[bytes]] = deque()
+    done: list[Come[_Item]] = []
+
+    def begin() -> _Held:
+        return _Held(lambda file: done.append(read(file)))
+
     try:
-        async with aclosing(_steps(calls, target, transfer_syntax, lambda: _Held(done))) as steps:
+        async with aclosing(_steps(calls, target, transfer_syntax, begin)) as steps:
             async for _ in steps:
-                while done:
-                    with done.popleft() as file:
-                        yield file
+                if done:
+                    found, done[:] = done[:], []
+                    yield found
     finally:
-        for file in done:
-            file.close()
+        for one in done:
+            one.let_go()
 
 
 class _Held:
     """A file that is handed on when it is whole."""
 
-    def __init__(self, done: deque[IO[bytes]]) -> None:
-        self._done = done
-        self._file: IO[bytes] | None = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+    def __init__(self, hand_on: Callable[[IO[bytes]], None]) -> None:
+        self._hand_on = hand_on
+        self._pieces: list[bytes | memoryview] = []
+        self._size = 0
+        self._large: IO[bytes] | None = None
 
     def write(self, data: bytes | memoryview) -> None:
-        assert self._file is not None, "not after its end"
-        self._file.write(data)
+        self._size += len(data)
+        if self._large is None and self._size > _IN_MEMORY:
+            self._large = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who gets it
+            self._large.writelines(self._pieces)
+            self._pieces.clear()
+        if self._large is None:
+            self._pieces.append(data)
+        else:
+            self._large.write(data)
 
     def finish(self) -> None:
-        assert self._file is not None, "not after its end"
-        self._file.seek(0)
-        self._done.append(self._file)
-        self._file = None
+        file, self._large = self._large, None
+        if file is None:
+            file = io.BytesIO(b"".join(self._pieces))
+            self._pieces.clear()
+        file.seek(0)
+        self._hand_on(file)
 
     def discard(self) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._pieces.clear()
+        if self._large is not None:
+            self._large.close()
 
 
 async def _steps(
@@ -116,25 +151,17 @@ async def _steps(
         check(answer)
         filling = _Filling(_media_type(answer.content_type), begin)
         try:
-            async for chunk in gathered(answer.chunks):
-                yield await threads.in_thread(filling.feed, chunk)
+            async with aclosing(in_steps(filling.feed_all, answer.chunks)) as counts:
+                async for count in counts:
+                    yield count
             yield await threads.in_thread(filling.finish)
         finally:
             filling.discard()
 
 
-async def gathered(chunks: AsyncIterator[bytes], size: int = _STEP) -> AsyncIterator[bytes]:
-    """The same bytes in larger chunks."""
-    waiting: list[bytes] = []
-    count = 0
-    async for chunk in chunks:
-        waiting.append(chunk)
-        count += len(chunk)
-        if count >= size:
-            yield b"".join(waiting)
-            waiting, count = [], 0
-    if waiting:
-        yield b"".join(waiting)
+def in_steps(work: Callable[[list[bytes]], _Item], chunks: AsyncIterator[bytes]) -> AsyncGenerator[_Item, None]:
+    """What a thread does with a body, step by step, while the rest comes."""
+    return threads.beside(work, chunks, _LEAST, _MOST)
 
 
 class _Filling:
@@ -151,6 +178,12 @@ class _Filling:
             self._parser = multipart.Parser(_boundary(kind))
         else:
             raise errors.UpstreamFailed("the server answers with something other than DICOM files")
+
+    def feed_all(self, chunks: list[bytes]) -> int:
+        """What `feed` does with each."""
+        for chunk in chunks:
+            self.feed(chunk)
+        return self._count
 
     def feed(self, chunk: bytes) -> int:
         """The next bytes; how many files are whole by now. UpstreamFailed when they are no multipart body."""
@@ -215,13 +248,23 @@ async def described(calls: AsyncCaller, target: Target) -> list[JSONDataset]:
     request = Request(path=path, headers=headers, is_about_a_thing=True, may_be_kept=True)
     answer = await calls.send(request, most=_LONGEST_METADATA)
     check(answer)
-    try:
-        found = orjson.loads(answer.body)
-    except orjson.JSONDecodeError as fault:
-        raise errors.UpstreamFailed("metadata was answered with something other than DICOM JSON") from fault
+    found = await threads.in_thread(_load, answer.body)
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise errors.UpstreamFailed("metadata was answered with something other than a list of data sets")
     return found
+
+
+def _load(text: bytes) -> Any:
+    """What JSON says. Nothing of a million new objects is garbage: to look for it takes longer than to make them."""
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as fault:
+        raise errors.UpstreamFailed("metadata was answered with something other than DICOM JSON") from fault
+    finally:
+        if is_enabled:
+            gc.enable()
 
 
 def rendered(caller: Caller, target: Target, frame: int, parameters: dict[str, str]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -17,6 +17,39 @@ async def in_thread(work: Callable[..., _Done], *given: object) -> _Done:
     When we are cancelled it is still waited for: nobody else touches what it holds.
     """
     return await _settled(asyncio.ensure_future(asyncio.to_thread(work, *given)))
+
+
+async def beside(
+    work: Callable[[list[bytes]], _Done], chunks: AsyncIterator[bytes], least: int, most: int
+) -> AsyncGenerator[_Done, None]:
+    """What a thread does with the chunks that have come while it was busy with those before them.
+
+    `least` bytes at a time, so that it is not woken up for nothing; `most` wait for it. It is idle while what it did is
+    looked at. Where we are ended, it is waited for: nobody else touches what it holds.
+    """
+    under_way: asyncio.Future[_Done] | None = None
+    waiting: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in chunks:
+            waiting.append(chunk)
+            size += len(chunk)
+            is_free = under_way is None or under_way.done()
+            if size >= most or (is_free and size >= least):
+                if under_way is not None:
+                    yield await asyncio.shield(under_way)
+                under_way = asyncio.ensure_future(asyncio.to_thread(work, waiting))
+                waiting, size = [], 0
+        if under_way is not None:
+            yield await asyncio.shield(under_way)
+            under_way = None
+        if waiting:
+            yield await in_thread(work, waiting)
+    finally:
+        if under_way is not None:
+            await asyncio.wait([under_way])
+            if not under_way.cancelled():
+                under_way.exception()
 
 
 async def in_own_thread(work: Callable[..., _Done], *given: object, told: Callable[[], object] | None = None) -> _Done:

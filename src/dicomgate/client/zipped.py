@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import zipfile
+from contextlib import aclosing
 from pathlib import Path
 
 from dicomgate import errors
@@ -26,8 +27,9 @@ async def fetch(calls: AsyncCaller, target: Target, path: Path, transfer_syntax:
             if media_type_of(answer.content_type) != media_types.ZIP:
                 raise errors.NotAcceptable("the server answers with something other than a ZIP file")
             with partial.open("wb") as file:
-                async for chunk in fetching.gathered(answer.chunks):
-                    await threads.in_thread(file.write, chunk)
+                async with aclosing(fetching.in_steps(file.writelines, answer.chunks)) as steps:
+                    async for _ in steps:
+                        pass
         await threads.in_thread(_check, partial)
         partial.replace(path)
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Protocol
+from typing import IO, Protocol
 
 from dicomgate import errors
 
@@ -72,3 +72,16 @@ class SpanSource:
     def read_at(self, offset: int, length: int) -> bytes:
         """The bytes there; fewer than asked only at the end."""
         return self._whole.read_at(self._start + offset, max(0, min(length, self.size - offset)))
+
+
+class OpenSource:
+    """Whatever is open and can be sought in; its position moves."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.size = file.seek(0, 2)
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes from an offset; fewer at the end."""
+        self._file.seek(offset)
+        return self._file.read(length)
