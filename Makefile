@@ -22,7 +22,7 @@ SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core st
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-index conformance man contact-sheet lock system clean
+.PHONY: help demo test check fix bench bench-client bench-index conformance man contact-sheet lock system clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ fix: $(VENV)/development.stamp ## put the format right, and what the linter can
 
 bench: $(VENV)/development.stamp ## measure against the raw limits of this machine
 	$(BIN)/python -m bench
+
+bench-client: $(VENV)/development.stamp ## the client beside dicomweb-client and curl, of one server in one run (about five minutes)
+	$(BIN)/python -m bench client
 
 bench-index: $(VENV)/development.stamp ## an index of a million instances: questions and stores as it grows (about a quarter of an hour)
 	$(BIN)/python -m bench.large_index

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench import data, measure, processes, slide
+from bench import data, link, measure, processes, slide
 from bench.measure import Cost, Deed, Figure, Target
 from bench.processes import Server
 from bench.scale import Bench
@@ -111,6 +111,7 @@ def _of_an_archive(bench: Bench) -> Iterator[Figure]:
         for tasks in (_small, _slices, _described, _large):
             for task in tasks(bench, server):
                 yield from _compared(bench, server, task)
+        yield from _one_by_one(bench, server)
 
 
 def _compared(bench: Bench, server: Server, task: Task) -> Iterator[Figure]:
@@ -124,7 +125,7 @@ def _compared(bench: Bench, server: Server, task: Task) -> Iterator[Figure]:
             limit=INCUMBENT,
             target=task.to_incumbent,
         )
-        if shutil.which("curl") is None:
+        if not task.path or shutil.which("curl") is None:
             return
         yield measure.compare(
             ours.turn(task),
@@ -167,6 +168,23 @@ def _series(
         path=path,
         accept=_WHOLE,
     )
+
+
+def _one_by_one(bench: Bench, server: Server) -> Iterator[Figure]:
+    """Some instances here, some there: each is a request, and each request a round trip."""
+    study, series = data.study_uid(1), data.series_uid(11)
+    names = [(study, series, data.instance_uid(10_000 + number)) for number in range(bench.scale.slices)]
+    for seconds, words in ((0.0, "on this machine"), (0.005, "over a link of 10 ms"), (0.02, "over a link of 40 ms")):
+        with link.to(server, seconds) as there:
+            task = Task(
+                words=f"{len(names)} small instances asked for one by one, to a folder, {words}",
+                deed="each file",
+                names=[name for each in names for name in each],
+                path="",
+                accept=_WHOLE,
+                to_incumbent=_MANY if seconds else measure.NO_TARGET,
+            )
+            yield from _compared(bench, there, task)
 
 
 def _described(bench: Bench, server: Server) -> Iterator[Task]:

@@ -26,7 +26,7 @@ def ours(address: str) -> dict[str, Fetch]:
     import dicomgate  # only one of the two is loaded
     from dicomgate.dicom.uids import Target
 
-    archive = dicomgate.connect(address, side_by_side=4)
+    archive = dicomgate.connect(address, side_by_side=16)
 
     def download(names: Sequence[str], _: Sequence[int], folder: Path) -> object:
         (outcome,) = archive.download(Target(*names), folder)
@@ -34,7 +34,14 @@ def ours(address: str) -> dict[str, Fetch]:
         assert not outcome.failures
         return outcome
 
+    def download_each(names: Sequence[str], _: Sequence[int], folder: Path) -> object:
+        targets = [Target(*names[place : place + 3]) for place in range(0, len(names), 3)]
+        outcomes = archive.download(targets, folder)
+        assert sum(outcome.fetched for outcome in outcomes) == len(targets), outcomes
+        return outcomes
+
     return {
+        "each file": download_each,
         "data sets": lambda names, _, __: list(archive.retrieve(Target(*names))),
         "files": download,
         "metadata": lambda names, _, __: archive.metadata(Target(*names)),
@@ -59,7 +66,15 @@ def dicomweb_client(address: str) -> dict[str, Fetch]:
             dataset.save_as(folder / f"{number}.dcm")
         return folder
 
+    def save_each(names: Sequence[str], _: Sequence[int], folder: Path) -> object:
+        folder.mkdir()
+        for place in range(0, len(names), 3):
+            (dataset,) = retrieve(names[place : place + 3])
+            dataset.save_as(folder / f"{place}.dcm")
+        return folder
+
     return {
+        "each file": save_each,
         "data sets": lambda names, _, __: retrieve(names),
         "files": save,
         "metadata": lambda names, _, __: client.retrieve_series_metadata(names[0], names[1]),

@@ -54,21 +54,30 @@ class Run:
         wish = Wish(transfer_syntax=self.transfer_syntax)
         getter = Getter(source=source, into=into, wish=wish, tell=self.tell, stopped=self._stopped)
         with into.held():
-            jobs = (job for target in wanted for job in _jobs(source, target))
-            return list(getting.run(jobs, getter.get, side_by_side=self.side_by_side, stopped=self._stopped))
+            return list(
+                getting.run(_jobs(source, wanted), getter.get, side_by_side=self.side_by_side, stopped=self._stopped)
+            )
 
     def stop(self) -> None:
         """End it after what is under way; may be called by any thread."""
         self._stopped.set()
 
 
-def _jobs(source: CalledSource, target: Target) -> Iterator[Job]:
-    if target.level is Level.INSTANCE:
-        yield Job(Target(target.study, target.series), frozenset([target.instance or ""]))
-    elif target.level is Level.SERIES:
-        yield Job(target)
-    else:
-        for dataset in source.search(f"/studies/{target.study}/series", ()):
-            series = (dataset.get("0020000E", {}).get("Value") or [None])[0]
-            if isinstance(series, str):
-                yield Job(Target(target.study, series))
+def _jobs(source: CalledSource, wanted: Sequence[Target]) -> Iterator[Job]:
+    """Each series once; instances that are named alone are together with those of their series."""
+    alone: dict[Target, set[str]] = {}
+    for target in wanted:
+        if target.instance is not None:
+            alone.setdefault(Target(target.study, target.series), set()).add(target.instance)
+    for target in wanted:
+        if target.level is Level.SERIES:
+            yield Job(target)
+        elif target.level is Level.STUDY:
+            for dataset in source.search(f"/studies/{target.study}/series", ()):
+                series = (dataset.get("0020000E", {}).get("Value") or [None])[0]
+                if isinstance(series, str):
+                    yield Job(Target(target.study, series))
+        else:
+            series_target = Target(target.study, target.series)
+            if series_target in alone:
+                yield Job(series_target, frozenset(alone.pop(series_target)))

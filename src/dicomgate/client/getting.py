@@ -25,6 +25,7 @@ from dicomgate.origin import JSONDataset
 _TRIES: Final = 3
 _AHEAD: Final = 4
 _IN_A_ROW: Final = 5
+_SIDE_BY_SIDE: Final = 8
 _FEW: Final = 0.5
 """When less than this part of a series is missing, its instances are asked for one by one."""
 
@@ -227,17 +228,26 @@ class Getter:
         return landed
 
     def _ask_each(self, series: Target, waited: set[str], landed: dict[str, int], whys: dict[str, str]) -> None:
-        """Those that are waited for, one by one; no more of them after some in a row did not come."""
+        """Those that are waited for, each in a request of its own; no more of them after some in a row did not come."""
         in_a_row = 0
-        for uid in sorted(waited):
-            if self.stopped.is_set():
-                raise errors.Unavailable("stopped")
-            if in_a_row >= _IN_A_ROW:
-                whys.setdefault(uid, f"not asked for: {_IN_A_ROW} before it did not come")
-                continue
-            why = self._ask(Target(series.study, series.series, uid), waited, landed)
-            in_a_row = in_a_row + 1 if uid in waited else 0
-            whys[uid] = why or "the answer holds another instance"
+
+        def ask(uid: str) -> str:
+            return self._ask(Target(series.study, series.series, uid), waited, landed)
+
+        if not waited:
+            return
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
+            for some in _batches(sorted(waited), _SIDE_BY_SIDE):
+                if self.stopped.is_set():
+                    raise errors.Unavailable("stopped")
+                if in_a_row >= _IN_A_ROW:
+                    whys.update(
+                        {uid: whys.get(uid, f"not asked for: {in_a_row} before it did not come") for uid in some}
+                    )
+                    continue
+                for uid, why in zip(some, pool.map(ask, some), strict=True):
+                    in_a_row = in_a_row + 1 if uid in waited else 0
+                    whys[uid] = why or "the answer holds another instance"
 
     def _ask(self, target: Target, waited: set[str], landed: dict[str, int]) -> str:
         """One request; why it did not give all, empty when it did."""
@@ -290,6 +300,11 @@ class Getter:
             self.into.land(partial, archive)
         finally:
             partial.discard()
+
+
+def _batches(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    for place in range(0, len(uids), size):
+        yield uids[place : place + size]
 
 
 def _zipped(archive: Path) -> set[str]:
