@@ -129,3 +129,27 @@ def test_nothing_in_a_manual_page_is_a_request_by_accident(text):
     escaped = manual._escape(text)
     assert not escaped.startswith((".", "'"))
     assert "\\b" not in escaped.replace("\\eb", "")
+
+
+def test_keywords_are_completed_from_a_file_the_second_time_without_the_dictionary(tmp_path):
+    code = (
+        "import sys\nfrom dicomgate.cli import main\n"
+        "try:\n main.run([])\nexcept SystemExit: pass\n"
+        "sys.stderr.write(f\"loaded: {'pydicom' in sys.modules}\")"
+    )
+    words = {
+        "COMP_WORDS": "dicomgate find ./x series PatientN",
+        "COMP_CWORD": "4",
+        "_DICOMGATE_COMPLETE": "bash_complete",
+        "XDG_CACHE_HOME": str(tmp_path),
+    }
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ, **words}
+        )
+        for _ in range(2)
+    ]
+    assert "plain,PatientName=" in told[0].stdout.split()
+    assert told[0].stdout == told[1].stdout
+    assert "loaded: True" in told[0].stderr
+    assert "loaded: False" in told[1].stderr

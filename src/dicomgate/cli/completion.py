@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
+
+from dicomgate import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,6 +75,23 @@ def complete_fields(ctx: click.Context, param: click.Parameter, incomplete: str)
 
 def _keywords(start: str) -> Iterator[str]:
     """Keywords of attributes that begin so, in any case; none before a letter is there."""
+    return (keyword for keyword in _every_keyword() if keyword.lower().startswith(start.lower()))
+
+
+def _every_keyword() -> list[str]:
+    """All of PS3.6, from a file in the user's cache: the dictionary takes longer to load than who presses a key waits."""
+    from importlib.metadata import version
+
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(home, "dicomgate", f"keywords-{__version__}-{version('pydicom')}")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return path.read_text("ascii").split()
     from dicomgate.dicom import attributes
 
-    return (keyword for keyword in attributes.keywords() if keyword.lower().startswith(start.lower()))
+    found = list(attributes.keywords())
+    with contextlib.suppress(OSError):  # then the next one waits as long
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_text("\n".join(found), "ascii")
+        partial.replace(path)
+    return found
