@@ -79,7 +79,7 @@ def _keywords(start: str) -> Iterator[str]:
 
 
 def _every_keyword() -> list[str]:
-    """All of PS3.6, from a file in the user's cache: the dictionary takes longer to load than who presses a key waits."""
+    """All of PS3.6, from a file in the user's cache: the dictionary loads longer than who types waits."""
     from importlib.metadata import version
 
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
