@@ -120,10 +120,13 @@ class Association:
         self.peer = peer
         self.implementation = acceptance.implementation
         self._syntaxes: dict[int, tuple[str, str]] = {}
+        self._known: set[str] = set()
         for at, context in enumerate(contexts):
             answer = acceptance.contexts.get(2 * at + 1)
             if answer is not None and answer.result == pdus.ACCEPTED:
                 self._syntaxes[2 * at + 1] = (context.abstract_syntax, answer.transfer_syntax)
+            if answer is not None and answer.result in (pdus.ACCEPTED, pdus.SYNTAXES_UNKNOWN):
+                self._known.add(context.abstract_syntax)
         self.extended = acceptance.extended
 
     @property
@@ -134,6 +137,10 @@ class Association:
     def syntaxes(self, abstract_syntax: str) -> tuple[str, ...]:
         """The transfer syntaxes in which the peer speaks of this."""
         return tuple(syntax for abstract, syntax in self._syntaxes.values() if abstract == abstract_syntax)
+
+    def knows(self, abstract_syntax: str) -> bool:
+        """Whether the peer would do this, if not in a transfer syntax that was offered (PS3.8 Table 9-18)."""
+        return abstract_syntax in self._known
 
     def context(self, abstract_syntax: str, transfer_syntax: str | None = None) -> tuple[int, str]:
         """The context of this, and its transfer syntax. NotAccepted where there is none."""

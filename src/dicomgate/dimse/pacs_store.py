@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dicom import explicit, header, outcomes, syntaxes
+from dicomgate.dicom import explicit, header, names, outcomes, syntaxes
 from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
 from dicomgate.dicom.source import Source
@@ -68,13 +69,26 @@ class PacsStore:
             return Refused(Reason.OUT_OF_RESOURCES, fault.message, target, sop_class)
         except errors.UpstreamFailed as fault:
             return Refused(Reason.PROCESSING_FAILURE, fault.message, target, sop_class)
+        if isinstance(status, _NotTaken):
+            return Refused(status.reason, f"{self._pool.peer.title} does not take {status}", target, sop_class)
         outcome = statuses.to_outcome(status, target, sop_class)
         if isinstance(outcome, Stored):
             self._changed(target)
         return outcome
 
 
-def _store(association: Association, source: Source, seen: Header, instance: str, sop_class: str) -> int:
+@dataclass(frozen=True, slots=True)
+class _NotTaken:
+    """The peer accepts no context for an instance; why, and which UID it does not take."""
+
+    reason: Reason
+    uid: str
+
+    def __str__(self) -> str:
+        return f"{names.find_uid(self.uid) or 'what is not of the standard'} ({self.uid})"
+
+
+def _store(association: Association, source: Source, seen: Header, instance: str, sop_class: str) -> int | _NotTaken:
     """The status that the PACS answers; the data set goes as it is, or in Explicit VR Little Endian."""
     offered = association.syntaxes(sop_class)
     if seen.transfer_syntax in offered:
@@ -83,8 +97,10 @@ def _store(association: Association, source: Source, seen: Header, instance: str
     elif EXPLICIT in offered:
         rewritten = explicit.Rewriter(*explicit.find_dataset(source, seen), seen).pieces()
         answer = association.store(sop_class, instance, EXPLICIT, rewritten)
+    elif association.knows(sop_class):
+        return _NotTaken(Reason.SYNTAX_NOT_SUPPORTED, seen.transfer_syntax)
     else:
-        return int(Reason.CLASS_NOT_SUPPORTED)
+        return _NotTaken(Reason.CLASS_NOT_SUPPORTED, sop_class)
     return number(answer, "Status")
 
 
