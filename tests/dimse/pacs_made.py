@@ -49,6 +49,7 @@ class MadePacs:
     move_to: int = 0
     withholds: int = 0
     has_many_classes: bool = False
+    tells_classes: bool = True
     broken: list[socket.socket] = field(default_factory=list)
     cancelled: int = 0
     pause: float = 0.0  # seconds before each instance
@@ -88,6 +89,8 @@ class MadePacs:
         for group in told.values():
             answer = Dataset()
             for element in asked:
+                if element.keyword == "SOPClassUID" and not self.tells_classes:
+                    continue
                 if element.keyword in group[0] and element.VR != "SQ":
                     answer[element.keyword] = group[0][element.keyword]
             if depth == 2:

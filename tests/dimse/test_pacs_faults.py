@@ -107,6 +107,19 @@ def test_many_classes_take_several_associations(tmp_path):
     assert pacs.asked.count("GET IMAGE") == 3
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sop_class", ["1.2.840.10008.5.1.4.1.1.88.22", "1.2.840.10008.5.1.4.1.1.9.2.1"])
+def test_what_the_pacs_does_not_tell_the_class_of_comes_by_guessing(tmp_path, sop_class):
+    """DCMTK's tells none: pictures of the usual classes on the first association, a report or a waveform on the next."""
+    with running(MadePacs(has_many_classes=True, tells_classes=False)) as pacs:
+        study, series = pacs.fill(3)
+        pacs.has[0].SOPClassUID = pacs.has[0].file_meta.MediaStorageSOPClassUID = sop_class
+        with over(pacs.port, tmp_path / "kept") as caller:
+            answer = caller.get(f"/studies/{study}/series/{series}/metadata")
+            assert len(answer.json()) == 3
+    assert [one for one in pacs.asked if one.startswith("GET")] == ["GET SERIES", "GET IMAGE"]
+
+
 CLASSES = [
     f"1.2.840.10008.5.1.4.1.1.{suffix}"
     for suffix in (

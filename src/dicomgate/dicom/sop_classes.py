@@ -20,6 +20,14 @@ _OF_OTHER_SERVICES: Final = frozenset(
 )
 
 
+STORED: Final = {
+    uid: name
+    for uid, (name, kind, *_) in dictionary.UIDS.items()
+    if kind == "SOP Class" and "Storage" in name and uid not in _OF_OTHER_SERVICES
+}
+"""The classes of instances that the standard names, and how."""
+
+
 def is_storable(sop_class: str) -> bool:
     """True unless the standard gives this UID another meaning than a class of instances that are stored.
 

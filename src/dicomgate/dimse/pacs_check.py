@@ -14,9 +14,8 @@ from dicomgate.dicom.uids import Target
 from dicomgate.dimse import associations, datasets, pacs_contexts, pacs_questions, statuses
 from dicomgate.dimse.associations import Busy, Incoming, Mute, NotAccepted, Peer, Rejected, Suboperations, Unopened
 from dicomgate.dimse.commands import number
-from dicomgate.dimse.pacs_fetch import USUAL, Way
+from dicomgate.dimse.pacs_fetch import Fetcher, NoGet, Way, Wish
 from dicomgate.dimse.pacs_questions import Listed, Questions
-from dicomgate.dimse.pdus import Context
 from dicomgate.dimse.pool import Pool
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.dimse.statuses import Status
@@ -146,25 +145,22 @@ class Check:
 
     def _get(self) -> tuple[bool, str, str]:
         """One instance comes in earnest: an association that is open for it tells little."""
-        refused = "refused by the PACS; using C-MOVE", "" if self.way == "auto" else _ALLOW_GET
+        advice = _ALLOW_GET if self.way == "get" else ""
         instance = self._any_instance()
-        contexts: tuple[Context, ...] = pacs_contexts.GETTING
-        if instance is not None:
-            _, contexts = next(pacs_contexts.fetching([instance.sop_class] if instance.sop_class else USUAL))
-        association = associations.connect(self.peer, contexts)
+        pool = Pool(self.peer, most=1, keep_seconds=0)
         try:
-            if not association.syntaxes(pacs_contexts.GET):
-                return self.way != "get", *refused
-            if instance is None:
-                return True, "not tried further: the PACS has no instance", ""
-            done = association.get(pacs_contexts.GET, self._writer(instance.target), _drop, lambda: True)
+            if instance is not None:
+                Fetcher(pool, None).get(_wish(instance))
+                self._has_got = True
+                return True, "an instance came on the asking association", ""
+            with pool.association(pacs_contexts.GETTING) as association:
+                if association.syntaxes(pacs_contexts.GET):
+                    return True, "not tried further: the PACS has no instance", ""
+            return self.way != "get", "refused by the PACS; using C-MOVE", advice
+        except NoGet as fault:
+            return self.way != "get", f"{fault}; using C-MOVE", advice
         finally:
-            association.release()
-        self._has_got = done.completed > 0 or done.warned > 0
-        if not self._has_got:
-            says = f"the PACS answered 0x{statuses.describe(done.status)} and nothing came"
-            return self.way != "get", f"{says}; using C-MOVE", _ALLOW_GET if self.way == "get" else ""
-        return True, "an instance came on the asking association", ""
+            pool.close()
 
     def _move(self) -> tuple[bool, str, str]:
         """One instance is moved here in earnest: many look at the destination only when they have something for it."""
@@ -212,6 +208,11 @@ class Check:
         finally:
             pool.close()
         return self._instance
+
+
+def _wish(instance: Listed) -> Wish:
+    series = Target(instance.target.study, instance.target.series)
+    return Wish(series=series, instances=[instance], is_whole=False, take=_drop, is_wanted=lambda: True)
 
 
 def _drop(incoming: Incoming) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import sop_classes, syntaxes
 from dicomgate.dimse.associations import EXPLICIT, IMPLICIT, VERIFICATION
 from dicomgate.dimse.pdus import MOST_CONTEXTS, Context
 
@@ -46,6 +46,12 @@ _COMMON: Final = tuple(
 )
 _RANKED: Final = tuple(dict.fromkeys((*(uid for uid in _COMMON if uid in OTHERS), *OTHERS)))
 
+_PICTURES: Final = ("Image", "Segmentation", "Video")
+USUAL: Final = tuple(
+    f"1.2.840.10008.5.1.4.1.1.{suffix}" for suffix in ("2", "4", "1", "1.1", "6.1", "3.1", "7", "12.1", "128")
+)
+"""What is proposed where a PACS does not tell the classes of its instances: CT, MR, CR, DX, US, SC, XA, PET."""
+
 QUESTIONS: Final = (Context(FIND, _MESSAGES), _ECHO)
 MOVING: Final = (Context(MOVE, _MESSAGES), _ECHO)
 GETTING: Final = (Context(GET, _MESSAGES), _ECHO)
@@ -70,9 +76,29 @@ def fetching(classes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], tuple[Co
         yield group, (*GETTING, *storing)
 
 
+def guesses() -> Iterator[tuple[tuple[str, ...], tuple[Context, ...]]]:
+    """The same for instances whose classes the PACS does not tell: one after the other, the likely ones first.
+
+    The usual classes in every transfer syntax, all others as they mostly are, then pictures compressed.
+    """
+    yield from fetching(USUAL)
+    others = [uid for uid in sop_classes.STORED if uid not in USUAL]
+    for start in range(0, len(others), MOST_CONTEXTS - 2):
+        group = tuple(others[start : start + MOST_CONTEXTS - 2])
+        yield group, (*GETTING, *(Context(sop_class, NATIVE, is_received=True) for sop_class in group))
+    yield from fetching(uid for uid in others if any(word in sop_classes.STORED[uid] for word in _PICTURES))
+
+
 def storing(sop_class: str, transfer_syntax: str) -> tuple[Context, ...]:
-    """For the C-STORE of an instance as it is; also in Explicit VR Little Endian where it can be written so."""
-    offered = [Context(sop_class, (transfer_syntax,))]
-    if transfer_syntax in NATIVE and transfer_syntax != EXPLICIT:
-        offered.append(Context(sop_class, (EXPLICIT,)))
-    return (*offered, _ECHO)
+    """For the C-STORE of an instance as it is, and in Explicit VR Little Endian.
+
+    What is compressed does not go so, but then it is seen whether the class is taken at all: some (DCMTK) say of a
+    context without a transfer syntax that they take that they do not know the class.
+    """
+    others = () if transfer_syntax == EXPLICIT else (Context(sop_class, (EXPLICIT,)),)
+    return (Context(sop_class, (transfer_syntax,)), *others, _ECHO)
+
+
+def can_be_rewritten(transfer_syntax: str) -> bool:
+    """Whether a data set can be had in Explicit VR Little Endian without touching its pixels."""
+    return not syntaxes.TABLE[transfer_syntax].is_encapsulated

@@ -12,6 +12,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.dimse import datasets, pacs_contexts, pacs_questions, statuses
 from dicomgate.dimse.associations import NotAccepted, Suboperations, Take
 from dicomgate.dimse.pacs_questions import Listed
+from dicomgate.dimse.pdus import Context
 from dicomgate.dimse.pool import Pool
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.dimse.statuses import Kind, Status
@@ -20,10 +21,6 @@ Way = Literal["auto", "get", "move"]
 
 _BATCH: Final = 500
 """UIDs in one identifier: some keep them in a buffer that is not large."""
-USUAL: Final = tuple(
-    f"1.2.840.10008.5.1.4.1.1.{suffix}" for suffix in ("2", "4", "1", "1.1", "6.1", "3.1", "7", "12.1", "128")
-)
-"""What is proposed where a PACS does not tell the classes of its instances: CT, MR, CR, DX, US, SC, XA, PET."""
 _NOT_DONE: Final = frozenset({Status.CLASS_NOT_SUPPORTED, Status.UNRECOGNIZED_OPERATION, Status.NO_SUCH_CLASS})
 
 
@@ -60,7 +57,7 @@ class Fetcher:
         if self.does_get:
             came = _Counting(wish)
             try:
-                self._get(came.wish)
+                self._get(came)
             except NoGet as fault:
                 if self._way == "get" or self._receiver is None:
                     raise errors.UpstreamFailed(f"{fault}, and C-MOVE is not set up here") from None
@@ -70,23 +67,57 @@ class Fetcher:
         self._move(wish)
         return "C-MOVE"
 
-    def _get(self, wish: Wish) -> None:
-        told = {one.sop_class for one in wish.instances}
-        plans = list(pacs_contexts.fetching(told if "" not in told else (told - {""}) | set(USUAL)))
+    def get(self, wish: Wish) -> None:
+        """By C-GET alone. NoGet where that does not bring it."""
+        self._get(_Counting(wish))
+
+    def _get(self, came: _Counting) -> None:
+        """Those whose class the PACS tells; then the others, in one guess after the other until they have come."""
+        wish = came.wish
+        told = {one.sop_class for one in wish.instances} - {""}
+        plans = list(pacs_contexts.fetching(told))
         for group, contexts in plans:
-            own = [one for one in wish.instances if one.sop_class in group or not one.sop_class]
-            identifiers = _identifiers(wish, own, is_whole=wish.is_whole and len(plans) == 1)
-            with self._pool.association(contexts) as association:
-                if not association.syntaxes(pacs_contexts.GET):
-                    self.does_get = False
-                    raise NoGet(f"{self._pool.peer.title} does not accept C-GET")
-                if not any(association.syntaxes(one) for one in group):
-                    raise NoGet(f"{self._pool.peer.title} does not accept to send by C-GET what is asked for")
-                for identifier in identifiers:
-                    done = association.get(pacs_contexts.GET, _writer(identifier), wish.take, wish.is_wanted)
-                    if done.status in _NOT_DONE or (done.failed and not done.completed and not done.warned):
-                        raise NoGet(f"{self._pool.peer.title} answered C-GET {statuses.describe(done.status)}")
-                    _check(done, "C-GET")
+            own = [one for one in wish.instances if one.sop_class in group]
+            whole = wish.is_whole and len(own) == len(wish.instances)
+            done = self._ask(wish, own, contexts, group, is_whole=whole)
+            if done is None:
+                raise NoGet(f"{self._pool.peer.title} does not accept to send by C-GET what is asked for")
+            _check(done, "C-GET")
+            if done.failed and not done.completed and not done.warned:
+                raise NoGet(f"{self._pool.peer.title} answered C-GET {statuses.describe(done.status)}")
+        for group, contexts in pacs_contexts.guesses():
+            own = [one for one in came.left().instances if not one.sop_class]
+            if not own or not wish.is_wanted():
+                return
+            self._ask(wish, own, contexts, group, is_whole=wish.is_whole and len(own) == len(wish.instances))
+        if any(not one.sop_class for one in came.left().instances):
+            raise NoGet(f"{self._pool.peer.title} sends by C-GET not all that was asked for")
+
+    def _ask(
+        self,
+        wish: Wish,
+        own: Sequence[Listed],
+        contexts: Sequence[Context],
+        group: Sequence[str],
+        *,
+        is_whole: bool,
+    ) -> Suboperations | None:
+        """One association, and what the last C-GET on it came to; None where none of these classes is accepted.
+
+        NoGet where the PACS does no C-GET.
+        """
+        title = self._pool.peer.title
+        with self._pool.association(contexts) as association:
+            if not association.syntaxes(pacs_contexts.GET):
+                self.does_get = False
+                raise NoGet(f"{title} does not accept C-GET")
+            if not any(association.syntaxes(one) for one in group):
+                return None
+            for identifier in _identifiers(wish, own, is_whole=is_whole):
+                done = association.get(pacs_contexts.GET, _writer(identifier), wish.take, wish.is_wanted)
+                if done.status in _NOT_DONE:
+                    raise NoGet(f"{title} answered C-GET {statuses.describe(done.status)}")
+        return done
 
     def _move(self, wish: Wish) -> None:
         receiver = self._receiver

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -93,8 +94,9 @@ def _store(association: Association, source: Source, seen: Header, instance: str
     offered = association.syntaxes(sop_class)
     if seen.transfer_syntax in offered:
         span = range(seen.dataset_offset, source.size)
-        answer = association.store(sop_class, instance, seen.transfer_syntax, _chunks(source, span))
-    elif EXPLICIT in offered:
+        chunks = itertools.chain(_chunks(source, span), _padding(seen, span))
+        answer = association.store(sop_class, instance, seen.transfer_syntax, chunks)
+    elif EXPLICIT in offered and pacs_contexts.can_be_rewritten(seen.transfer_syntax):
         rewritten = explicit.Rewriter(*explicit.find_dataset(source, seen), seen).pieces()
         answer = association.store(sop_class, instance, EXPLICIT, rewritten)
     elif association.knows(sop_class):
@@ -102,6 +104,11 @@ def _store(association: Association, source: Source, seen: Header, instance: str
     else:
         return _NotTaken(Reason.CLASS_NOT_SUPPORTED, sop_class)
     return number(answer, "Status")
+
+
+def _padding(seen: Header, span: range) -> tuple[bytes, ...]:
+    """What follows a deflated data set of odd length (PS3.5 §A.5): no fragment may have one (PS3.8 §E.2)."""
+    return (b"\0",) if seen.is_deflated and len(span) % 2 else ()
 
 
 def _chunks(source: Source, span: range) -> Iterator[bytes]:
