@@ -6,6 +6,8 @@ The HTTP library's own waits anew, and tells the kernel so, for every piece; tha
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections import deque
 from collections.abc import Iterable
@@ -218,4 +220,11 @@ async def _within(seconds: float | None, late: type[Exception], fault: type[Exce
     except ssl.SSLError:
         raise
     except OSError as found:
-        raise fault(str(found)) from found
+        raise fault(_words(found)) from found
+
+
+def _words(fault: OSError) -> str:
+    """What the system says, without numbers and addresses: those are said once, by who asked."""
+    if isinstance(fault, socket.gaierror):
+        return "nobody knows its name"
+    return os.strerror(fault.errno) if fault.errno else "none of its addresses answers"

@@ -20,7 +20,7 @@ from dicomgate.client.expectations import (
     some,
     status,
 )
-from dicomgate.client.probing import DICOM, JSON, XML, Ask, Probe, Reply, Severity, Unexpected
+from dicomgate.client.probing import DICOM, JSON, XML, Ask, Lacking, Probe, Reply, Severity, Unexpected
 from dicomgate.client.subjects import Subject
 from dicomgate.dicom import elements, header, syntaxes
 from dicomgate.dicom.source import BytesSource
@@ -74,6 +74,9 @@ def _decompressed(subject: Subject) -> None:
     reply = subject.ask(Ask(path="{compressed}", accept='multipart/related; type="application/dicom"'))
     (part,) = reply.parts() or (None,)
     syntax = header.read(BytesSource(part.body)).transfer_syntax if part else ""
+    found = syntaxes.find(syntax)
+    if found is not None and found.loss is not syntaxes.Loss.NEVER:
+        raise Lacking("no image that was compressed without loss")  # what has lost something stays as it is
     require(syntax == syntaxes.EXPLICIT_LITTLE, f"a file in {syntaxes.name(syntax)}")
 
 

@@ -189,11 +189,15 @@ def _pages(subject: Subject) -> None:
 
 
 def _include(subject: Subject) -> None:
-    """By name or tag, repeated or joined, the same comes."""
+    """By name or tag, repeated or joined, the same comes; of those that the study has."""
+    described = subject.ask(Ask(path="{image}/metadata")).datasets()
+    there = [tag for tag in ("00081030", "00100040") if any(tag in dataset for dataset in described)]
+    if not there:
+        raise Lacking("no study with a description or the patient's sex")
     path = "/studies?StudyInstanceUID={study}&"
     spellings = ("includefield=StudyDescription,00100040", "includefield=00081030&includefield=PatientSex")
     for spelling in spellings:
-        asking(Ask(path=path + spelling), has_attributes("00081030", "00100040"))(subject)
+        asking(Ask(path=path + spelling), has_attributes(*there))(subject)
 
 
 def _wildcards(subject: Subject) -> None:
