@@ -122,7 +122,7 @@ def test_nobody_there_and_no_encryption_there() -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(httpx2.ConnectError, match="^Connection refused$"):
+    with pytest.raises(httpx2.ConnectError, match=r"^Connection refused$"):
         asyncio.run(call(port, "http"))
     with (
         speaking(lambda line: line.sendall(b"no TLS at all, no TLS at all")) as port,
