@@ -71,7 +71,8 @@ def _fill(here: Path, port: int, files: Sequence[Path]) -> None:
         time.sleep(0.1)
     quick = {**os.environ, "TCP_NODELAY": "1"}
     words = ["storescu", "-aec", "PACS", "localhost", str(port), *map(str, files)]
-    subprocess.run(words, check=True, env=quick)
+    if files:
+        subprocess.run(words, check=True, env=quick)
 
 
 def _wait(here: Path, port: int) -> None:
