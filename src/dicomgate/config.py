@@ -148,6 +148,7 @@ class Server:
         "site's token ([how](how-to/tunnel.md))",
         form=_SITE,
     )
+    site_seconds: float = _setting(120.0, "longest silence of such an archive that owes an answer", least=0.1)
     connections: int = _setting(1000, "most connections per process at once", least=1)
     connections_per_address: int = _setting(
         200, "most connections per process from one address; 0 is no bound", least=0

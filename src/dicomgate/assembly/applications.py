@@ -170,6 +170,7 @@ def _door(settings: config.Settings, *, is_archive: bool) -> DoorSettings:
         public_url=settings.server.public_url,
         trusted_proxies=settings.server.trusted_proxies,
         sites=sites(settings.server),
+        site_seconds=settings.server.site_seconds,
         hosts=_hosts(settings.server),
         cors_origins=settings.server.cors_origins,
         strict=settings.search.strict,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("folder", required=False, type=options.FOLDER)
 @click.option("--data", type=options.FOLDER, help="let this data folder be read from outside")
+@click.option("--pacs", is_flag=True, help="let the PACS of the settings be read from outside")
 @click.option("--dial-out", "hub", metavar="URL", required=True, help="the site at its hub: wss://hub/sites/NAME")
 @click.option("--token-file", type=options.FILE, required=True, help="a file with the site's token")
 @click.option("--writable", is_flag=True, help="what comes from outside may also be stored")
@@ -30,6 +31,7 @@ def relay(
     folder: Path | None,
     *,
     data: Path | None,
+    pacs: bool,
     hub: str,
     token_file: Path,
     writable: bool,
@@ -37,7 +39,7 @@ def relay(
     proxy: str | None,
     config_file: Path | None,
 ) -> None:
-    """Offer a FOLDER of files, or the data folder of --data, at a hub that this machine can reach.
+    """Offer a FOLDER of files, the data folder of --data, or the PACS of the settings, at a hub that we can reach.
 
     One connection goes out and none comes in. The hub serves what is here below /sites/NAME/dicomweb; nothing
     can be stored from there unless --writable is said. The tunnel is dialled again, with growing pauses, until stopped.
@@ -49,8 +51,8 @@ def relay(
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.tunnel import site
 
-    if (folder is None) == (data is None):
-        raise click.UsageError("say what to offer: a FOLDER of files, or --data DIR")
+    if [folder is not None, data is not None, pacs].count(True) != 1:
+        raise click.UsageError("say what to offer: a FOLDER of files, --data DIR, or --pacs")
     settings = options.settings(config_file)
     told = site.Hub(
         url=site.parse_address(hub),
@@ -58,17 +60,19 @@ def relay(
         authorities=str(authorities or ""),
         proxy=proxy,
     )
-    _offer(settings, told, folder, data, read_only=not writable)
+    _offer(settings, told, folder, data, pacs=pacs, read_only=not writable)
 
 
-def _offer(settings: Settings, hub: Hub, folder: Path | None, data: Path | None, *, read_only: bool) -> None:
+def _offer(
+    settings: Settings, hub: Hub, folder: Path | None, data: Path | None, *, pacs: bool, read_only: bool
+) -> None:
     from dicomgate import assembly
     from dicomgate.cli.folder_report import FolderReport
 
     with ExitStack() as stack:
         if folder is not None:
             stack.enter_context(assembly.following(folder, settings, FolderReport(folder, settings)))
-        application = assembly.application(settings, data=data, folder=folder, read_only=read_only)
+        application = assembly.application(settings, data=data, folder=folder, pacs=pacs, read_only=read_only)
         stack.callback(application.close)
         asyncio.run(_until_stopped(hub, application))
 

@@ -56,6 +56,7 @@ class PacsRetriever:
                 if not stream.lacking:
                     return version, texts
                 return "", Underway(texts, is_coming=False, lacking=stream.lacking)
+            stream.begin()  # a fault before the first is the answer
             return "", _texts(stream, held.pop_all())
 
     def changed(self, study: str, since: int) -> tuple[int, bool]:
@@ -93,4 +94,4 @@ def _texts(stream: Stream, held: ExitStack) -> Underway[bytes]:
 
     begun = texts()
     next(begun)  # a generator that was never begun would not let go when it is closed
-    return Underway(begun, wait=stream.wait)
+    return Underway(begun, lacking=stream.lacking, wait=stream.wait)

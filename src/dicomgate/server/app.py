@@ -145,7 +145,7 @@ class Application:
         settings = self._settings
         if not settings.sites:
             return None
-        return Sites(dict(settings.sites), settings.root, settings.wado_uri, self._log)
+        return Sites(dict(settings.sites), settings.root, settings.wado_uri, self._log, silence=settings.site_seconds)
 
     async def __call__(
         self,

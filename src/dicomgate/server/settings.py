@@ -85,6 +85,8 @@ class Settings:
     """Metadata that is ready to be sent again, per process."""
     sites: tuple[tuple[str, str], ...] = ()
     """Names and tokens of sites that may dial in (`server.sites`)."""
+    site_seconds: float = 120.0
+    """Longest silence of one that owes an answer."""
     reading_threads: int = 16
     """Threads that search and retrieve."""
     storing_threads: int = 32

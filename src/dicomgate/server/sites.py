@@ -28,8 +28,6 @@ Send = Callable[[Message], Awaitable[None]]
 PREFIX: Final = "/sites/"
 _PATH: Final = re.compile(r"/sites/([a-z0-9][a-z0-9_-]{0,63})(/.*)?", re.DOTALL)
 _TUNNEL: Final = "/tunnel"
-_SILENCE: Final = 120.0
-"""Seconds in which nothing of an answer comes, though it could."""
 _ASKED: Final = frozenset(
     b"accept accept-charset accept-encoding accept-language cache-control content-encoding content-language "
     b"content-length content-location content-type if-match if-modified-since if-none-match if-range "
@@ -48,8 +46,12 @@ _GONE: Final = None
 class Sites:
     """The sites that may dial in, and those that have."""
 
-    def __init__(self, tokens: Mapping[str, str], root: str, wado_uri: str, log: Log) -> None:
-        """`tokens`: what each site says to be let in, by name. `root`, `wado_uri`: where its services are, and ours."""
+    def __init__(self, tokens: Mapping[str, str], root: str, wado_uri: str, log: Log, *, silence: float) -> None:
+        """`tokens`: what each site says to be let in, by name. `root`, `wado_uri`: where its services are, and ours.
+
+        `silence`: seconds in which nothing of an answer comes, though it could.
+        """
+        self._silence = silence
         self._digests = {name: _digest(token) for name, token in tokens.items()}
         self._root = root
         self._wado_uri = wado_uri
@@ -71,7 +73,7 @@ class Sites:
             await send({"type": "websocket.http.response.body", "body": b"expected " + frames.PROTOCOL.encode()})
             return
         await send({"type": "websocket.accept", "subprotocol": frames.PROTOCOL})
-        await self._keep(name, _Tunnel(send), receive)
+        await self._keep(name, _Tunnel(send, self._silence), receive)
 
     def _may_enter(self, name: str, headers: list[Header]) -> bool:
         said = [value for field, value in headers if field == b"authorization"]
@@ -96,7 +98,10 @@ class Sites:
             await tunnel.close()
 
     async def serve(self, exchange: Exchange) -> None:
-        """Have a site answer. NotFound for no site, Unavailable while it is away, UpstreamFailed when it fails."""
+        """Have a site answer. NotFound for no site, Unavailable while it is away, UpstreamFailed when it fails.
+
+        UpstreamSilent when it does not answer in time.
+        """
         request = exchange.request
         found = _PATH.fullmatch(request.path)
         name, path = (found[1], found[2] or "") if found is not None else ("", "")
@@ -121,8 +126,9 @@ class Sites:
 class _Tunnel:
     """One site's line. Everything happens in the event loop."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, silence: float) -> None:
         self._send_message = send
+        self._silence = silence
         self._exchanges = Exchanges(is_hub=True)
         self._inboxes: dict[int, asyncio.Queue[Frame | None]] = {}
         self._credited: dict[int, asyncio.Event] = {}
@@ -222,9 +228,9 @@ class _Tunnel:
     async def _next(self, exchange: Exchange, number: int) -> Frame | None:
         """The next frame; None when the caller has left."""
         try:
-            frame = await asyncio.wait_for(self._inboxes[number].get(), _SILENCE)
+            frame = await asyncio.wait_for(self._inboxes[number].get(), self._silence)
         except TimeoutError:
-            raise errors.UpstreamFailed(f"the site said nothing for {_SILENCE:g} seconds") from None
+            raise errors.UpstreamSilent(f"the site said nothing for {self._silence:g} seconds") from None
         if frame is _GONE and not exchange.is_gone:
             raise errors.UpstreamFailed("the site's tunnel broke")
         return frame
