@@ -98,6 +98,14 @@ _SITE = Form(
     "NAME=FILE, the name of lower-case letters, digits, - and _",
     lambda text: re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}=.+", text) is not None,
 )
+_CALLER = Form(
+    "TITLE, TITLE@NETWORK or @NETWORK, as MODALITY@10.0.0.0/8",
+    lambda text: _is_title(text.partition("@")[0]) and ("@" not in text or _is_network(text.partition("@")[2])),
+)
+_PEER = Form(
+    "TITLE@HOST:PORT, with /tls behind it where the peer takes TLS alone",
+    lambda text: re.fullmatch(r"[^@\\\\]{1,16}@\S+:[0-9]{1,5}(/tls)?", text) is not None and text.isascii(),
+)
 _NAME = Form("1 to 64 printable characters without backslash", lambda text: len(text) <= 64 and _is_plain(text))
 _RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
@@ -313,6 +321,44 @@ class Pacs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dimse:
+    """The DIMSE door beside HTTP ([how](how-to/dimse.md)): what is served is reached by C-FIND, C-GET and the like."""
+
+    port: int = _setting(
+        -1, "TCP port, by custom 11112 or 104; 0 takes any free one, -1 opens no door", least=-1, most=65535
+    )
+    host: str = _setting(
+        "127.0.0.1",
+        "address to listen on; one beyond loopback needs `callers`, certificates of callers (`tls_authorities`) or "
+        "`server.no_auth`",
+    )
+    title: str = _setting("DICOMGATE", "our AE title", form=_TITLE)
+    any_title: bool = _setting(False, "answer also who calls us by another AE title")
+    callers: tuple[str, ...] = _setting(
+        (),
+        "who may call: `TITLE`, `TITLE@NETWORK` or `@NETWORK`; empty is everybody who reaches the port",
+        form=_CALLER,
+    )
+    peers: tuple[str, ...] = _setting(
+        (), "to whom a C-MOVE may send: `TITLE@HOST:PORT`, `TITLE@HOST:PORT/tls` over TLS", form=_PEER
+    )
+    processes: int = _setting(0, "processes that serve side by side; 0 is one per processor", least=0, most=256)
+    associations: int = _setting(100, "most associations per process at once", least=1)
+    associations_per_address: int = _setting(50, "most of them from one address", least=1)
+    opening_seconds: float = _setting(10.0, "longest wait until an association is asked for (ARTIM)", least=0.1)
+    stall_seconds: float = _setting(60.0, "longest pause within a message, or of a reader of an answer", least=0.1)
+    idle_seconds: float = _setting(300.0, "how long an idle association is kept", least=0.1)
+    matches: int = _setting(100_000, "most matches of one C-FIND; beyond them it fails, and says so", least=1)
+    tls_certificate: str = _setting(
+        "", "take TLS alone, with this certificate (PEM, with those that vouch for it); a renewed one is used at once"
+    )
+    tls_key: str = _setting("", "the certificate's private key (PEM, without a password)")
+    tls_authorities: str = _setting(
+        "", "callers, and peers called over TLS, have to show a certificate that one of these (PEM) vouches for"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
     """A server that is called by a name of its own, and who we are there. Secrets stand in files of their own.
 
@@ -345,6 +391,7 @@ class Settings:
     log: Log = Log()
     views: Views = Views()
     pacs: Pacs = Pacs()
+    dimse: Dimse = Dimse()
     remotes: Mapping[str, Remote] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dicomgate.assembly.applications import application
 from dicomgate.assembly.archives import limits, open_archive, open_folder, open_index, rebuild
+from dicomgate.assembly.doors import door_settings, open_house
 from dicomgate.assembly.following import following
 from dicomgate.assembly.gateways import gateway_folder, open_pacs, pacs_check, pacs_plan
 from dicomgate.assembly.places import INDEX, is_archive
@@ -12,12 +13,14 @@ from dicomgate.assembly.serving import serve
 __all__ = [
     "INDEX",
     "application",
+    "door_settings",
     "following",
     "gateway_folder",
     "is_archive",
     "limits",
     "open_archive",
     "open_folder",
+    "open_house",
     "open_index",
     "open_pacs",
     "pacs_check",

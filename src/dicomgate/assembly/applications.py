@@ -47,7 +47,7 @@ def application(
     log = Log(access=settings.log.requests)
     spool: Spool | None = None
     workshop: Workshop | None = None
-    workers = stack.enter_context(Workers(_worker_limits(settings.server.workers), threads.aside))
+    workers = stack.enter_context(Workers(worker_limits(settings.server.workers), threads.aside))
     if folder is not None:
         opened: Archive | Folder | Pacs = stack.enter_context(archives.open_folder(folder, settings))
     elif pacs:
@@ -71,7 +71,7 @@ def application(
         kept=_kept(settings, data, folder, origin.retrieve),
     )
     home = places.home(folder.resolve()) if folder is not None else data
-    views = {} if pacs or home is None else _views(settings, stack, home, origin, maker)
+    views = {} if pacs or home is None else views_of(settings, stack, home, origin, maker)
     if isinstance(opened, Archive) and not pacs and not read_only and settings.views.convert_at_arrival:
         assert home is not None, "an archive is in a folder"
         converter = _converter(settings, opened, home / places.VIEWS, log)
@@ -90,7 +90,7 @@ def application(
     )
 
 
-def _views(
+def views_of(
     settings: config.Settings, stack: ExitStack, home: Path, origin: Origin, maker: Maker
 ) -> dict[str, tuple[Origin, Maker]]:
     """What an origin looks like converted and split. Its lists may be deleted while nobody serves."""
@@ -157,7 +157,7 @@ def _secret(data: Path | None, folder: Path | None) -> PseudonymSecret:
     return PseudonymSecret(None if home is None else home / places.PSEUDONYMS)
 
 
-def _worker_limits(servers: int) -> pixels.Limits:
+def worker_limits(servers: int) -> pixels.Limits:
     """As many processes for pictures as there are processors, of all processes that serve together."""
     return replace(pixels.DEFAULT, processes=max(1, -(-pixels.cores() // servers)))
 

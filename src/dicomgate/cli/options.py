@@ -25,6 +25,7 @@ _SERVING: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--http2", "server.http2", {"is_flag": True}),
     ("--public-url", "server.public_url", {"metavar": "URL"}),
     ("--no-auth", "server.no_auth", {"is_flag": True}),
+    ("--dimse", "dimse.port", {"type": click.IntRange(0, 65535), "metavar": "PORT"}),
     ("--allow-delete", "store.allow_delete", {"is_flag": True}),
     ("--allow-update", "store.allow_update", {"is_flag": True}),
     ("--duplicates", "store.duplicates", {"type": click.Choice(["refuse", "replace", "keep-first", "keep-versions"])}),

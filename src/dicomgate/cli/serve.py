@@ -66,12 +66,25 @@ def _list_problems(folder: Path, settings: Settings) -> int:
 
 
 def refuse_open_door(settings: Settings) -> None:
-    """Usage error when others could reach us and nobody said that this is meant (T19)."""
+    """Usage error when others could reach us and nobody said that this is meant, over HTTP or DIMSE (T19)."""
+    _refuse_open_dimse(settings)
     if settings.server.no_auth or _is_loopback(settings.server.host):
         return
     raise click.UsageError(
         f"other machines can reach {settings.server.host or 'every address'}, and there is no access control yet: "
         "say --no-auth if everybody who reaches it may read and store everything, or listen on 127.0.0.1"
+    )
+
+
+def _refuse_open_dimse(settings: Settings) -> None:
+    """Over DIMSE who may call can be said: by title and address, or by certificate."""
+    section = settings.dimse
+    says_who = section.callers or (section.tls_certificate and section.tls_authorities)
+    if section.port < 0 or says_who or settings.server.no_auth or _is_loopback(section.host):
+        return
+    raise click.UsageError(
+        f"other machines can reach {section.host or 'every address'} by DIMSE: set dimse.callers or "
+        "dimse.tls_authorities, say --no-auth if everybody may read and store everything, or listen on 127.0.0.1"
     )
 
 
@@ -98,15 +111,22 @@ def start(
         address = settings.server.public_url.rstrip("/") or _format_address(settings, host, port)
         click.echo(f"Web page   {address}/\nDICOMweb   {address}/dicomweb" + advice.format(address=address), err=True)
 
+    def announce_dimse(host: str, port: int) -> None:
+        click.echo(f"DIMSE      {settings.dimse.title}@{_on_this_machine(host)}:{port}", err=True)
+
     with ExitStack() as stack:
         if folder is not None:
             click.echo(f"Reading {folder} (files stay where they are)", err=True)
             stack.enter_context(assembly.following(folder, settings, FolderReport(folder, settings)))
-        assembly.serve(settings, data=data, folder=folder, pacs=pacs, announce=announce)
+        assembly.serve(settings, data=data, folder=folder, pacs=pacs, announce=announce, announce_dimse=announce_dimse)
 
 
 def _format_address(settings: Settings, host: str, port: int) -> str:
     """An address that works on this machine."""
     scheme = "https" if settings.server.tls_certificate else "http"
+    return f"{scheme}://{_on_this_machine(host)}:{port}"
+
+
+def _on_this_machine(host: str) -> str:
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - compared, not listened on
-    return f"{scheme}://[{shown}]:{port}" if ":" in shown else f"{scheme}://{shown}:{port}"
+    return f"[{shown}]" if ":" in shown else shown

@@ -31,9 +31,15 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """What every association of a door shares. `views`: origins by the word of Query/Retrieve View (LC-33).
+    """What a DIMSE door opens onto, shared by its associations: an origin of any kind, and what serving it takes.
 
-    `spool` None: nothing is stored. `maker` None: instances are sent as they are stored or not at all.
+    C-FIND asks `origin.search`, C-GET and C-MOVE `origin.retrieve`, and C-STORE gives `origin.store.accept` one
+    whole `Arrival` after the other: its thread waits for the outcome, and the answer goes out afterwards, so that an
+    outcome that is returned has to be durable (D1). An `errors.Fault` raised by any of them becomes a status of its
+    own (`statuses.of_fault`). All are called by several threads at once.
+
+    `spool` makes the arrivals; None, or `origin.store` None: C-STORE is refused. `maker` None: instances are sent as
+    they are stored, or not at all. `views`: origins by the word of Query/Retrieve View, CLASSIC and ENHANCED (LC-33).
     """
 
     origin: Origin

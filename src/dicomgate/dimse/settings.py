@@ -14,6 +14,7 @@ from dicomgate.dimse.peers import Caller, Peer
 class DoorSettings:
     """`callers` empty: anybody may call. `instance_bytes` bounds one C-STORE, `matches` one C-FIND.
 
+    `encryption`: TLS alone, and for calling peers that want it. `stop_seconds`: how long answers may take to their end.
     `half_open` bounds the connections that have not asked for an association yet; the oldest goes when one more comes.
     """
 
@@ -25,6 +26,7 @@ class DoorSettings:
     associations_per_address: int = 50
     half_open: int = 256
     pauses: Pauses = field(default_factory=Pauses)
+    stop_seconds: float = 30.0
     instance_bytes: int = 16 << 30
     matches: int = 100_000
     encryption: Encryption | None = None

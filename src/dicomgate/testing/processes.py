@@ -20,6 +20,8 @@ PATIENCE: Final = 100.0
 """Seconds for a server to start, to answer, or to stop, on a machine that has much else to do."""
 _ANNOUNCED: Final = re.compile(r"^DICOMweb +(https?://\S+:(\d+))/dicomweb$", re.MULTILINE)
 
+_ANNOUNCED_DIMSE: Final = re.compile(r"^DIMSE +\S{1,16}@\S+:(\d+)$", re.MULTILINE)
+
 
 class DidNotStart(Exception):  # noqa: N818 - reads as what happened
     """The server ended, or was not ready in time; the message is its log."""
@@ -45,6 +47,11 @@ class Running:
     def root(self) -> str:
         """The address of its DICOMweb services."""
         return f"{self.url}/dicomweb"
+
+    @property
+    def dimse(self) -> int:
+        """The port of its DIMSE door."""
+        return int(_ANNOUNCED_DIMSE.findall(self.log.read_text(errors="replace"))[-1])
 
     @property
     def is_alive(self) -> bool:
