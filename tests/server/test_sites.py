@@ -99,6 +99,18 @@ def test_a_site_that_was_killed_is_away_and_comes_back(home, hub):
     assert hub.is_alive
 
 
+def test_a_tunnel_outlasts_the_wait_for_a_header(home, tmp_path):
+    """What guards a connection of HTTP has nothing more to say of one that became a tunnel."""
+    named = {"DICOMGATE__SERVER__SITES": f"north={home / 'token'}", "DICOMGATE__SERVER__HEADER_SECONDS": "1"}
+    with running(data=tmp_path / "outside", log=tmp_path / "log", environment=named) as hub, site(home, hub):
+        wait_for(hub, 200)
+        time.sleep(2)  # longer than that wait; whatever else takes its time, the line stays
+        wait_for(hub, 200)
+        said = (tmp_path / "log").read_text()
+        assert said.count("tunnel open") == 1
+        assert "tunnel closed" not in said
+
+
 def test_a_hub_that_starts_again_is_dialled_again(home, tmp_path):
     named = {"DICOMGATE__SERVER__SITES": f"north={home / 'token'}"}
     first = start(data=tmp_path / "outside", log=tmp_path / "log", environment=named)

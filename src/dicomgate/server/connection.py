@@ -225,6 +225,7 @@ class Connection(HttpToolsProtocol):
         self._census.leave(self._address)
         self._is_admitted = False
         self._is_deaf = True  # what came behind the header was sent before it was asked for
+        self._phase = _Phase.IDLE  # no header is waited for any more
         self.scope["method"] = "GET"
         self.transport = self._sending.line
         self.handle_websocket_upgrade()
