@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dimse import contexts, finding, negotiation, peers, retrieving, storing, upper_layer
+from dicomgate.dimse import committing, contexts, finding, negotiation, peers, retrieving, storing, upper_layer
 from dicomgate.dimse.command_sets import Kind
 from dicomgate.dimse.connection import LONGEST, Broken, Closed, Connection, Message, Released
 from dicomgate.dimse.contexts import Agreed, Answer, Service
@@ -33,6 +33,7 @@ SERVICES: Final[Mapping[tuple[Service, Kind], Serve]] = {
     (Service.FIND, Kind.FIND): finding.find,
     (Service.GET, Kind.GET): retrieving.get,
     (Service.MOVE, Kind.MOVE): retrieving.move,
+    (Service.COMMITMENT, Kind.ACTION): committing.act,
 }
 """What is done with which request; the conformance statement is made from it."""
 
@@ -132,6 +133,8 @@ def _serve_all(opened: Session) -> None:
         if message.command.kind is Kind.CANCEL:
             continue  # it came when the last answer was under way
         if message.command.is_response:
+            if _is_of_report(opened, message):
+                continue
             raise Broken("an answer to nothing that was asked")
         service = contexts.find_service(agreed.abstract_syntax)
         handler = SERVICES.get((service, message.command.kind)) if service is not None else None
@@ -141,3 +144,14 @@ def _serve_all(opened: Session) -> None:
             opened.answer(message, Status.UNRECOGNIZED_OPERATION)
             continue
         handler(opened, message)
+
+
+def _is_of_report(opened: Session, message: Message) -> bool:
+    """True for the answer to an event that we told; it changes nothing."""
+    command = message.command
+    if command.kind is not Kind.EVENT_REPORT or command.number not in opened.reported:
+        return False
+    opened.reported.discard(command.number)
+    if command.has_dataset:
+        opened.connection.read_content(message, len)
+    return True

@@ -19,7 +19,7 @@ CHARSET: Final = "00080005"
 LONGEST: Final = 16 << 20
 """Bytes of a data set that is spoken: a list of 200,000 UIDs."""
 
-_LIMITS: Final = Limits(elements=20_000, items=20_000, seconds=5.0, text=LONGEST)
+_LIMITS: Final = Limits(elements=300_000, items=100_000, seconds=5.0, text=LONGEST)
 _ENCODINGS: Final = {
     syntaxes.IMPLICIT_LITTLE: forms.IMPLICIT_LITTLE,
     syntaxes.EXPLICIT_LITTLE: forms.EXPLICIT_LITTLE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from dicomgate.dimse.command_sets import Command, Kind
 from dicomgate.dimse.connection import Connection, Message
@@ -15,6 +15,9 @@ from dicomgate.dimse.settings import DoorSettings
 from dicomgate.origin import Origin
 from dicomgate.representations.maker import Maker
 from dicomgate.spool import Spool
+
+_MOST_REPORTS: Final = 8
+"""Storage commitments that are on their way to peers at a time."""
 
 
 class Log(Protocol):
@@ -49,6 +52,7 @@ class House:
     maker: Maker | None = None
     views: Mapping[str, Origin] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
+    reports: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(_MOST_REPORTS))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class Session:
     contexts: Mapping[int, Agreed]
     wishes: Mapping[str, Wishes]
     message_id: int = 0
+    reported: set[int] = field(default_factory=set)
+    """Events that we told over this association, and that are not answered yet."""
 
     def wishes_of(self, message: Message) -> Wishes:
         """What was agreed on for the class that a message is of."""
