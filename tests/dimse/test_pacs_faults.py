@@ -14,8 +14,11 @@ import pytest
 from pacs_made import MadePacs, over, running
 
 from dicomgate import errors
+from dicomgate.dicom.uids import Target
 from dicomgate.dimse import associations, pdus
 from dicomgate.dimse.associations import Peer
+from dicomgate.dimse.pacs_shelf import Record, Shelf
+from dicomgate.origin import Origin
 from dicomgate.testing import processes
 
 WHOLE = {"Accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
@@ -151,6 +154,31 @@ def test_the_cache_is_bounded_and_what_is_read_stays(pacs, tmp_path):
         assert len(pacs.asked) == asked, "the last one is here"
         assert caller.get(f"{path}/metadata").status_code == 200
         assert len(pacs.asked) > asked, "the first one is not"
+
+
+def test_what_is_in_use_stays_on_the_shelf(tmp_path):
+    """However many bytes there are, and whatever comes."""
+    deleted = []
+
+    class Cache:
+        def delete(self, target: Target) -> int:
+            deleted.append(target.series)
+            return 1
+
+    cache = Cache()
+    shelf = Shelf(tmp_path, Origin(search=cache, retrieve=cache, delete=cache), most_bytes=100)
+
+    def note(series: str) -> None:
+        shelf.note(Record(study="1.2", series=series, said=1, held=1, lacking=0, size=60, checked=1.0))
+
+    note("1.2.1")
+    with shelf.pinned("1.2.1"):
+        note("1.2.2")
+        note("1.2.3")
+        assert deleted == ["1.2.2", "1.2.3"]
+    note("1.2.4")
+    assert deleted == ["1.2.2", "1.2.3", "1.2.1"]
+    assert [one.series for one in shelf.known()] == ["1.2.4"]
 
 
 def _size(folder: Path) -> int:

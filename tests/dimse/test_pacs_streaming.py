@@ -43,7 +43,7 @@ def test_small_instances_leave_when_they_are_there(pacs, tmp_path):
         seen = b""
         while seen.count(b"DICM") < 2:
             seen += next(chunks)
-        assert not pacs.go_on.is_set(), "the PACS still holds the rest back"
+        assert _got(pacs) == ["GET SERIES"], "the PACS still holds the rest back"
         pacs.go_on.set()
         seen += b"".join(chunks)
     assert seen.count(b"DICM") == 4
@@ -65,7 +65,7 @@ def test_metadata_leaves_instance_by_instance_while_others_come(pacs, tmp_path, 
             while plain.count(b'"00080018"') < 2:
                 seen += next(chunks)
                 plain = zlib.decompressobj(31).decompress(seen) if coding == "gzip" else seen
-            assert not pacs.go_on.is_set()
+            assert _got(pacs) == ["GET SERIES"], "the PACS still holds the rest back"
             pacs.go_on.set()
             seen += b"".join(chunks)
         told = json.loads(gzip.decompress(seen) if coding == "gzip" else seen)
@@ -88,6 +88,7 @@ def test_metadata_as_xml_leaves_so_too(pacs, tmp_path):
         seen = b""
         while b"</NativeDicomModel>" not in seen:
             seen += next(chunks)
+        assert _got(pacs) == ["GET SERIES"], "the PACS still holds the rest back"
         pacs.go_on.set()
         seen += b"".join(chunks)
     assert seen.count(b"</NativeDicomModel>") == 3
@@ -106,6 +107,23 @@ def test_of_what_the_pacs_lists_and_does_not_send_metadata_warns(pacs, tmp_path)
             assert (answer.status_code, len(answer.json())) == (200, 2)
             assert "1 instances could not be had" in answer.headers["Warning"]
             assert "etag" not in answer.headers
+
+
+def test_what_turns_out_to_be_lacking_when_others_have_left_breaks_the_answer_off(pacs, tmp_path):
+    """Nobody may take it for the whole; who asks again is told before."""
+    study, series = pacs.fill(4)
+    pacs.withholds, pacs.waits_after = 4, 2
+    path = f"/studies/{study}/series/{series}"
+    with over(pacs.port, tmp_path / "kept") as caller:
+        with caller.stream("GET", path, headers=WHOLE) as answer:
+            assert answer.status_code == 200
+            chunks = answer.iter_raw()
+            assert next(chunks)
+            pacs.go_on.set()
+            with pytest.raises(httpx2.RemoteProtocolError):
+                list(chunks)
+        again = caller.get(path, headers=WHOLE)
+        assert (again.status_code, again.content.count(b"DICM")) == (206, 3)
 
 
 def test_a_study_in_part_is_206_whichever_series_lacks(pacs, tmp_path):
@@ -174,6 +192,10 @@ def test_who_leaves_ends_the_retrieval_and_what_came_stays(pacs, tmp_path):
     assert 0 < came < 200
     assert pacs.asked.count("GET SERIES") == 1
     assert pacs.sent_in_last == 200 - came
+
+
+def _got(pacs: MadePacs) -> list[str]:
+    return [one for one in pacs.asked if one.startswith("GET")]
 
 
 def _number(dataset: dict) -> int:
