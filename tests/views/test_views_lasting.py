@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from views_service import CT, LEGACY_CT, slice_of, uid
+from views_service import CT, LEGACY_CT, Service, slice_of, uid
 
 from dicomgate import assembly, config, errors
 from dicomgate.archive.archive import Archive
@@ -17,6 +18,7 @@ from dicomgate.dicom.matching import Match, OneOf, Query
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.origin import Piece
+from dicomgate.testing.serving import serving
 from dicomgate.views import view
 from dicomgate.views.shown import Making, Shown
 from dicomgate.views.sources import Held
@@ -156,3 +158,19 @@ def test_a_series_of_thousands_is_listed_in_bounded_time(archive: Archive, tmp_p
     with opened(archive, tmp_path) as shown:
         (one,) = classes(shown, "crowd")
         assert one == LEGACY_CT
+
+
+def test_a_list_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
+    def find() -> list[dict[str, Any]]:
+        with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
+            service = Service(served)
+            service.store(*[slice_of("garbage", number) for number in range(1, 4)])
+            return service.json("/dicomweb/enhanced/instances")
+
+    before = find()
+    lists = list((tmp_path / "views").glob("*.sqlite"))
+    assert lists
+    for path in lists:
+        path.write_bytes(b"garbage" * 1000)
+    assert len(before) == 1
+    assert find() == before

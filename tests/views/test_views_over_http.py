@@ -9,6 +9,7 @@ import zipfile
 
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
 from views_service import (
     CT,
     EXPLICIT,
@@ -281,6 +282,36 @@ def test_an_object_without_its_sources_is_split_LC_30(service: Service) -> None:
         assert (read.InstanceNumber, read.PixelData) == (number, pixels(number))
     (series,) = service.json(f"{CLASSIC}/studies/{uid('split')}/series")
     assert value(series, "00201209") == 4
+
+
+def test_an_object_that_keeps_its_originals_gives_them_back_byte_for_byte_LC_31_LC_34(service: Service) -> None:
+    originals = {number: slice_of("kept", number) for number in range(1, 5)}
+    originals[2] = slice_of("kept", 2, syntax="1.2.840.10008.1.2")
+    originals[3] = slice_of("kept", 3, PrivateCreator=private)
+    keys = key_object("kept", 1, 3)
+    plan = conversion.plan([classic.read(Memory(content)) for content in (*originals.values(), keys)])
+    products = [b"".join(product.write()) for product in plan.products()]
+    service.store(*products)
+    assert all(value(one, "00080016") != CT for one in service.json(f"/dicomweb/studies/{uid('kept')}/instances"))
+    found = service.json(f"{CLASSIC}/studies/{uid('kept')}/metadata")
+    assert sorted(value(one, "00080018") for one in found) == sorted(
+        [uid("kept", "keys"), *(uid("kept", "1", number) for number in originals)]
+    )
+    for one in found:
+        number = value(one, "00200013")
+        content = service.file(CLASSIC + address(one))
+        if value(one, "00080016") != CT:
+            assert content == keys
+            continue
+        assert content == originals[number]
+        assert service.get(f"{CLASSIC}{address(one)}/frames/1", "application/octet-stream").body == pixels(number)
+        if number == 3:
+            bulk = one["00091001"]["BulkDataURI"]
+            assert service.get(bulk, "application/octet-stream").body == bytes(range(256)) * 16
+
+
+def private(dataset: Dataset) -> None:
+    dataset.private_block(0x0009, "ACME", create=True).add_new(1, "OB", bytes(range(256)) * 16)
 
 
 def test_nothing_is_stored_or_deleted_in_a_view(service: Service) -> None:

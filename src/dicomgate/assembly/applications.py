@@ -99,12 +99,21 @@ def views_of(
     found = {}
     for name in view.Name:
         path = folder / f"{name}-{view.EDITION}.sqlite"
-        open_index = functools.partial(SqliteIndex, path, durable=False, **archives.bounds(settings))
+        open_index = functools.partial(_list_of, path, settings)
         made = view.make(name, origin, open_index, folder, archives.limits(settings))
         shown = stack.enter_context(closing(made)).origin
         kept = Kept(home / places.CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
         found[name.value] = (shown, replace(maker, kept=kept))
     return found
+
+
+def _list_of(path: Path, settings: config.Settings) -> SqliteIndex:
+    """What a view has listed; begun anew where it cannot be read: all of it can be told again from what is stored."""
+    try:
+        return SqliteIndex(path, durable=False, **archives.bounds(settings))
+    except errors.Conflict:
+        places.remove_database(path)
+        return SqliteIndex(path, durable=False, **archives.bounds(settings))
 
 
 def _converter(settings: config.Settings, archive: Archive, folder: Path, log: Log) -> Converter:

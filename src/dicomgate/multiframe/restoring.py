@@ -31,10 +31,10 @@ def can_restore(source: Classic) -> bool:
     return remainder.RESERVATION in source.attributes and bool(remainder.find_blocks(source.attributes))
 
 
-def restore(source: Classic) -> Iterator[Restored]:
+def restore(source: Classic, *, only: int | None = None) -> Iterator[Restored]:
     """Every source of the object, in the order of its frames, each proven by its digest before it is given.
 
-    Also the one source of an object that only got new references.
+    Also the one source of an object that only got new references. `only`: the source of this frame alone, from 1.
 
     NotAcceptable when the object keeps no originals, Conflict when patient or study were changed since, so that the
     files would say something else than the object, Malformed when frames or record are damaged.
@@ -49,9 +49,14 @@ def restore(source: Classic) -> Iterator[Restored]:
         for block in blocks:
             if block.first != number + 1:
                 raise errors.Malformed("the record of the originals is not in order")
+            if only is not None and not block.first <= only < block.first + block.count:
+                number += block.count
+                continue
             content = _content(source, dataset, block)
             for original in remainder.read_block(content, block.count, block.size):
                 number += 1
+                if only not in (None, number):
+                    continue
                 frame = splitting.read_frame(source, dataset, number) if has_frames else b""
                 parts = remainder.join(original, frame)
                 yield _checked(parts, source.attributes, origins[number - 1] if number <= len(origins) else "")

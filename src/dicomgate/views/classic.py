@@ -11,6 +11,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.multiframe import classes, classic, conversion, restoring, splitting
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.splitting import Image, Naming
+from dicomgate.views import originals
 from dicomgate.views.pictures import Picture
 from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, find_bulk
 from dicomgate.views.sources import Held
@@ -19,11 +20,17 @@ from dicomgate.views.sources import Held
 def show(held: Held) -> Iterator[Shown]:
     """Every instance of the view. What cannot be split is shown as it is."""
     stored = held.instances.keys()
+    kept = {one.name: originals.find(held, one) for one in held.sources if restoring.can_restore(one)}
     objects = {one.name: one for one in held.sources if classes.find_enhanced(one.sop_class) is not None}
-    seen = set(stored) - objects.keys()
+    seen = set(stored) - objects.keys() - kept.keys()
     followed = {origin for one in objects.values() for origin in restoring.conversion_sources(one.attributes)}
     shown = set()
-    for group in _concatenations(objects):
+    for name, found in kept.items():
+        if found is not None:
+            shown.add(name)
+            yield from (one for one in found if one.target.instance not in seen)
+            seen |= {one.target.instance or "" for one in found}
+    for group in _concatenations({name: one for name, one in objects.items() if name not in shown}):
         for one, first in _in_order(group):
             images = _split(one, first)
             if images is not None:
