@@ -3,83 +3,20 @@
 from __future__ import annotations
 
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
-import pydicom
 import pytest
+from door_opened import ask, caller, images, opened, store
 from pydicom.dataset import Dataset
-from pynetdicom import AE, build_role, evt
+from pynetdicom import build_role, evt
 from pynetdicom.sop_class import SecondaryCaptureImageStorage as Image  # type: ignore[attr-defined]
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as Find  # type: ignore[attr-defined]
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as Get  # type: ignore[attr-defined]
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as Move  # type: ignore[attr-defined]
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
-from dicomgate import assembly, config
-from dicomgate.dicom import syntaxes
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse import peers
-from dicomgate.dimse.connection import Pauses
-from dicomgate.dimse.door import Door
-from dicomgate.dimse.session import House
-from dicomgate.dimse.settings import DoorSettings
-from dicomgate.origin import Origin
-from dicomgate.server.logs import Log
-from dicomgate.testing import instances
-
-QUICK = Pauses(opening=5.0, stall=5.0, idle=20.0)
-
-
-@contextmanager
-def opened(data: Path, **settings: object) -> Iterator[tuple[int, Origin, list[bytes]]]:
-    lines: list[bytes] = []
-    with assembly.open_archive(data, config.Settings()) as archive:
-        listening = socket.create_server(("127.0.0.1", 0))
-        door_settings = DoorSettings(**{"pauses": QUICK, **settings})  # type: ignore[arg-type]
-        house = House(origin=archive.origin, spool=archive.spool, log=Log(lines.append), settings=door_settings)
-        door = Door(house)
-        thread = threading.Thread(target=door.run_on, args=(listening,))
-        thread.start()
-        try:
-            yield listening.getsockname()[1], archive.origin, lines
-        finally:
-            door.stop()
-            thread.join(20)
-            listening.close()
-            assert not thread.is_alive()
-
-
-def ask(word: str, **keys: str) -> Dataset:
-    dataset = Dataset()
-    dataset.QueryRetrieveLevel = word
-    for keyword, value in keys.items():
-        setattr(dataset, keyword, value)
-    return dataset
-
-
-def images(count: int) -> list[Dataset]:
-    first = instances.new_target()
-    targets = [first, *(instances.new_target(first.study, first.series) for _ in range(count - 1))]
-    return [pydicom.dcmread(BytesIO(instances.make(target))) for target in targets]
-
-
-def caller(*classes: str) -> AE:
-    entity = AE("TEST")
-    for uid in classes:
-        entity.add_requested_context(uid, syntaxes.EXPLICIT_LITTLE)
-    return entity
-
-
-def store(port: int, datasets: list[Dataset]) -> list[int]:
-    association = caller(Image).associate("127.0.0.1", port, ae_title="DICOMGATE")
-    assert association.is_established
-    statuses = [int(association.send_c_store(dataset).Status) for dataset in datasets]
-    association.release()
-    return statuses
 
 
 def test_who_asks_by_the_right_name_is_answered_and_by_a_wrong_one_rejected_T20(tmp_path: Path) -> None:

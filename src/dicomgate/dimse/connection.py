@@ -67,6 +67,7 @@ class Connection:
         self._pauses = pauses
         self._reader = Reader(LONGEST)
         self._events: Iterator[dataflow.Event] = iter(())
+        self._event: dataflow.Event | None = None
         self._ahead: deque[Message] = deque()
         self._deadline: float | None = None
         self._begun: float | None = None
@@ -203,6 +204,9 @@ class Connection:
         self._ahead.append(message)
 
     def _has_input(self) -> bool:
+        self._event = self._find_event()
+        if self._event is not None:
+            return True
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return True
         if not self._reader.is_between:
@@ -225,12 +229,19 @@ class Connection:
         raise self._broken("a PDU that has no place within an association")
 
     def _next(self, seconds: float) -> dataflow.Event:
+        while (event := self._find_event()) is None:
+            self._events = self._reader.feed(self._receive(seconds))
+        self._event = None
+        return event
+
+    def _find_event(self) -> dataflow.Event | None:
+        """What was received and not yet looked at; it stays."""
+        if self._event is not None:
+            return self._event
         try:
-            while (event := next(self._events, None)) is None:
-                self._events = self._reader.feed(self._receive(seconds))
+            return next(self._events, None)
         except (errors.Malformed, errors.TooLarge) as fault:
             raise self._broken(fault.message) from fault
-        return event
 
     def _read_command(self, raw: bytes) -> Command:
         try:
