@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from views_service import CT, LEGACY_CT, Service, slice_of, uid
+from views_service import CT, LEGACY_CT, Service, slice_of, uid, value
 
 from dicomgate import assembly, config, errors
 from dicomgate.archive.archive import Archive
@@ -161,11 +160,11 @@ def test_a_series_of_thousands_is_listed_in_bounded_time(archive: Archive, tmp_p
 
 
 def test_a_list_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
-    def find() -> list[dict[str, Any]]:
+    def find() -> list[str]:
         with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
             service = Service(served)
             service.store(*[slice_of("garbage", number) for number in range(1, 4)])
-            return service.json("/dicomweb/enhanced/instances")
+            return [value(one, "00080018") for one in service.json("/dicomweb/enhanced/instances")]
 
     before = find()
     lists = list((tmp_path / "views").glob("*.sqlite"))
