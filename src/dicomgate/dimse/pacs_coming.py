@@ -65,6 +65,13 @@ class Coming:
         with self._changed:
             self._readers -= 1
 
+    def abandon(self) -> bool:
+        """Over, if nobody wants it: whoever comes from now on begins anew."""
+        with self._changed:
+            if self._readers == 0 and not self._is_done:
+                self._fault, self._is_done = errors.Unavailable("nobody waited any more"), True
+            return self._is_done
+
     def add(self, instance: str) -> None:
         """An instance has come, and can be read."""
         with self._changed:

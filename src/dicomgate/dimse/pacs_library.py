@@ -221,7 +221,7 @@ class Library:
         began = time.monotonic()
         way, fault = self._fetch(coming, series, wanted, is_whole=is_whole)
         missing = sum(not coming.has(uid) for uid in wanted)
-        is_over = is_whole and not (fault and missing) and (not missing or coming.is_wanted)
+        is_over = is_whole and not (fault and missing) and (not missing or not coming.is_done)
         self._note(series, said, lacking=missing if is_over else 0, checked=self._clock() if is_over else 0.0)
         self._tell(
             "pacs retrieved",
@@ -233,8 +233,8 @@ class Library:
         )
         if fault is not None and missing:
             raise fault
-        if missing and not coming.is_wanted:
-            raise errors.Unavailable("nobody waited any more")
+        if missing and coming.is_done:
+            return
         if missing == len(wanted):
             raise errors.UpstreamFailed("the PACS lists what was asked for and sends nothing of it")
         coming.finish(lacking=missing)
@@ -247,22 +247,25 @@ class Library:
         On a full disk others go between the two.
         """
         way, fault = "cache", None
-        for _ in range(_TRIES):
+        tries = 0
+        while tries < _TRIES:
             missing = [one for uid, one in wanted.items() if not coming.has(uid)]
-            if not (missing and coming.is_wanted):
+            if not missing or coming.abandon():
                 break
+            interest = _Interest(coming)
             with self._intake(coming) as intake:
                 wish = Wish(
                     series=series,
                     instances=missing,
                     is_whole=is_whole and len(missing) == len(wanted),
                     take=intake.take,
-                    is_wanted=lambda: coming.is_wanted,
+                    is_wanted=interest.lasts,
                 )
                 try:
                     way, fault = self._fetcher.fetch(wish), None
                 except errors.Fault as met:
                     way, fault = "broken off", fault or met
+            tries += not interest.is_lost  # what we stopped ourselves was no try
             if intake.refusal is not None:
                 self._tell("pacs instance refused", count=intake.refused, why=intake.refusal.message)
             if intake.is_full:
@@ -348,3 +351,15 @@ class Library:
             if len(self._alone) > _MOST_REMEMBERED:
                 self._alone.popitem(last=False)
             return count <= _ALONE
+
+
+class _Interest:
+    """Whether a retrieval is wanted, asked now and then; once it was not, it is stopped, whoever comes then."""
+
+    def __init__(self, coming: Coming) -> None:
+        self._coming = coming
+        self.is_lost = False
+
+    def lasts(self) -> bool:
+        self.is_lost = self.is_lost or not self._coming.is_wanted
+        return not self.is_lost
