@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
+import threading
 import zipfile
 from dataclasses import replace
 
@@ -13,11 +15,14 @@ import pytest
 import dicomgate
 from dicomgate import assembly, config, errors
 from dicomgate.cli import local
+from dicomgate.client import getting
 from dicomgate.client.async_archive import AsyncArchive
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller, Patience, Request
 from dicomgate.client.in_process import ADDRESS, InProcess
+from dicomgate.client.landing import LandingPlace
 from dicomgate.client.offers import Became
+from dicomgate.dicom.limits import DEFAULT
 from dicomgate.dicom.uids import Target
 from dicomgate.samples import phantoms
 from dicomgate.samples.modules import write
@@ -117,6 +122,45 @@ def test_what_is_downloaded_is_not_asked_for_again(archive, contents, tmp_path):
     (outcome,) = archive.download([next(archive.find_instances())], tmp_path / "out")
     assert (outcome.there, outcome.fetched) == (1, 0)
     assert not list((tmp_path / "out").glob(".dicomgate*"))
+
+
+def test_instances_that_are_named_alone_are_one_outcome_of_their_series(archive, contents, tmp_path):
+    named = list(archive.find_instances())[: COUNT - 1]
+    (outcome,) = archive.download(named, tmp_path / "out")
+    assert (outcome.there, outcome.fetched, outcome.failures) == (0, COUNT - 1, [])
+    come = [path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm")]
+    assert len(come) == COUNT - 1
+    assert set(come) < set(contents)
+
+
+def test_no_more_are_asked_for_when_some_in_a_row_did_not_come(data, tmp_path):
+    asked = []
+
+    class Nothing:
+        def search(self, path, pairs, limit=None):
+            yield from ({"00080018": {"vr": "UI", "Value": [f"1.2.{number}"]}} for number in range(100))
+
+        def fetch(self, target, transfer_syntax, begin):
+            asked.append(target)
+            raise errors.UpstreamFailed("nothing today")
+
+    getter = getting.Getter(
+        source=Nothing(),
+        into=LandingPlace(tmp_path / "out", DEFAULT),
+        wish=getting.Wish(),
+        tell=lambda _: None,
+        stopped=threading.Event(),
+    )
+    outcome = getter.get(getting.Job(Target("1.2", "1.3")))
+    assert len(outcome.failures) == 100
+    assert len(asked) < 20
+    assert {one.why for one in outcome.failures} >= {"nothing today"}
+    assert any("not asked for" in one.why for one in outcome.failures)
+
+
+def test_looking_for_garbage_goes_on_after_metadata(archive):
+    archive.metadata(next(archive.find_series()))
+    assert gc.isenabled()
 
 
 def test_what_is_not_there_is_not_found(archive, tmp_path):

@@ -20,7 +20,7 @@ SIZE = 64 << 20
 
 
 @contextlib.contextmanager
-def speaking(say: Callable[[socket.socket], None]) -> Iterator[int]:
+def speaking(say: Callable[[socket.socket], object]) -> Iterator[int]:
     """A server of one connection."""
 
     def serve() -> None:
@@ -129,3 +129,21 @@ def test_nobody_there_and_no_encryption_there() -> None:
         pytest.raises(httpx2.ConnectError),
     ):
         asyncio.run(call(port, "https"))
+
+
+def test_who_sends_waits_for_who_does_not_read() -> None:
+    ended = threading.Event()
+
+    async def write(port: int) -> int:
+        stream = await connect(port)
+        for count in range(64):
+            try:
+                await stream.write(bytes(1 << 20), timeout=0.5)
+            except httpcore2.WriteTimeout:
+                break
+        await stream.aclose()
+        ended.set()
+        return count
+
+    with speaking(lambda _: ended.wait(60)) as port:
+        assert asyncio.run(write(port)) < 32

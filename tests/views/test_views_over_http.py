@@ -310,6 +310,31 @@ def test_an_object_that_keeps_its_originals_gives_them_back_byte_for_byte_LC_31_
             assert service.get(bulk, "application/octet-stream").body == bytes(range(256)) * 16
 
 
+def test_an_original_that_is_stored_stands_for_itself_LC_34(service: Service) -> None:
+    originals = [slice_of("stands", number) for number in range(1, 4)]
+    plan = conversion.plan([classic.read(Memory(content)) for content in originals])
+    service.store(*(b"".join(product.write()) for product in plan.products()), originals[0])
+    found = service.json(f"{CLASSIC}/studies/{uid('stands')}/instances")
+    assert sorted(value(one, "00080018") for one in found) == sorted(uid("stands", "1", n) for n in range(1, 4))
+    assert sorted(service.file(CLASSIC + address(one)) for one in found) == sorted(originals)
+
+
+def test_a_frame_that_was_brought_into_another_form_is_had_as_it_was_LC_11_LC_32(service: Service) -> None:
+    """In one object all are of one representation: signed samples of one slice are others there."""
+    originals = {number: slice_of("forms", number, BitsStored=16, HighBit=15) for number in range(1, 4)}
+    originals[2] = slice_of("forms", 2, BitsStored=12, HighBit=11, PixelData=b"\xff\xff" * 64)
+    plan = conversion.plan([classic.read(Memory(content)) for content in originals.values()])
+    service.store(*(b"".join(product.write()) for product in plan.products()))
+    found = service.json(f"{CLASSIC}/studies/{uid('forms')}/metadata")
+    assert len(found) == 3
+    for one in found:
+        number = value(one, "00200013")
+        original = pydicom.dcmread(io.BytesIO(originals[number]))
+        assert service.file(CLASSIC + address(one)) == originals[number]
+        frame = service.get(f"{CLASSIC}{address(one)}/frames/1", "application/octet-stream").body
+        assert frame == original.PixelData
+
+
 def private(dataset: Dataset) -> None:
     dataset.private_block(0x0009, "ACME", create=True).add_new(1, "OB", bytes(range(256)) * 16)
 
