@@ -43,7 +43,7 @@ def main() -> None:
     rate = size / told["seconds"] / _MEGABYTE
     print(
         f"{size / 1e9:g} GB in one part: {told['seconds']:.1f} s, {rate:.0f} MB/s, "
-        f"at most {told['most'] / _MEGABYTE:.0f} MB of memory, {told['before'] / _MEGABYTE:.0f} MB of it before it began"
+        f"at most {told['most'] / _MEGABYTE:.0f} MB of memory, {told['before'] / _MEGABYTE:.0f} MB before it began"
     )
 
 
