@@ -53,6 +53,12 @@ def is_time(text: str) -> bool:
     return _TIME.fullmatch(text) is not None
 
 
+def time(text: str) -> str:
+    """A time as precise as it is given, also from the form with colons; empty if it is no time."""
+    found = text.strip()
+    return found.replace(":", "") if is_time(found) else ""
+
+
 def is_date_time(text: str) -> bool:
     """True for YYYY and as much of MMDDHHMMSS.FFFFFF as is known, perhaps with an offset from UTC."""
     found = _DATE_TIME.fullmatch(text)
@@ -99,7 +105,7 @@ def time_of_day(digits: str) -> int:
 
 def find_moment(text: str, edge: Callable[[str], str]) -> int:
     """A date followed by a time, of which `edge` (`earliest`, `latest`) tells the moment that is meant."""
-    return day(text[:8]) + (time_of_day(time) if (time := edge(text[8:])) else 0)
+    return day(text[:8]) + (time_of_day(digits) if (digits := edge(text[8:])) else 0)
 
 
 def find_span(text: str) -> Span | None:

@@ -303,7 +303,7 @@ def _moments(datasets: Sequence[JSONDataset]) -> JSONDataset:
 
 def earliest(datasets: Iterable[JSONDataset], day: str, time: str) -> tuple[str, str] | None:
     """The earliest day with its earliest time, which may be unknown; None when none of them names a day."""
-    found = [(classic.text(dataset, day), classic.text(dataset, time)) for dataset in datasets]
+    found = [gather.day_and_time(dataset, day, time) for dataset in datasets]
     return min((one for one in found if one[0]), default=None)
 
 

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dicomgate.dicom import geometry, planes, syntaxes, uids
+from dicomgate.dicom import geometry, moments, planes, syntaxes, uids
 from dicomgate.dicom.frames import FragmentFrames, NativeFrames
 from dicomgate.dicom.frames import Kind as Known
 from dicomgate.dicom.geometry import Stack
+from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.multiframe import classes, classic, image_types
 from dicomgate.multiframe.classes import Kind
 from dicomgate.multiframe.classic import Classic
@@ -298,12 +299,18 @@ def _number(source: Classic) -> float:
 
 
 def moment(attributes: Any) -> str:
-    """When the data of an image was acquired, as DT; nothing when it does not say."""
+    """When the data of an image was acquired, as DT; nothing when it does not say, or says no moment that exists."""
     said = classic.text(attributes, "0008002A")
-    if said:
+    if moments.is_date_time(said) and (len(said) < 8 or moments.is_date(said)):
         return said
-    day = classic.text(attributes, "00080022")
-    return day + classic.text(attributes, "00080032") if len(day) == 8 else ""
+    day, time = day_and_time(attributes, "00080022", "00080032")
+    return day + time
+
+
+def day_and_time(attributes: JSONDataset, day: str, time: str) -> tuple[str, str]:
+    """A date and its time in today's spelling; nothing for the two, or for the time, where there is none."""
+    found = moments.date(classic.text(attributes, day))
+    return (found, moments.time(classic.text(attributes, time))) if moments.is_date(found) else ("", "")
 
 
 # Explanations.
