@@ -2,37 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
 from multiframe_slices import CLASSIC_SERIES, series_of
+from test_multiframe_all_data import LEFT_OVER, without_repeats
 
 from dicomgate.multiframe import classic, conversion
 from dicomgate.multiframe.conversion import Became
 
 pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
-KNOWN = {
-    "Missing attribute Type 2 Required Element=<UnassignedPerFrameConvertedAttributesSequence>": (
-        "type 1C: there are no attributes that differ (C.7.6.16.2.25.2)"
-    ),
-    "ReferencedSeriesSequence present but Instance does not reference Instances": (
-        "Conversion Source is a reference, too (C.12.2)"
-    ),
-    "Unrecognized enumerated value <MIXED> for value 1 of attribute <Volumetric Properties>": (
-        "allowed in a frame type of converted images that do not say more (C.8.16.2.1.2)"
-    ),
-    "Missing attribute Type 1C Conditional Element=<ReferencedImageEvidenceSequence>": (
-        "the reference stands among the unassigned attributes: its series is not known"
-    ),
-    "Missing attribute Type 1C Conditional Element=<SourceImageEvidenceSequence>": "as before",
-    "Unrecognized enumerated value <US> for value 1 of attribute <Rescale Type>": "the source says so",
-    "Dicom dataset contains invalid data values for Value Representations": "the source has them",
-}
-"""What is reported all the same, and why it stays."""
+PAGE = Path(__file__).parents[2] / "docs/explanation/supplement-157.md"
+
+
+def known() -> tuple[str, ...]:
+    """What is reported all the same, and why it stays: the table of the documentation."""
+    table = PAGE.read_text("utf-8").partition("## What the checkers say")[2].partition("\n## ")[0]
+    return tuple(line.split("`")[1] for line in table.splitlines() if line.startswith("| `"))
 
 
 def told(path: Path) -> list[str]:
@@ -42,22 +34,44 @@ def told(path: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("folder", CLASSIC_SERIES)
-def test_every_object_of_every_series_is_well_formed(folder: str, tmp_path: Path) -> None:
+@functools.cache
+def reported(folder: str) -> frozenset[str]:
+    """What it says of the objects of a folder and does not say of their sources."""
     if shutil.which("dciodvfy") is None:
         pytest.skip("dciodvfy is not installed (Debian package dicom3tools)")
-    plan = conversion.plan(series_of(folder))
-    made = [one for one in plan.products() if one.became in {Became.ENHANCED, Became.STATE}]
-    assert made
-    for one in made:
-        path = tmp_path / f"{one.instance}.dcm"
-        path.write_bytes(b"".join(one.write()))
-        invalid = {fault for source in one.sources[:3] for fault in _of_source(source)}
-        unknown = [fault for fault in told(path) if not fault.startswith(tuple(KNOWN)) and _bare(fault) not in invalid]
-        assert unknown == []
+    found: set[str] = set()
+    with tempfile.TemporaryDirectory() as aside:
+        for sources in without_repeats(series_of(folder)):
+            for one in conversion.plan(sources).products():
+                if one.became not in {Became.ENHANCED, Became.STATE}:
+                    continue
+                path = Path(aside, f"{one.instance}.dcm")
+                path.write_bytes(b"".join(one.write()))
+                invalid = {fault for source in one.sources[:3] for fault in _of_source(source)}
+                found |= {fault for fault in told(path) if _bare(fault) not in invalid}
+                path.unlink()
+    return frozenset(found)
 
 
-KEPT = ("Value invalid", "Orientation vector is not unit vector", "Missing attribute")
+@pytest.mark.parametrize("folder", [*CLASSIC_SERIES, *LEFT_OVER])
+def test_every_object_of_all_data_is_well_formed(folder: str) -> None:
+    assert {fault for fault in reported(folder) if not fault.startswith(known())} == set()
+
+
+def test_what_is_known_is_still_reported_of_some_object() -> None:
+    """A false positive that no object shows any more has no place in the table."""
+    every = frozenset().union(*map(reported, (*CLASSIC_SERIES, *LEFT_OVER)))
+    assert [start for start in known() if not any(fault.startswith(start) for fault in every)] == []
+
+
+KEPT = (
+    "Value invalid",
+    "Orientation vector is not unit vector",
+    "Missing attribute",
+    "Illegal root for UID",
+    "StudyInstanceUID has same value as FrameOfReferenceUID",
+    "Attribute present but empty",
+)
 
 
 def _of_source(source: classic.Classic) -> set[str]:
@@ -69,4 +83,4 @@ def _of_source(source: classic.Classic) -> set[str]:
 
 def _bare(fault: str) -> str:
     """Without the value, and without the number of the byte in it."""
-    return re.sub(r" \[\d+\] = <.*?> ", " ", fault)
+    return re.sub(r" \[\d+\] = <.*?> ", " ", re.sub(r'(Illegal root for UID - ".*?").*', r"\1", fault))
