@@ -87,18 +87,18 @@ def enhanced(*, only_converted: bool, drop_originals: bool, **said: Any) -> int:
 
     def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
         nonlocal settled
-        plan = conversion.plan(sources, salt=run.salt, keeps_originals=not drop_originals, ahead=_AHEAD)
-        settled += len(plan.settled)
+        plan = conversion.plan(sources, salt=run.salt, keeps_originals=not drop_originals, ahead=_AHEAD, joins=True)
+        settled += len(plan.settled) + len(plan.joining.joined)
         for product in plan.products():
             if not only_converted or product.became is not conversion.Became.UNCHANGED:
                 writer.add(_converted(product))
-        for left in plan.failures:
-            report.add(left.source.name, left.reason.value)
+        for source, reason in plan.failures:
+            report.add(source.name, reason.value)
 
     def explain_patient(sources: list[Classic]) -> dict[str, Any]:
         nonlocal settled
-        plan = conversion.plan(sources, salt=run.salt)
-        settled += len(plan.settled)
+        plan = conversion.plan(sources, salt=run.salt, joins=True)
+        settled += len(plan.settled) + len(plan.joining.joined)
         return plan.explain()
 
     code = run.explain_all(explain_patient) if run.explain else run.convert_all(convert_patient)

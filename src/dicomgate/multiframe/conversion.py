@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
-from dicomgate.dicom import encode, part10, syntaxes
+from dicomgate.dicom import encode, geometry, part10, planes, syntaxes
 from dicomgate.dicom.jsonmodel import JSONDataset
-from dicomgate.multiframe import classes, classic, enhanced, gather, overlays, reissuing, writing
+from dicomgate.multiframe import classes, classic, enhanced, gather, joining, overlays, reissuing, splitting, writing
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.enhanced import Enhanced, Settled
-from dicomgate.multiframe.gather import Gathering, Leftover, Reason
+from dicomgate.multiframe.gather import Gathering, Reason
+from dicomgate.multiframe.joining import Joined, Joining, Refusal
 from dicomgate.multiframe.overlays import State
 from dicomgate.multiframe.references import Now
 
@@ -26,6 +27,7 @@ class Became(enum.StrEnum):
     """What an instance of the view is."""
 
     ENHANCED = "enhanced"
+    JOINED = "joined from the parts of a concatenation"
     STATE = "presentation state of overlays"
     REISSUED = "references updated"
     UNCHANGED = "unchanged"
@@ -41,7 +43,10 @@ class Product:
     instance: str
     sources: tuple[Classic, ...]
     write: Callable[[], Iterator[bytes]]
-    reason: Reason | None = None
+    reason: Reason | Refusal | None = None
+
+
+_NOTHING_JOINED: Final = Joining((), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +60,13 @@ class Plan:
     known: dict[str, tuple[str, str]]
     keeps_originals: bool
     ahead: int = 0
+    joining: Joining = _NOTHING_JOINED
 
     @property
-    def failures(self) -> list[Leftover]:
-        """Images that have a class with many frames and could not be converted."""
-        return [one for one in self.gathering.leftovers if one.reason is not Reason.CLASS]
+    def failures(self) -> list[tuple[Classic, Reason | Refusal]]:
+        """What has, or is a part of, an object with many frames and could not be converted or joined, and why."""
+        images = [(one.source, one.reason) for one in self.gathering.leftovers if one.reason is not Reason.CLASS]
+        return [*images, *self.joining.refused]
 
     def describe(self, number: int) -> Enhanced:
         """The object of the set with this number, from 0, without being written."""
@@ -71,9 +78,24 @@ class Plan:
         for number, settled in enumerate(self.settled):
             yield self._enhanced(number, settled)
             yield from self._states(number, settled)
+        parts = {id(part) for one in self.joining.joined for part in one.parts}
+        refused = {id(part): why for part, why in self.joining.refused}
+        for joined in self.joining.joined:
+            yield self._joined(joined)
         for leftover in self.gathering.leftovers:
-            if leftover.reason is not Reason.TWICE:
-                yield self._other(leftover)
+            if leftover.reason is not Reason.TWICE and id(leftover.source) not in parts:
+                yield self._other(leftover.source, refused.get(id(leftover.source), leftover.reason))
+
+    def _joined(self, joined: Joined) -> Product:
+        now = self.renaming.get(joined.instance)
+        return Product(
+            became=Became.JOINED,
+            study=joined.parts[0].text("0020000D"),
+            series=joined.parts[0].series if now is None else now.series,
+            instance=joined.instance if now is None else now.instance,
+            sources=joined.parts,
+            write=partial(joining.write, joined, now, self.renaming),
+        )
 
     def _enhanced(self, number: int, settled: Settled) -> Product:
         def write() -> Iterator[bytes]:
@@ -110,8 +132,7 @@ class Plan:
         for state in self.states[number]:
             yield state, overlays.describe(self.settled[number], state, image)
 
-    def _other(self, leftover: Leftover) -> Product:
-        source = leftover.source
+    def _other(self, source: Classic, reason: Reason | Refusal) -> Product:
         now = self.renaming.get(source.instance)
         if now is None:
             return Product(
@@ -121,7 +142,7 @@ class Plan:
                 instance=source.instance,
                 sources=(source,),
                 write=partial(copy, source),
-                reason=leftover.reason,
+                reason=reason,
             )
         return Product(
             became=Became.REISSUED,
@@ -130,7 +151,7 @@ class Plan:
             instance=now.instance,
             sources=(source,),
             write=partial(reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals),
-            reason=leftover.reason,
+            reason=reason,
         )
 
     def explain(self) -> dict[str, Any]:
@@ -143,7 +164,12 @@ class Plan:
                 "SOPInstanceUID": settled.instance,
                 "presentation_states": len(states),
             }
+        found["objects"] += [_explain(one) for one in self.joining.joined]
+        parts = {part.instance for one in self.joining.joined for part in one.parts}
+        refused = {part.instance: why.value for part, why in self.joining.refused}
+        found["leftovers"] = [one for one in found["leftovers"] if one["SOPInstanceUID"] not in parts]
         for one in found["leftovers"]:
+            one["reason"] = refused.get(one["SOPInstanceUID"], one["reason"])
             one["becomes"] = (Became.REISSUED if one["SOPInstanceUID"] in self.renaming else Became.UNCHANGED).value
         return found
 
@@ -155,11 +181,13 @@ def plan(
     keeps_originals: bool = True,
     ahead: int = 0,
     converted: Mapping[str, Now] | None = None,
+    joins: bool = False,
 ) -> Plan:
     """What becomes of instances of any kind, which are taken to be all that there is of their patients.
 
     `ahead`: as in `writing.write`. `converted`: images that are not among them, for they became frames of objects that
-    are; what refers to them follows. OSError when an image whose samples hide an overlay cannot be read.
+    are; what refers to them follows. `joins`: the parts of a concatenation become one object. OSError when an image
+    whose samples hide an overlay cannot be read.
     """
     every = list(sources)
     gathering = gather.gather(every)
@@ -167,13 +195,20 @@ def plan(
     renaming: dict[str, Now] = dict(converted or {})
     for one in settled:
         renaming |= one.renaming()
+    found = joining.join(left.source for left in gathering.leftovers) if joins else _NOTHING_JOINED
+    for joined in found.joined:
+        renaming |= joined.renaming()
     theirs = {now.instance for now in (converted or {}).values()}  # they name their images rightly
     others = [
         left.source
         for left in gathering.leftovers
         if left.source.instance not in renaming and left.source.instance not in theirs
     ]
-    renaming |= reissuing.close(others, renaming, salt=salt)
+    wholes = [joined.as_source for joined in found.joined]
+    reissued = reissuing.close([*others, *wholes], renaming, salt=salt)
+    for joined in found.joined:
+        renaming |= _moved(joined, reissued.get(joined.instance))
+    renaming |= reissued
     return Plan(
         gathering=gathering,
         settled=tuple(settled),
@@ -182,7 +217,34 @@ def plan(
         known={one.instance: (one.text("0020000D"), one.series) for one in every if one.instance},
         keeps_originals=keeps_originals,
         ahead=ahead,
+        joining=found,
     )
+
+
+def _moved(joined: Joined, now: Now | None) -> dict[str, Now]:
+    """What the parts of an object have become that refers to something new, so that it is a new one."""
+    if now is None:
+        return {}
+    parts = joined.renaming().items()
+    return {name: replace(one, series=now.series, instance=now.instance) for name, one in parts}
+
+
+def _explain(joined: Joined) -> dict[str, Any]:
+    first = joined.parts[0]
+    stacks = geometry.find_stacks(planes.find_planes(joined.attributes))
+    return {
+        "SeriesInstanceUID": first.series,
+        "modality": first.text("00080060"),
+        "frames": sum(map(splitting.frame_count, joined.parts)),
+        "positions": sum(stack.count for stack in stacks),
+        "times": max((stack.passes for stack in stacks), default=0),
+        "spacing": stacks[0].step if len(stacks) == 1 else None,
+        "irregularities": sorted({one for stack in stacks for one in stack.irregularities}),
+        "apart_by": {},
+        "parts": len(joined.parts),
+        "becomes": Became.JOINED.value,
+        "SOPInstanceUID": joined.instance,
+    }
 
 
 def _write_state(dataset: JSONDataset, state: State) -> Iterator[bytes]:

@@ -18,13 +18,17 @@ _NEVER: Final = frozenset({classes.CONVERSION_SOURCE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
-    """What an instance has become. `frame`: its number in the new one; None: all of it."""
+    """What an instance has become. `frame`: its number in the new one; None: all of it.
+
+    `frames`: those of the new one that are its own, where it was one of several parts of that.
+    """
 
     study: str
     series: str
     instance: str
     sop_class: str
     frame: int | None = None
+    frames: range | None = None
 
 
 Renaming = Mapping[str, Now]
@@ -79,7 +83,10 @@ def _pointed(item: JSONDataset, now: Now, *, has_frames: bool) -> JSONDataset:
         _CLASS: {"vr": "UI", "Value": [now.sop_class]},
         _INSTANCE: {"vr": "UI", "Value": [now.instance]},
     }
-    if now.frame is None or not has_frames:
+    if has_frames and now.frames is not None:
+        numbers = map(int, classic.numbers(item, _FRAME)) if _FRAME in item else range(1, len(now.frames) + 1)
+        new[_FRAME] = {"vr": "IS", "Value": [now.frames.start + number - 1 for number in numbers]}
+    elif now.frame is None or not has_frames:
         new.pop(_FRAME, None)
     else:
         new[_FRAME] = {"vr": "IS", "Value": [now.frame]}

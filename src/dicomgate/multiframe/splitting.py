@@ -132,7 +132,7 @@ def _image(source: Classic, parts: flattening.Parts, frame: int, names: _Names, 
     if classic.is_empty(found.get("00200052")):
         found["00200052"] = _uid(identity.derive("frame of reference", [source.series], salt=names.salt))
     found.setdefault("00200013", {"vr": "IS", "Value": [names.first + frame - 1]})
-    found["7FE00010"] = {"vr": _pixel_vr(found), "BulkDataURI": enhanced.FRAMES_URI}
+    found["7FE00010"] = {"vr": pixel_vr(found), "BulkDataURI": enhanced.FRAMES_URI}
     return Image(
         of=source,
         frame=frame,
@@ -157,7 +157,8 @@ def _uid(uid: str) -> Element:
     return {"vr": "UI", "Value": [uid]}
 
 
-def _pixel_vr(dataset: JSONDataset) -> str:
+def pixel_vr(dataset: JSONDataset) -> str:
+    """The VR of native pixel data, and of compressed (PS3.5 §A.4)."""
     return "OB" if (classic.number(dataset, "00280100") or 16) <= 8 else "OW"
 
 

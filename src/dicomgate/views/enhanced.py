@@ -127,6 +127,8 @@ def _shown(held: Held, plan: Plan, product: Product, numbers: dict[str, int]) ->
             )
         case Became.ENHANCED:
             return _object(plan, product, numbers[product.instance], target, sources)
+        case Became.JOINED:
+            raise AssertionError("a view shows the parts of a concatenation as they are")
 
 
 def _object(plan: Plan, product: Product, number: int, target: Target, sources: tuple[Instance, ...]) -> Shown:
