@@ -31,7 +31,7 @@ PATIENCE = 60
 
 
 @contextmanager
-def opened(data: Path, *called: peers.Peer) -> Iterator[int]:
+def opened(data: Path, *called: peers.Entity) -> Iterator[int]:
     with assembly.open_archive(data, config.Settings()) as archive:
         settings = DoorSettings(pauses=Pauses(opening=10.0, stall=20.0, idle=60.0), peers=called)
         house = House(origin=archive.origin, spool=archive.spool, log=Log(lambda line: None), settings=settings)
@@ -109,7 +109,7 @@ def test_a_peer_of_the_settings_hears_of_it_on_an_association_of_its_own(tmp_pat
         )
         stack.callback(server.shutdown)
         sent = image()
-        with opened(tmp_path / "data", peers.parse_peer(f"TEST@127.0.0.1:{port}")) as ours:
+        with opened(tmp_path / "data", peers.parse_entity(f"TEST@127.0.0.1:{port}")) as ours:
             association = requester().associate("127.0.0.1", ours, ae_title="DICOMGATE")
             assert association.send_c_store(sent).Status == 0
             whole = action((Image, sent.SOPInstanceUID))

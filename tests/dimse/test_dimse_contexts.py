@@ -5,7 +5,7 @@ from __future__ import annotations
 import hypothesis.strategies as st
 from hypothesis import given
 
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import sop_classes, syntaxes
 from dicomgate.dimse import contexts, negotiation
 from dicomgate.dimse.contexts import Agreed, Answer, Context, Root, Service
 from dicomgate.dimse.negotiation import Wishes
@@ -15,7 +15,7 @@ J2K = "1.2.840.10008.1.2.4.90"
 
 
 def test_every_storage_class_is_taken_also_private_ones() -> None:
-    every = (*contexts.STORAGE_CLASSES, "1.2.3.4.5")
+    every = (*sop_classes.STORED, "1.2.3.4.5")
     assert len(every) > 150
     assert {contexts.find_service(sop_class) for sop_class in every} == {Service.STORAGE}
 
@@ -52,21 +52,16 @@ def test_more_than_128_contexts_become_several_associations() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(contexts.STORAGE_CLASSES), st.sampled_from([*syntaxes.TABLE])), max_size=400),
+    st.lists(st.tuples(st.sampled_from([*sop_classes.STORED]), st.sampled_from([*syntaxes.TABLE])), max_size=400),
     st.integers(2, 128),
 )
 def test_each_instance_has_a_context_of_its_own_syntax(pairs: list[tuple[str, str]], most: int) -> None:
     plans = contexts.plan(pairs, most=most)
     assert all(0 < len(plan) <= most for plan in plans)
-    assert all([each.number for each in plan] == list(range(1, 2 * len(plan), 2)) for plan in plans)
+    numbered = [contexts.number_contexts(plan) for plan in plans]
+    assert all([each.number for each in plan] == list(range(1, 2 * len(plan), 2)) for plan in numbered)
     alone = {(each.abstract_syntax, each.transfer_syntaxes) for plan in plans for each in plan}
     assert alone >= {(sop_class, (syntax,)) for sop_class, syntax in pairs}
-
-
-def test_a_retrieval_of_many_classes_takes_several_associations() -> None:
-    plans = contexts.plan_retrieval(contexts.STORAGE_CLASSES, get=Root.STUDY.get)
-    assert all(plan[0].abstract_syntax == Root.STUDY.get and len(plan) <= contexts.MOST for plan in plans)
-    assert {each.abstract_syntax for plan in plans for each in plan[1:]} == set(contexts.STORAGE_CLASSES)
 
 
 def test_the_context_to_send_in_is_that_of_the_stored_syntax_else_an_uncompressed_one() -> None:

@@ -77,7 +77,7 @@ def test_what_is_stored_is_found_and_comes_back(tmp_path: Path) -> None:
 def test_instances_are_moved_to_a_peer_that_is_named_and_to_no_other_T14(tmp_path: Path) -> None:
     sent = images(2)
     with opened(tmp_path / "there", title="THERE") as (target, origin, _):
-        peer = peers.parse_peer(f"THERE@127.0.0.1:{target}")
+        peer = peers.parse_entity(f"THERE@127.0.0.1:{target}")
         with opened(tmp_path / "here", peers=(peer,)) as (port, _, _):
             store(port, sent)
             association = caller(Move).associate("127.0.0.1", port, ae_title="DICOMGATE")

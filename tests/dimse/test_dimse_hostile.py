@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,16 +18,14 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from dicomgate import errors
 from dicomgate.dicom import syntaxes
-from dicomgate.dimse import contexts, datasets, peers, upper_layer
-from dicomgate.dimse.calling import Called, associate
+from dicomgate.dimse import associations, contexts, datasets, upper_layer
+from dicomgate.dimse.associations import Association, Peer
 from dicomgate.dimse.command_sets import Command, Field, Kind
 from dicomgate.dimse.connection import Closed, Pauses
-from dicomgate.dimse.contexts import Root
+from dicomgate.dimse.contexts import Offer, Root
 from dicomgate.dimse.dataflow import Reader
-from dicomgate.dimse.upper_layer import Role
 
 PATIENCE = 60.0
-LONG = Pauses(opening=PATIENCE, stall=PATIENCE, idle=PATIENCE)
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -54,11 +52,17 @@ def echoes(port: int) -> None:
     association.release()
 
 
-@contextmanager
-def called(port: int, *offered: tuple[str, tuple[str, ...]], roles: dict[str, Role] | None = None) -> Iterator[Called]:
-    peer = peers.parse_peer(f"DICOMGATE@127.0.0.1:{port}")
-    with associate(peer, contexts.number_contexts(offered), title="TEST", pauses=LONG, roles=roles) as found:
-        yield found
+def called(port: int, *offers: Offer) -> AbstractContextManager[Association]:
+    peer = Peer(title="DICOMGATE", host="127.0.0.1", port=port, own_title="TEST", answer_seconds=PATIENCE)
+    return associations.opened(peer, offers)
+
+
+ECHOING = Offer(contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)
+FINDING = Offer(Root.STUDY.find, (syntaxes.IMPLICIT_LITTLE,))
+GETTING = (
+    Offer(Root.STUDY.get, contexts.MESSAGE_SYNTAXES),
+    Offer(Image, (syntaxes.EXPLICIT_LITTLE,), is_received=True),
+)
 
 
 @pytest.mark.slow
@@ -69,7 +73,7 @@ def test_who_says_nothing_or_drips_is_let_go_and_holds_up_nobody_T20(tmp_path: P
         drips = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         echoes(port)
         drips.sendall(struct.pack(">BxI", 1, 200))
-        until(says(lines, b"for too long"))
+        until(says(lines, b"said nothing"))
         with ending():
             for _ in range(600):  # ARTIM does not begin anew with each byte
                 drips.sendall(b"\0")
@@ -90,22 +94,20 @@ def test_half_open_connections_keep_nobody_out_T20(tmp_path: Path) -> None:
 def test_an_idle_association_ends_T20(tmp_path: Path) -> None:
     pauses = Pauses(opening=20.0, stall=20.0, idle=0.3)
     with opened(tmp_path / "data", pauses=pauses) as (port, _, lines):
-        with ending(), called(port, (contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)) as found:
+        with ending(), called(port, ECHOING) as found:
             found.connection.read_message()
-        assert says(lines, b"for too long")()
+        assert says(lines, b"said nothing")()
 
 
 @pytest.mark.slow
 def test_a_message_that_stalls_ends_however_often_a_byte_comes_T20(tmp_path: Path) -> None:
     pauses = Pauses(opening=20.0, stall=0.5, idle=20.0)
-    with opened(tmp_path / "data", pauses=pauses) as (port, _, lines):
-        offered = (contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)
-        with ending(), called(port, offered) as found:
-            found.connection.send(struct.pack(">BxIIBB", 4, 4006, 4002, 1, 3))
-            while not says(lines, b"for too long")():
-                found.connection.send(b"\0")
-                time.sleep(0.02)
-            found.connection.read_message()
+    with opened(tmp_path / "data", pauses=pauses) as (port, _, lines), ending(), called(port, ECHOING) as found:
+        found.connection.send(struct.pack(">BxIIBB", 4, 4006, 4002, 1, 3))
+        while not says(lines, b"said nothing")():
+            found.connection.send(b"\0")
+            time.sleep(0.02)
+        found.connection.read_message()
 
 
 def request(fields: dict[Field, object], kind: Kind = Kind.STORE) -> Command:
@@ -116,7 +118,7 @@ def test_what_is_longer_than_is_taken_is_refused_and_the_association_goes_on_T20
     dataset = images(1)[0]
     with opened(tmp_path / "data", instance_bytes=20_000) as (port, _, _):
         dataset.PixelData = bytes(64 * 64 * 2)
-        with called(port, (Image, (syntaxes.EXPLICIT_LITTLE,))) as found:
+        with called(port, Offer(Image, (syntaxes.EXPLICIT_LITTLE,))) as found:
             fields = {Field.AFFECTED_CLASS: Image, Field.AFFECTED_INSTANCE: str(dataset.SOPInstanceUID)}
             for _ in range(2):
                 found.connection.write_message(1, request(fields), (bytes(10_000) for _ in range(50)))
@@ -128,10 +130,10 @@ def test_an_identifier_without_end_or_bottom_ends_its_association_only_T20(tmp_p
     deep = struct.pack("<HHI", 0x0008, 0x1140, 0xFFFFFFFF) + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)
     fields: dict[Field, object] = {Field.AFFECTED_CLASS: Root.STUDY.find}
     with opened(tmp_path / "data") as (port, _, lines):
-        with called(port, (Root.STUDY.find, (syntaxes.IMPLICIT_LITTLE,))) as found:
+        with called(port, FINDING) as found:
             found.connection.write_message(1, request(fields, Kind.FIND), [deep * 100_000])
             assert found.connection.read_message().command.status >= 0xA700
-        with ending(), called(port, (Root.STUDY.find, (syntaxes.IMPLICIT_LITTLE,))) as found:
+        with ending(), called(port, FINDING) as found:
             endless = (bytes(1 << 20) for _ in range(64))
             found.connection.write_message(1, request(fields, Kind.FIND), endless)
             found.connection.read_message()
@@ -141,7 +143,7 @@ def test_an_identifier_without_end_or_bottom_ends_its_association_only_T20(tmp_p
 
 def test_a_message_in_a_context_that_was_not_agreed_on_ends_its_association_only_T20(tmp_path: Path) -> None:
     with opened(tmp_path / "data") as (port, _, lines):
-        with ending(), called(port, (contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)) as found:
+        with ending(), called(port, ECHOING) as found:
             found.connection.write_message(99, Command(Kind.ECHO, {Field.MESSAGE_ID: 1}))
             found.connection.read_message()
         assert says(lines, b"not agreed on")()
@@ -157,8 +159,7 @@ def test_who_leaves_in_the_midst_stops_what_is_done_for_him_T21(tmp_path: Path) 
     }
     with opened(tmp_path / "data") as (port, _, lines):
         store(port, sent)
-        offered = ((Root.STUDY.get, contexts.MESSAGE_SYNTAXES), (Image, (syntaxes.EXPLICIT_LITTLE,)))
-        with ending(), called(port, *offered, roles={Image: Role(scu=False, scp=True)}) as found:
+        with ending(), called(port, *GETTING) as found:
             connection = found.connection
             raw = datasets.write_dataset(asked, found.contexts[1].transfer_syntax)
             connection.write_message(1, request({Field.AFFECTED_CLASS: Root.STUDY.get}, Kind.GET), [raw])
@@ -181,8 +182,7 @@ def test_who_does_not_read_is_let_go_T21(tmp_path: Path) -> None:
     with opened(tmp_path / "data") as (port, _, _):
         assert store(port, sent) == [0]
     with opened(tmp_path / "data", pauses=Pauses(opening=20.0, stall=2.0, idle=20.0)) as (port, _, lines):
-        offered = ((Root.STUDY.get, contexts.MESSAGE_SYNTAXES), (Image, (syntaxes.EXPLICIT_LITTLE,)))
-        with ending(), called(port, *offered, roles={Image: Role(scu=False, scp=True)}) as found:
+        with ending(), called(port, *GETTING) as found:
             raw = datasets.write_dataset(asked, found.contexts[1].transfer_syntax)
             found.connection.write_message(1, request({Field.AFFECTED_CLASS: Root.STUDY.get}, Kind.GET), [raw])
             until(says(lines, b"took nothing"))
@@ -196,7 +196,7 @@ def test_a_question_that_is_cancelled_says_so(tmp_path: Path) -> None:
         for one in images(1), images(1), images(1):
             store(port, one)
         asked = {"00080052": {"vr": "CS", "Value": ["STUDY"]}, "0020000D": {"vr": "UI"}}
-        with called(port, (Root.STUDY.find, contexts.MESSAGE_SYNTAXES)) as found:
+        with called(port, FINDING) as found:
             raw = datasets.write_dataset(asked, found.contexts[1].transfer_syntax)
             connection = found.connection
             pieces = []

@@ -10,7 +10,7 @@ from pacs_made import MadePacs, running, wrong
 
 from dicomgate.dimse.associations import Peer
 from dicomgate.dimse.pacs_check import Check, Probe
-from dicomgate.dimse.receiver import Door, Receiver
+from dicomgate.dimse.receiver import Receiver, Reception
 
 
 def probes(port: int, *, title: str = "PACS", receiver: Receiver | None = None, way: str = "auto") -> list[Probe]:
@@ -20,7 +20,7 @@ def probes(port: int, *, title: str = "PACS", receiver: Receiver | None = None, 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver(Door(title="GATEWAY", host="127.0.0.1"))
+    made = Receiver(Reception(title="GATEWAY", host="127.0.0.1"))
     yield made
     made.close()
 

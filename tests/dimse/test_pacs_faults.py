@@ -15,7 +15,7 @@ from pacs_made import MadePacs, over, running
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Target
-from dicomgate.dimse import associations, pdus
+from dicomgate.dimse import associations
 from dicomgate.dimse.associations import Peer
 from dicomgate.dimse.pacs_shelf import Record, Shelf
 from dicomgate.origin import Origin
@@ -90,7 +90,7 @@ def test_what_breaks_off_when_the_first_has_left_is_not_whole_for_the_caller(pac
 )
 def test_each_reason_of_a_refusal_is_told_plainly(result, source, reason, kind, why):
     """PS3.8 Table 9-21."""
-    fault = associations._refusal(PEER, pdus.REJECT, bytes((0, result, source, reason)))
+    fault = associations._refusal(PEER, result, source, reason)
     assert type(fault) is kind
     assert why in fault.message
     assert fault.message.startswith("PACS refuses the association: ")

@@ -11,16 +11,17 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import SecondaryCaptureImageStorage, Verification
 
-from dicomgate.dimse.associations import SUCCESS, Incoming
+from dicomgate.dimse.associations import Incoming
 from dicomgate.dimse.pacs import senders
-from dicomgate.dimse.receiver import Door, Receiver
+from dicomgate.dimse.receiver import Receiver, Reception
+from dicomgate.dimse.statuses import Status
 from dicomgate.testing import instances
 
 pytestmark = pytest.mark.slow
 
 
 def receiving(*, host: str = "127.0.0.1", networks: tuple[str, ...] = ()) -> Receiver:
-    return Receiver(Door(title="GATEWAY", host="127.0.0.1", is_allowed=senders(host, "PACS", networks)))
+    return Receiver(Reception(title="GATEWAY", host="127.0.0.1", is_allowed=senders(host, "PACS", networks)))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def calling(port: int, *, calling_title: str = "PACS", called_title: str = "GATE
 def drain(incoming: Incoming) -> int:
     for _ in incoming.fragments:
         pass
-    return SUCCESS
+    return Status.SUCCESS
 
 
 def test_what_is_expected_is_taken_and_nothing_else(receiver):

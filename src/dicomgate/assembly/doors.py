@@ -34,7 +34,7 @@ def door_settings(settings: config.Settings) -> DoorSettings:
     except errors.Malformed as fault:
         raise config.WrongSetting(f"dimse.callers: {fault.message}") from fault
     try:
-        called = tuple(peers.parse_peer(text) for text in section.peers)
+        called = tuple(peers.parse_entity(text) for text in section.peers)
     except errors.Malformed as fault:
         raise config.WrongSetting(f"dimse.peers: {fault.message}") from fault
     return DoorSettings(

@@ -18,8 +18,7 @@ from dicomgate.blobs.local import LocalBlobs
 from dicomgate.dimse.associations import Peer
 from dicomgate.dimse.pacs import Pacs, Plan, senders
 from dicomgate.dimse.pacs_check import NOT_SET_UP, Check
-from dicomgate.dimse.receiver import Door as MoveDoor
-from dicomgate.dimse.receiver import Receiver
+from dicomgate.dimse.receiver import Receiver, Reception
 from dicomgate.index.sqlite import SqliteIndex
 from dicomgate.server import threads
 
@@ -51,7 +50,7 @@ def pacs_plan(settings: config.Settings) -> Plan:
             answer_seconds=section.answer_seconds,
             tls=client,
         ),
-        receiver=MoveDoor(
+        receiver=Reception(
             title=section.own_title,
             host=section.move_host,
             port=section.move_port,

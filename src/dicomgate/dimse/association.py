@@ -13,14 +13,12 @@ from dicomgate import errors
 from dicomgate.dimse import committing, contexts, finding, negotiation, peers, retrieving, storing, upper_layer
 from dicomgate.dimse.command_sets import Kind
 from dicomgate.dimse.connection import LONGEST, Broken, Closed, Connection, Message, Released
-from dicomgate.dimse.contexts import Agreed, Answer, Service
-from dicomgate.dimse.negotiation import Wishes
+from dicomgate.dimse.contexts import Service
 from dicomgate.dimse.session import House, Session
 from dicomgate.dimse.statuses import Status
-from dicomgate.dimse.upper_layer import AbortReason, Acceptance, Rejection, Request, Role, Said
+from dicomgate.dimse.upper_layer import AbortReason, Rejection, Request
 
 Serve = Callable[[Session, Message], None]
-_GRANTED: Final = Wishes(*[True] * 7)
 
 
 def _echo(opened: Session, message: Message) -> None:
@@ -71,11 +69,15 @@ def _open(house: House, connection: Connection, address: str, admit: Callable[[]
         connection.send(upper_layer.write_rejection(rejection))
         return None
     connection.longest = request.said.longest
-    agreed, acceptance = _negotiate(request)
+    agreed, acceptance = negotiation.accept(request, LONGEST)
     connection.send(upper_layer.write_acceptance(acceptance, called=request.called, calling=request.calling))
-    wishes = {uid: _wishes(uid, raw) for uid, raw in request.said.wishes.items() if uid in contexts.ROOTS}
     return Session(
-        house=house, connection=connection, calling=request.calling, address=address, contexts=agreed, wishes=wishes
+        house=house,
+        connection=connection,
+        calling=request.calling,
+        address=address,
+        contexts=agreed,
+        wishes=negotiation.wishes(request),
     )
 
 
@@ -88,39 +90,6 @@ def _judge(house: House, request: Request, address: str) -> Rejection | None:
     if not peers.may_call(settings.callers, request.calling, address):
         return Rejection.CALLING_TITLE
     return Rejection.CONGESTION if house.stopping.is_set() else None
-
-
-def _wishes(uid: str, raw: bytes) -> Wishes:
-    service = contexts.find_service(uid)
-    assert service is not None, "classes of query and retrieve have one"
-    return negotiation.parse_wishes(service, raw) & _GRANTED
-
-
-def _negotiate(request: Request) -> tuple[dict[int, Agreed], Acceptance]:
-    """What each context becomes. Instances may come in any, and go out where the peer said that it takes them."""
-    agreed: dict[int, Agreed] = {}
-    answers: dict[int, str | Answer] = {}
-    for context in request.contexts:
-        role = request.said.roles.get(context.abstract_syntax)
-        sends = role is not None and role.scp and contexts.find_service(context.abstract_syntax) is Service.STORAGE
-        chosen = contexts.choose(context, sends=sends)
-        if isinstance(chosen, Agreed):
-            agreed[context.number] = chosen
-            answers[context.number] = chosen.transfer_syntax
-        else:
-            answers[context.number] = chosen
-    offered = {context.abstract_syntax for context in request.contexts}
-    roles = {
-        uid: Role(role.scu, role.scp)
-        for uid, role in request.said.roles.items()
-        if uid in offered and contexts.find_service(uid) is Service.STORAGE
-    }
-    granted = {
-        uid: negotiation.format_wishes(service, _wishes(uid, raw), len(raw))
-        for uid, raw in request.said.wishes.items()
-        if uid in contexts.ROOTS and (service := contexts.find_service(uid)) is not None
-    }
-    return agreed, Acceptance(answers=answers, said=Said(longest=LONGEST, roles=roles, wishes=granted))
 
 
 def _serve_all(opened: Session) -> None:

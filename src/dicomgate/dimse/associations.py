@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import ssl
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dicomgate import errors
 from dicomgate.dicom import names
-from dicomgate.dimse import commands, pdus
-from dicomgate.dimse.commands import Command, number, text
-from dicomgate.dimse.pdus import Acceptance, Context, Proposal
-from dicomgate.dimse.wire import LARGEST_UNIT, Broken, Silent, Wire
+from dicomgate.dimse import contexts, datasets, statuses, upper_layer
+from dicomgate.dimse.command_sets import Command, Field, Kind
+from dicomgate.dimse.connection import LONGEST, Aborted, Broken, Closed, Connection, Message, Pauses, Silent
+from dicomgate.dimse.contexts import Agreed, Answer, Offer
+from dicomgate.dimse.statuses import Status
+from dicomgate.dimse.upper_layer import Acceptance, Rejection, Request, Role, Said
 
-VERIFICATION: Final = "1.2.840.10008.1.1"
-IMPLICIT: Final = "1.2.840.10008.1.2"
-EXPLICIT: Final = "1.2.840.10008.1.2.1"
-
-SUCCESS, CANCELLED = 0x0000, 0xFE00
-PENDING: Final = frozenset({0xFF00, 0xFF01})
-WARNINGS: Final = 0xB000
-
-_LARGEST_IDENTIFIER: Final = 16 << 20
 _MOST_AFTER_CANCEL: Final = 10_000
 """Answers that may be under way when we ask to stop; of a peer that goes on after them we take leave."""
 _MEDIUM: Final = 0
@@ -41,6 +34,8 @@ class Peer:
     connect_seconds: float = 10.0
     answer_seconds: float = 60.0
     tls: ssl.SSLContext | None = None
+    setting: str = "pacs.title"
+    """Where its title is set, for who has to correct it."""
 
     def __str__(self) -> str:
         return f"{self.title}@{self.host}:{self.port}"
@@ -112,74 +107,76 @@ class Suboperations:
 
 
 class Association:
-    """One association of ours. Used by one thread at a time; `abort` may come from any."""
+    """One association of ours. Used by one thread at a time; `cut` may come from any.
 
-    def __init__(self, wire: Wire, peer: Peer, contexts: Sequence[Context], acceptance: Acceptance) -> None:
-        self._wire = wire
-        self._message = 0
+    Every deed raises Closed when the peer goes away or breaks the protocol, Silent when it takes too long.
+    """
+
+    def __init__(self, connection: Connection, peer: Peer, request: Request, acceptance: Acceptance) -> None:
+        """What the two have agreed on; `connection` speaks on it."""
+        self.connection = connection
         self.peer = peer
-        self.implementation = acceptance.implementation
-        self._syntaxes: dict[int, tuple[str, str]] = {}
-        self._known: set[str] = set()
-        for at, context in enumerate(contexts):
-            answer = acceptance.contexts.get(2 * at + 1)
-            if answer is not None and answer.result == pdus.ACCEPTED:
-                self._syntaxes[2 * at + 1] = (context.abstract_syntax, answer.transfer_syntax)
-            if answer is not None and answer.result in (pdus.ACCEPTED, pdus.SYNTAXES_UNKNOWN):
-                self._known.add(context.abstract_syntax)
-        self.extended = acceptance.extended
+        self.implementation = acceptance.said.implementation
+        self.contexts: Mapping[int, Agreed] = upper_layer.agreed(request, acceptance)
+        """Those that the peer accepted, by number."""
+        self._message = 0
+        self._known = {
+            context.abstract_syntax
+            for context in request.contexts
+            if _is_known(acceptance.answers.get(context.number, Answer.NO_REASON))
+        }
 
     @property
     def is_open(self) -> bool:
-        """False when it was ended here."""
-        return not self._wire.is_closed
+        """False when it has ended."""
+        return not self.connection.is_closed
 
     def syntaxes(self, abstract_syntax: str) -> tuple[str, ...]:
         """The transfer syntaxes in which the peer speaks of this."""
-        return tuple(syntax for abstract, syntax in self._syntaxes.values() if abstract == abstract_syntax)
+        return tuple(one.transfer_syntax for one in self.contexts.values() if one.abstract_syntax == abstract_syntax)
 
     def knows(self, abstract_syntax: str) -> bool:
         """Whether the peer would do this, if not in a transfer syntax that was offered (PS3.8 Table 9-18)."""
         return abstract_syntax in self._known
 
-    def context(self, abstract_syntax: str, transfer_syntax: str | None = None) -> tuple[int, str]:
-        """The context of this, and its transfer syntax. NotAccepted where there is none."""
-        for found, (abstract, syntax) in self._syntaxes.items():
-            if abstract == abstract_syntax and transfer_syntax in (None, syntax):
-                return found, syntax
+    def context(self, abstract_syntax: str, transfer_syntax: str | None = None) -> Agreed:
+        """The context of this. NotAccepted where there is none."""
+        for found in self.contexts.values():
+            if found.abstract_syntax == abstract_syntax and transfer_syntax in (None, found.transfer_syntax):
+                return found
         raise NotAccepted(f"{self.peer.title} does not accept {names.find_uid(abstract_syntax) or abstract_syntax}")
 
     def echo(self) -> None:
         """C-ECHO (PS3.7 §9.1.5). UpstreamFailed unless it succeeds."""
-        context, _ = self.context(VERIFICATION)
-        self._ask(context, VERIFICATION, commands.ECHO)
-        status = number(self._answer(commands.ECHOED), "Status")
-        if status != SUCCESS:
-            raise errors.UpstreamFailed(f"{self.peer.title} answered C-ECHO with status {status:04X}")
+        request = self._ask(self.context(contexts.VERIFICATION), Kind.ECHO)
+        answer = self._answer(request).command
+        if answer.status != Status.SUCCESS:
+            raise errors.UpstreamFailed(f"{self.peer.title} answered C-ECHO with status {answer.status:04X}")
 
     def find(self, model: str, identifier: Callable[[str], bytes], most: int) -> tuple[str, Matches, Command]:
         """C-FIND (PS3.7 §9.1.2): the transfer syntax of the identifiers, at most so many, and the last answer.
 
         `identifier` writes what is asked in a transfer syntax. Beyond `most` answers the peer is asked to stop.
         """
-        context, syntax = self.context(model)
-        message = self._ask(context, model, commands.FIND, dataset=identifier(syntax))
+        agreed = self.context(model)
+        request = self._ask(agreed, Kind.FIND, content=[identifier(agreed.transfer_syntax)])
         found: list[bytes] = []
         beyond = 0
         while True:
-            answer = self._answer(commands.FOUND)
+            answer = self._answer(request)
             body = self._identifier(answer)
-            if number(answer, "Status") not in PENDING:
-                return syntax, Matches(found, beyond > 0), answer
+            if not _is_pending(answer.command):
+                return agreed.transfer_syntax, Matches(found, beyond > 0), answer.command
             if len(found) < most:
                 found.append(body)
                 continue
             beyond += 1
             if beyond == 1:
-                self._cancel(context, message)
+                self._cancel(agreed, request)
             elif beyond > _MOST_AFTER_CANCEL:
                 self.abort()
-                return syntax, Matches(found, is_cut=True), {**answer, "Status": CANCELLED}
+                last = Command(Kind.FIND, {Field.STATUS: int(Status.CANCELLED)}, is_response=True)
+                return agreed.transfer_syntax, Matches(found, is_cut=True), last
 
     def get(
         self, model: str, identifier: Callable[[str], bytes], take: Take, is_wanted: Callable[[], bool]
@@ -188,21 +185,21 @@ class Association:
 
         When it is no longer wanted the peer is asked to stop.
         """
-        context, syntax = self.context(model)
-        message = self._ask(context, model, commands.GET, dataset=identifier(syntax))
+        agreed = self.context(model)
+        request = self._ask(agreed, Kind.GET, content=[identifier(agreed.transfer_syntax)])
         is_cancelled = False
         while True:
-            where, command = self._wire.receive_command()
-            if number(command, "CommandField") == commands.STORE:
-                self._take(where, command, take)
+            came = self.connection.read_message()
+            if came.command.kind is Kind.STORE and not came.command.is_response:
+                self._take(came, take)
                 if not is_cancelled and not is_wanted():
-                    self._cancel(context, message)
+                    self._cancel(agreed, request)
                     is_cancelled = True
                 continue
-            self._expect(command, commands.GOTTEN)
-            body = self._identifier(command)
-            if number(command, "Status") not in PENDING:
-                return _suboperations(command, body)
+            self._expect(came, request)
+            body = self._identifier(came)
+            if not _is_pending(came.command):
+                return _suboperations(came.command, body)
 
     def move(
         self,
@@ -216,163 +213,145 @@ class Association:
 
         Some peers say nothing until the last has gone: while `is_coming` tells that some came, we wait on.
         """
-        context, syntax = self.context(model)
-        self._wire.is_excused = is_coming
-        further = {"MoveDestination": destination}
-        message = self._ask(context, model, commands.MOVE, dataset=identifier(syntax), further=further)
+        agreed = self.context(model)
+        self.connection.is_excused = is_coming
+        content = [identifier(agreed.transfer_syntax)]
+        request = self._ask(agreed, Kind.MOVE, content=content, further={Field.DESTINATION: destination})
         is_cancelled = False
         while True:
-            answer = self._answer(commands.MOVED)
+            answer = self._answer(request)
             body = self._identifier(answer)
-            if number(answer, "Status") not in PENDING:
-                return _suboperations(answer, body)
+            if not _is_pending(answer.command):
+                return _suboperations(answer.command, body)
             if not is_cancelled and not is_wanted():
-                self._cancel(context, message)
+                self._cancel(agreed, request)
                 is_cancelled = True
 
-    def store(self, sop_class: str, instance: str, transfer_syntax: str, dataset: Iterable[bytes]) -> Command:
-        """C-STORE (PS3.7 §9.1.1): what the peer answers. NotAccepted without a context for it."""
-        context, _ = self.context(sop_class, transfer_syntax)
-        further = {"AffectedSOPInstanceUID": instance}
-        self._ask(context, sop_class, commands.STORE, dataset=dataset, further=further)
-        answer = self._answer(commands.STORED)
+    def store(self, sop_class: str, instance: str, transfer_syntax: str, dataset: Iterable[bytes]) -> int:
+        """C-STORE (PS3.7 §9.1.1): the status that the peer answers. NotAccepted without a context for it."""
+        agreed = self.context(sop_class, transfer_syntax)
+        further = {Field.AFFECTED_INSTANCE: instance}
+        answer = self._answer(self._ask(agreed, Kind.STORE, content=dataset, further=further))
         self._identifier(answer)
-        return answer
+        return answer.command.status
 
     def release(self) -> None:
         """End in order; a peer that does not answer is left."""
-        if self._wire.is_closed:
-            return
-        with contextlib.suppress(errors.Fault):
-            self._wire.send(pdus.write_release())
-            while self._wire.receive()[0] not in (pdus.RELEASED, pdus.ABORT):
-                pass
-        self._wire.close()
+        if self.connection.is_closed:
+            self.connection.close()
+        else:
+            self.connection.release()
 
     def abort(self) -> None:
         """End at once."""
-        if not self._wire.is_closed:
-            with contextlib.suppress(errors.Fault):
-                self._wire.send(pdus.write_abort())
-            self._wire.close()
+        if self.connection.is_closed:
+            self.connection.close()
+        else:
+            self.connection.abort()
 
     def cut(self) -> None:
         """End at once, from another thread than the one that speaks."""
-        self._wire.close()
+        self.connection.cut()
 
     def _ask(
         self,
-        context: int,
-        sop_class: str,
-        command: int,
+        agreed: Agreed,
+        kind: Kind,
         *,
-        dataset: bytes | Iterable[bytes] | None = None,
-        further: Command | None = None,
-    ) -> int:
+        content: Iterable[bytes] | None = None,
+        further: dict[Field, Any] | None = None,
+    ) -> Command:
         self._message = self._message % 0xFFFF + 1
-        asked = {
-            "AffectedSOPClassUID": sop_class,
-            "CommandField": command,
-            "MessageID": self._message,
-            "CommandDataSetType": commands.NO_DATASET if dataset is None else 1,
-            **({} if command == commands.ECHO else {"Priority": _MEDIUM}),
-            **(further or {}),
-        }
-        chunks = (dataset,) if isinstance(dataset, bytes) else dataset or ()
-        self._wire.send_message(context, asked, chunks)
-        return self._message
+        fields: dict[Field, Any] = {Field.AFFECTED_CLASS: agreed.abstract_syntax, Field.MESSAGE_ID: self._message}
+        if kind is not Kind.ECHO:
+            fields[Field.PRIORITY] = _MEDIUM
+        request = Command(kind, {**fields, **(further or {})}, has_dataset=content is not None)
+        self.connection.write_message(agreed.number, request, content)
+        return request
 
-    def _cancel(self, context: int, message: int) -> None:
-        asked = {
-            "CommandField": commands.CANCEL,
-            "MessageIDBeingRespondedTo": message,
-            "CommandDataSetType": commands.NO_DATASET,
-        }
-        self._wire.send_message(context, asked)
+    def _cancel(self, agreed: Agreed, request: Command) -> None:
+        self.connection.write_message(agreed.number, Command(Kind.CANCEL, {Field.RESPONDED_ID: request.number}))
 
-    def _answer(self, expected: int) -> dict[str, str | int]:
-        _, command = self._wire.receive_command()
-        self._expect(command, expected)
-        return command
+    def _answer(self, request: Command) -> Message:
+        came = self.connection.read_message()
+        self._expect(came, request)
+        return came
 
-    def _expect(self, command: Command, expected: int) -> None:
-        field = number(command, "CommandField")
-        if field != expected or number(command, "MessageIDBeingRespondedTo", -1) != self._message:
+    def _expect(self, came: Message, request: Command) -> None:
+        command = came.command
+        if not command.is_response or command.kind is not request.kind or command.number != request.number:
             self.abort()
-            raise Broken(f"{self.peer.title} answered something else than was asked (command {field:04X})")
+            raise Broken(f"{self.peer.title} answered something else than was asked ({command.kind.name})")
 
-    def _identifier(self, command: Command) -> bytes:
-        if not commands.has_dataset(command):
-            return b""
-        pieces: list[bytes] = []
-        size = 0
-        for fragment in self._wire.receive_dataset():
-            size += len(fragment)
-            if size > _LARGEST_IDENTIFIER:
-                self.abort()
-                raise Broken(f"{self.peer.title} sent an identifier of more than {_LARGEST_IDENTIFIER} bytes")
-            pieces.append(bytes(fragment))
-        return b"".join(pieces)
+    def _identifier(self, came: Message) -> bytes:
+        return self.connection.read_bytes(came, datasets.LONGEST) if came.command.has_dataset else b""
 
-    def _take(self, where: int, command: Command, take: Take) -> None:
-        sop_class, syntax = self._syntaxes.get(where, ("", ""))
-        if not syntax or not commands.has_dataset(command):
+    def _take(self, came: Message, take: Take) -> None:
+        agreed, command = self.contexts.get(came.context), came.command
+        if agreed is None or not command.has_dataset:
             self.abort()
             raise Broken(f"{self.peer.title} sent an instance on a context that was not agreed upon, or without data")
-        instance = text(command, "AffectedSOPInstanceUID")
-        told = text(command, "AffectedSOPClassUID") or sop_class
-        status = take(Incoming(told, instance, syntax, self._wire.receive_dataset()))
-        self._wire.send_message(where, store_response(command, status))
+        told = command.text(Field.AFFECTED_CLASS) or agreed.abstract_syntax
+        instance = command.text(Field.AFFECTED_INSTANCE)
+        status = take(Incoming(told, instance, agreed.transfer_syntax, self.connection.content(came)))
+        self.connection.write_message(came.context, command.answer(status))
 
 
-def store_response(command: Command, status: int) -> dict[str, str | int]:
-    """What is answered to a C-STORE (PS3.7 §9.3.1.2)."""
-    return {
-        "AffectedSOPClassUID": text(command, "AffectedSOPClassUID"),
-        "CommandField": commands.STORED,
-        "MessageIDBeingRespondedTo": number(command, "MessageID"),
-        "CommandDataSetType": commands.NO_DATASET,
-        "Status": status,
-        "AffectedSOPInstanceUID": text(command, "AffectedSOPInstanceUID"),
-    }
+def _is_known(answer: str | Answer) -> bool:
+    return not isinstance(answer, Answer) or answer is Answer.TRANSFER_SYNTAXES
 
 
-def connect(peer: Peer, contexts: Sequence[Context]) -> Association:
+def _is_pending(command: Command) -> bool:
+    return statuses.kind(command.status) is statuses.Kind.PENDING
+
+
+def connect(peer: Peer, offers: Sequence[Offer]) -> Association:
     """Ask for an association.
 
     Unavailable where nobody listens, UpstreamSilent where nobody answers, Rejected and Busy where it is refused.
     """
-    wire = Wire(_socket(peer), seconds=peer.connect_seconds, peer=peer.title)
+    pauses = Pauses(opening=peer.connect_seconds, stall=peer.answer_seconds, idle=peer.answer_seconds)
+    connection = Connection(_socket(peer), pauses, peer=peer.title)
     try:
-        acceptance = _negotiate(wire, peer, contexts)
+        return _negotiate(connection, peer, offers)
     except BaseException:
-        wire.close()
+        connection.close()
         raise
-    wire.largest = acceptance.largest
-    wire.wait_at_most(peer.answer_seconds)
-    return Association(wire, peer, contexts, acceptance)
 
 
-def _negotiate(wire: Wire, peer: Peer, contexts: Sequence[Context]) -> Acceptance:
-    proposal = Proposal(called=peer.title, calling=peer.own_title, contexts=tuple(contexts), largest=LARGEST_UNIT)
+@contextmanager
+def opened(peer: Peer, offers: Sequence[Offer]) -> Iterator[Association]:
+    """An association that is released at the end, or aborted where a fault ends it. Raises what `connect` does."""
+    association = connect(peer, offers)
     try:
-        wire.send(pdus.write_proposal(proposal))
-        return _read_answer(peer, *wire.receive())
+        yield association
+    except BaseException:
+        association.abort()
+        raise
+    association.release()
+
+
+def _negotiate(connection: Connection, peer: Peer, offers: Sequence[Offer]) -> Association:
+    roles = {one.abstract_syntax: Role(scu=False, scp=True) for one in offers if one.is_received}
+    offered = tuple(contexts.number_contexts(offers))
+    said = Said(longest=LONGEST, roles=roles)
+    request = Request(called=peer.title, calling=peer.own_title, contexts=offered, said=said)
+    try:
+        connection.send(upper_layer.write_request(request))
+        answer = connection.read_opening((upper_layer.ACCEPT, upper_layer.REJECT))
+        if answer.kind == upper_layer.REJECT:
+            raise _refusal(peer, *upper_layer.read_rejection(answer.body))
+        acceptance = upper_layer.read_acceptance(answer.body)
+    except (errors.Malformed, errors.TooLarge) as fault:
+        raise Unopened(f"{peer.title} does not speak DICOM: {fault.message}") from fault
     except Silent as fault:
         raise Mute(f"{fault.message} on an open connection") from None
-    except Broken as fault:
-        if peer.tls is not None:  # TLS 1.3 refuses a certificate when all seems well
+    except Closed as fault:
+        if peer.tls is not None and not isinstance(fault, Aborted):  # TLS 1.3 refuses a certificate when all seems well
             raise Unopened(f"{fault.message}; does it believe our certificate?", is_tls=True) from None
         raise Unopened(fault.message) from None
-
-
-def _read_answer(peer: Peer, kind: int, body: memoryview) -> Acceptance:
-    if kind != pdus.ACCEPT:
-        raise _refusal(peer, kind, bytes(body))
-    try:
-        return pdus.read_acceptance(bytes(body))
-    except (errors.Malformed, errors.TooLarge) as fault:
-        raise Broken(f"{peer.title} does not speak DICOM: {fault.message}") from fault
+    connection.longest = acceptance.said.longest
+    return Association(connection, peer, request, acceptance)
 
 
 def _socket(peer: Peer) -> socket.socket:
@@ -414,13 +393,13 @@ _TLS_WORDS: Final = {
 
 
 _USER, _ASSOCIATION, _PRESENTATION = 1, 2, 3
-CALLING_UNKNOWN: Final = (_USER, 3)
-CALLED_UNKNOWN: Final = (_USER, 7)
+CALLING_UNKNOWN: Final = Rejection.CALLING_TITLE.value[1:]
+CALLED_UNKNOWN: Final = Rejection.CALLED_TITLE.value[1:]
 _REASONS: Final = {
     (_USER, 1): "it gives no reason",
     (_USER, 2): "it does not know the application context of DICOM",
     CALLING_UNKNOWN: "it does not know our title {own}; its administrator adds that",
-    CALLED_UNKNOWN: "it does not answer to the title {title}; the setting pacs.title must be its own",
+    CALLED_UNKNOWN: "it does not answer to the title {title}; the setting {setting} must be its own",
     (_ASSOCIATION, 1): "it gives no reason",
     (_ASSOCIATION, 2): "it speaks another version of the protocol",
     (_PRESENTATION, 1): "it has too much to do",
@@ -429,14 +408,11 @@ _REASONS: Final = {
 _TRANSIENT: Final = 2
 
 
-def _refusal(peer: Peer, kind: int, body: bytes) -> errors.Fault:
-    if kind == pdus.ABORT:
-        return Broken(f"{peer.title} aborted the association before it was open")
-    if kind != pdus.REJECT or len(body) < 4:
-        return Broken(f"{peer.title} does not speak DICOM: a unit of kind {kind} where an answer was expected")
-    result, source, reason = body[1:4]
+def _refusal(peer: Peer, result: int, source: int, reason: int) -> errors.Fault:
+    """The fault that a rejection is (PS3.8 Table 9-21)."""
     why = _REASONS.get((source, reason), f"source {source}, reason {reason}")
-    sentence = f"{peer.title} refuses the association: {why.format(own=peer.own_title, title=peer.title)}"
+    words = why.format(own=peer.own_title, title=peer.title, setting=peer.setting)
+    sentence = f"{peer.title} refuses the association: {words}"
     if source == _PRESENTATION or (result == _TRANSIENT and (source, reason) not in (CALLING_UNKNOWN, CALLED_UNKNOWN)):
         return Busy(sentence)
     return Rejected(sentence, source, reason)
@@ -444,10 +420,10 @@ def _refusal(peer: Peer, kind: int, body: bytes) -> errors.Fault:
 
 def _suboperations(command: Command, identifier: bytes) -> Suboperations:
     return Suboperations(
-        status=number(command, "Status"),
-        completed=number(command, "NumberOfCompletedSuboperations"),
-        failed=number(command, "NumberOfFailedSuboperations"),
-        warned=number(command, "NumberOfWarningSuboperations"),
-        comment=text(command, "ErrorComment"),
+        status=command.status,
+        completed=command.number_of(Field.COMPLETED),
+        failed=command.number_of(Field.FAILED),
+        warned=command.number_of(Field.WARNED),
+        comment=command.text(Field.COMMENT),
         identifier=identifier,
     )

@@ -16,13 +16,13 @@ from dicomgate.dicom import uids
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.matching import Match, OneOf, Query
 from dicomgate.dicom.uids import Level
-from dicomgate.dimse import calling, contexts, datasets, finding, identifiers, sending, statuses
+from dicomgate.dimse import associations, contexts, datasets, finding, identifiers, sending, statuses
 from dicomgate.dimse.command_sets import Command, Field, Kind
 from dicomgate.dimse.connection import Message
-from dicomgate.dimse.peers import Peer
+from dicomgate.dimse.contexts import Offer
+from dicomgate.dimse.peers import Entity
 from dicomgate.dimse.session import House, Session
 from dicomgate.dimse.statuses import Status
-from dicomgate.dimse.upper_layer import Role
 from dicomgate.origin import Search
 
 _TRANSACTION, _REFERENCED, _FAILED, _REASON = "00081195", "00081199", "00081198", "00081197"
@@ -146,7 +146,7 @@ def _say_here(session: Session, message: Message, report: JSONDataset) -> None:
     session.connection.write_message(message.context, event, [datasets.write_dataset(report, syntax)])
 
 
-def _deliver(house: House, peer: Peer, report: JSONDataset) -> None:
+def _deliver(house: House, peer: Entity, report: JSONDataset) -> None:
     """Over an association of its own, tried a few times: then the peer asks again (§J.3.3)."""
     try:
         for pause in _PAUSES:
@@ -165,21 +165,11 @@ def _deliver(house: House, peer: Peer, report: JSONDataset) -> None:
         house.reports.release()
 
 
-def _say(house: House, peer: Peer, report: JSONDataset) -> int:
+def _say(house: House, peer: Entity, report: JSONDataset) -> int:
     """The status that the peer answers with."""
-    offered = contexts.number_contexts([(contexts.STORAGE_COMMITMENT, contexts.MESSAGE_SYNTAXES)])
-    settings = house.settings
-    with calling.associate(
-        peer,
-        offered,
-        title=settings.title,
-        pauses=settings.pauses,
-        encryption=settings.encryption,
-        roles={contexts.STORAGE_COMMITMENT: Role(scu=False, scp=True)},
-    ) as called:
-        agreed = next(iter(called.contexts.values()), None)
-        if agreed is None:
-            raise errors.UpstreamFailed("the peer does not hear of storage commitment")
+    offers = [Offer(contexts.STORAGE_COMMITMENT, contexts.MESSAGE_SYNTAXES, is_received=True)]
+    with associations.opened(house.settings.calling(peer), offers) as called:
+        agreed = called.context(contexts.STORAGE_COMMITMENT)
         event = _event(1, report)
         content = [datasets.write_dataset(report, agreed.transfer_syntax)]
         called.connection.write_message(agreed.number, event, content)

@@ -22,12 +22,21 @@ from dicomgate.dimse.dataflow import Reader, Value, Whole
 from dicomgate.dimse.upper_layer import AbortReason
 
 _RECEIVE: Final = 256 << 10
+_AT_ONCE: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
+"""Where the system has it: what comes is acknowledged now. Many peers (DCMTK, pynetdicom) hold the data set back until
+the command before it was acknowledged, which would cost 40 ms for every instance."""
+_SMALL: Final = 16 << 10
+"""Who waits for an acknowledgement has sent no more than this: a command, the end of a data set."""
 LONGEST: Final = 128 << 10
 """The longest P-DATA PDU that we take: longer ones make nothing quicker."""
 
 
 class Closed(errors.UpstreamFailed):
-    """The peer has gone, was cut off, or sent nothing for too long."""
+    """The peer has gone, was cut off, or was silent for too long."""
+
+
+class Silent(Closed, errors.UpstreamSilent):
+    """The peer did not say or take what was expected in time."""
 
 
 class Aborted(Closed):
@@ -62,9 +71,11 @@ class Message:
 class Connection:
     """Reads and writes PDUs and messages. Every method raises Closed when the peer has gone or waits too long."""
 
-    def __init__(self, sock: socket.socket, pauses: Pauses) -> None:
+    def __init__(self, sock: socket.socket, pauses: Pauses, *, peer: str = "the peer") -> None:
+        """`peer`: what the other side is called in sentences."""
         self._socket = sock
         self._pauses = pauses
+        self._peer = peer
         self._reader = Reader(LONGEST)
         self._events: Iterator[dataflow.Event] = iter(())
         self._event: dataflow.Event | None = None
@@ -74,6 +85,8 @@ class Connection:
         self._count = 0
         self.is_closed = False
         """Nothing more can be said to the peer."""
+        self.is_excused: Callable[[], bool] = lambda: False
+        """Asked when the peer has been silent for long between PDUs: True when it gives a sign of life elsewhere."""
         self.longest = upper_layer.NO_BOUND
         """The longest P-DATA PDU that the peer takes."""
         if sock.family in (socket.AF_INET, socket.AF_INET6):
@@ -87,7 +100,8 @@ class Connection:
         event = self._next(self._pauses.opening)
         self._deadline = None
         if isinstance(event, Whole) and event.kind == upper_layer.ABORT:
-            raise Aborted("the peer aborted before there was an association")
+            self.is_closed = True
+            raise Aborted(f"{self._peer} aborted the association before it was open")
         if not isinstance(event, Whole) or event.kind not in kinds:
             raise self._broken("expected an association to be asked for or answered, saw another PDU")
         return event
@@ -98,7 +112,7 @@ class Connection:
             self._socket.settimeout(self._pauses.stall)
             self._socket.sendall(pdu)
         except (OSError, ValueError) as fault:
-            raise self._closed(fault) from fault
+            raise self._closed(fault, "took nothing", self._pauses.stall) from fault
 
     def release(self) -> None:
         """End an association that we asked for, and wait for the answer; never raises."""
@@ -119,7 +133,8 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Let go of the socket; never raises."""
+        """Let go of the socket; never raises, and may be called twice."""
+        self.is_closed = True
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         with contextlib.suppress(OSError):
@@ -154,17 +169,23 @@ class Connection:
             if value.is_last:
                 return Message(context, self._read_command(b"".join(content)))
 
-    def read_content(self, message: Message, take: Callable[[memoryview], object]) -> int:
-        """The data set that follows a command, piece by piece; how many bytes it had."""
-        size = 0
+    def content(self, message: Message) -> Iterator[memoryview]:
+        """The data set that follows a command, piece by piece. To be taken to the end before anything else."""
         while True:
             value = self._value(self._next(self._pauses.stall))
             if value.is_command or value.context != message.context:
                 raise self._broken("expected the data set of the command before, saw another message")
-            size += len(value.content)
-            take(value.content)
+            yield value.content
             if value.is_last:
-                return size
+                return
+
+    def read_content(self, message: Message, take: Callable[[memoryview], object]) -> int:
+        """The data set that follows a command, to its end; how many bytes it had."""
+        size = 0
+        for piece in self.content(message):
+            size += len(piece)
+            take(piece)
+        return size
 
     def read_bytes(self, message: Message, most: int) -> bytes:
         """The data set that follows a command, whole. Broken beyond the bound."""
@@ -223,9 +244,10 @@ class Connection:
         if event.kind == upper_layer.RELEASE:
             with contextlib.suppress(Closed):
                 self.send(upper_layer.write_release(answer=True))
-            raise Released("the peer ended the association")
+            raise Released(f"{self._peer} ended the association")
         if event.kind == upper_layer.ABORT:
-            raise Aborted("the peer aborted the association")
+            by = "its association layer" if event.body[2:3] == b"\2" else "its program"
+            raise Aborted(f"{self._peer} aborted the association ({by})")
         raise self._broken("a PDU that has no place within an association")
 
     def _next(self, seconds: float) -> dataflow.Event:
@@ -251,7 +273,7 @@ class Connection:
 
     def _broken(self, message: str) -> Broken:
         self.is_closed = True
-        return Broken(message)
+        return Broken(f"{self._peer} does not speak DICOM: {message}")
 
     def _receive(self, seconds: float) -> bytes:
         """The next bytes. A PDU that was begun has to come whole within the stall, however often a byte comes."""
@@ -259,15 +281,28 @@ class Connection:
             self._begun = None
         elif self._begun is None or self._reader.count != self._count:
             self._begun, self._count = time.monotonic(), self._reader.count
-        try:
-            self._socket.settimeout(self._left(seconds))
-            chunk = self._socket.recv(_RECEIVE)
-        except (OSError, ValueError) as fault:
-            raise self._closed(fault) from fault
+        while True:
+            try:
+                self._socket.settimeout(self._left(seconds))
+                chunk = self._socket.recv(_RECEIVE)
+                break
+            except TimeoutError as fault:
+                if self._begun is not None or self._deadline is not None or not self.is_excused():
+                    raise self._closed(fault, "said nothing", seconds) from fault
+            except (OSError, ValueError) as fault:
+                raise self._closed(fault) from fault
         if not chunk:
             self.is_closed = True
-            raise Closed("the peer closed the connection")
+            raise Closed(f"{self._peer} closed the connection")
+        if len(chunk) <= _SMALL:
+            self._acknowledge()
         return chunk
+
+    def _acknowledge(self) -> None:
+        """Linux forgets the wish by and by, so it is told each time."""
+        if _AT_ONCE is not None:
+            with contextlib.suppress(OSError):  # of a socket that is none of TCP, or closed meanwhile
+                self._socket.setsockopt(socket.IPPROTO_TCP, _AT_ONCE, 1)
 
     def _left(self, seconds: float) -> float:
         now = time.monotonic()
@@ -281,12 +316,11 @@ class Connection:
             raise TimeoutError
         return left
 
-    def _closed(self, fault: Exception) -> Closed:
-        self.is_closed = True
-        return _why(fault)
-
-
-def _why(fault: Exception) -> Closed:
-    if isinstance(fault, TimeoutError):
-        return Closed("the peer was silent, or took nothing, for too long")
-    return Closed("the connection broke")
+    def _closed(self, fault: Exception, deed: str = "", seconds: float = 0.0) -> Closed:
+        was_closed, self.is_closed = self.is_closed, True
+        if isinstance(fault, TimeoutError):
+            return Silent(f"{self._peer} {deed} for {seconds:g} seconds")
+        if was_closed:
+            return Closed(f"the connection to {self._peer} was closed here")
+        why = fault.strerror if isinstance(fault, OSError) and not isinstance(fault, ssl.SSLError) else None
+        return Closed(f"the connection to {self._peer} broke: {why or type(fault).__name__}")

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pydicom.uid import UID_dictionary  # type: ignore[attr-defined]
-
 from dicomgate.dicom import sop_classes, syntaxes
 
 MOST: Final = 128
@@ -80,15 +78,6 @@ STORED_SYNTAXES: Final = tuple(uid for uid, syntax in syntaxes.TABLE.items() if 
 PLAIN_SYNTAXES: Final = (syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE)
 """Those that everybody reads, and that are made of others where a peer takes no other."""
 
-STORAGE_CLASSES: Final = tuple(
-    sorted(
-        uid
-        for uid, (name, kind, *_) in UID_dictionary.items()
-        if kind == "SOP Class" and "Storage" in name and sop_classes.is_storable(uid)
-    )
-)
-"""The classes of the standard whose instances are stored (PS3.4 §B.5)."""
-
 
 def find_service(abstract_syntax: str) -> Service | None:
     """What a class is for; None where the standard has another use for it. Unknown and private ones are stored."""
@@ -110,6 +99,16 @@ class Context:
     number: int
     abstract_syntax: str
     transfer_syntaxes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What we offer, before it has a number: a class, and how it may be encoded."""
+
+    abstract_syntax: str
+    transfer_syntaxes: tuple[str, ...]
+    is_received: bool = False
+    """We take the other's part: instances come to us in it, as in a C-GET (PS3.7 §D.3.3.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +150,10 @@ def choose(
     return Agreed(context.number, context.abstract_syntax, known[0], we_send=sends)
 
 
-def number_contexts(offers: Iterable[tuple[str, tuple[str, ...]]]) -> list[Context]:
-    """Classes and their transfer syntaxes as contexts of one association; there must not be more than MOST."""
-    found = [Context(2 * place + 1, uid, wanted) for place, (uid, wanted) in enumerate(offers)]
-    assert len(found) <= MOST, "plan() divides what one association cannot hold"
+def number_contexts(offers: Iterable[Offer]) -> list[Context]:
+    """What is offered as contexts of one association; there must not be more than MOST."""
+    found = [Context(2 * place + 1, one.abstract_syntax, one.transfer_syntaxes) for place, one in enumerate(offers)]
+    assert len(found) <= MOST, "who offers more divides it"
     return found
 
 
@@ -163,8 +162,8 @@ def plan(
     *,
     most: int = MOST,
     fallbacks: tuple[str, ...] = PLAIN_SYNTAXES,
-) -> list[list[Context]]:
-    """Contexts for sending instances of given class and transfer syntax: one list for each association that it takes.
+) -> list[list[Offer]]:
+    """What to offer for sending instances of given class and transfer syntax: a list for each association it takes.
 
     Each pair has a context of its own, so that the peer's choice among several never takes a syntax away; each class
     has one more, with those of `fallbacks` that are not among its own.
@@ -172,21 +171,17 @@ def plan(
     wanted: dict[str, dict[str, None]] = {}
     for sop_class, transfer_syntax in instances:
         wanted.setdefault(sop_class, {})[transfer_syntax] = None
-    return [number_contexts(offers) for offers in _grouped(_offers(wanted, fallbacks), most)]
+    return list(_grouped(_offers(wanted, fallbacks), most))
 
 
-def _offers(
-    wanted: dict[str, dict[str, None]], fallbacks: tuple[str, ...]
-) -> Iterator[list[tuple[str, tuple[str, ...]]]]:
+def _offers(wanted: dict[str, dict[str, None]], fallbacks: tuple[str, ...]) -> Iterator[list[Offer]]:
     for sop_class, found in wanted.items():
         others = tuple(uid for uid in fallbacks if uid not in found)
-        yield [*((sop_class, (uid,)) for uid in found), *([(sop_class, others)] if others else [])]
+        yield [*(Offer(sop_class, (uid,)) for uid in found), *([Offer(sop_class, others)] if others else [])]
 
 
-def _grouped(
-    classes: Iterable[list[tuple[str, tuple[str, ...]]]], most: int
-) -> Iterator[list[tuple[str, tuple[str, ...]]]]:
-    group: list[tuple[str, tuple[str, ...]]] = []
+def _grouped(classes: Iterable[list[Offer]], most: int) -> Iterator[list[Offer]]:
+    group: list[Offer] = []
     for offers in classes:
         for start in range(0, len(offers), most):
             part = offers[start : start + most]
@@ -196,26 +191,6 @@ def _grouped(
             group = group + part
     if group:
         yield group
-
-
-def plan_retrieval(
-    sop_classes_wanted: Iterable[str], *, get: str, transfer_syntaxes: Sequence[str] = STORED_SYNTAXES, most: int = MOST
-) -> list[list[Context]]:
-    """Contexts for a C-GET: the retrieve class first, then what may come of these classes, over several associations.
-
-    Each class is offered twice, as an association has room: in all transfer syntaxes, so that instances can come as
-    they are stored, and in the uncompressed ones alone, for what the peer's choice leaves out. In every association
-    the first context is that of the C-GET itself.
-    """
-    known = list(dict.fromkeys(sop_classes_wanted))
-    per = max(1, (most - 1) // 2)
-    plans = []
-    for start in range(0, max(len(known), 1), per):
-        offers: list[tuple[str, tuple[str, ...]]] = [(get, MESSAGE_SYNTAXES)]
-        for uid in known[start : start + per]:
-            offers += [(uid, tuple(transfer_syntaxes)), (uid, PLAIN_SYNTAXES)]
-        plans.append(number_contexts(offers))
-    return plans
 
 
 def find_for(

@@ -20,6 +20,8 @@ _COMMAND, _LAST = 1, 2
 _VALUE: Final = struct.Struct(">IBB")
 _WRITE: Final = struct.Struct(">BxIIBB")
 _LONGEST_OTHER: Final = 64
+_MOST_WRITTEN: Final = 128 << 10
+"""Bytes of a PDU of ours, also where a peer takes any: DCMTK's largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +140,16 @@ class Reader:
 def write_message(
     context: int, content: Iterable[bytes], longest: int, *, is_command: bool, batch: int = 256 << 10
 ) -> Iterator[bytes]:
-    """A command set or data set as P-DATA PDUs no longer than the peer takes, several PDUs at a time."""
-    most = longest - _VALUE_HEAD
+    """A command set or data set as P-DATA PDUs no longer than the peer takes, several PDUs at a time.
+
+    Whatever the peer takes, no more than a PDU and a batch is in memory. No value but the last has an odd length
+    (PS3.8 §E.2).
+    """
+    most = (min(longest, _MOST_WRITTEN) - _VALUE_HEAD) & ~1
     control = _COMMAND if is_command else 0
     pieces: list[bytes | memoryview] = []
     size = 0
-    for part, is_last in _parts(content, most):
+    for part, is_last in _marked(_cut(content, most)):
         length = len(part)
         pieces += (
             _WRITE.pack(upper_layer.DATA, length + 6, length + 2, context, control | (_LAST if is_last else 0)),
@@ -158,21 +164,28 @@ def write_message(
         yield b"".join(pieces)
 
 
-def _parts(content: Iterable[bytes], most: int) -> Iterator[tuple[bytes | memoryview, bool]]:
-    """Pieces of at most so many bytes; the last is told, and there is one even of nothing."""
-    before: bytes | memoryview | None = None
-    rest = b""
-    for chunk in content:
-        whole = rest + chunk if rest else chunk
-        view = memoryview(whole)
-        full = len(whole) - len(whole) % most
-        for at in range(0, full, most):
-            if before is not None:
-                yield before, False
-            before = view[at : at + most]
-        rest = whole[full:]
-    if rest or before is None:
-        if before is not None:
-            yield before, False
-        before = rest
-    yield before, True
+def _cut(chunks: Iterable[bytes], room: int) -> Iterator[bytes | memoryview]:
+    """The same bytes in pieces of so many, small chunks joined; the last may be shorter."""
+    waiting: list[bytes | memoryview] = []
+    size = 0
+    for chunk in chunks:
+        view = memoryview(chunk)
+        while size + len(view) >= room:
+            taken = room - size
+            yield b"".join((*waiting, view[:taken])) if waiting else view[:taken]
+            waiting, size, view = [], 0, view[taken:]
+        if view:
+            waiting.append(view)
+            size += len(view)
+    if waiting:
+        yield b"".join(waiting)
+
+
+def _marked(parts: Iterable[bytes | memoryview]) -> Iterator[tuple[bytes | memoryview, bool]]:
+    """Each with whether it is the last; one empty part where there is none."""
+    held: bytes | memoryview | None = None
+    for part in parts:
+        if held is not None:
+            yield held, False
+        held = part
+    yield held if held is not None else b"", True

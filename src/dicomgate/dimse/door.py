@@ -105,14 +105,20 @@ class Door:
     def _live(self, visit: _Visit) -> None:
         try:
             encryption = self.house.settings.encryption
-            sock = visit.sock
             if encryption is not None:
-                sock = encryption.accepting().wrap_socket(sock, server_side=True)
-            association.serve(self.house, sock, visit.address, lambda: self._admit(visit))
+                self._encrypt(visit, encryption.accepting())
+            association.serve(self.house, visit.sock, visit.address, lambda: self._admit(visit))
         except (OSError, ssl.SSLError):
             visit.sock.close()  # no TLS came of it
         finally:
             self._forget(visit)
+
+    def _encrypt(self, visit: _Visit, context: ssl.SSLContext) -> None:
+        """Its socket becomes another one, which then is the one to be cut."""
+        with self._lock:
+            encrypted = context.wrap_socket(visit.sock, server_side=True, do_handshake_on_connect=False)
+            visit.sock = encrypted
+        encrypted.do_handshake()
 
     def _admit(self, visit: _Visit) -> bool:
         settings = self.house.settings

@@ -1,5 +1,6 @@
-"""SOP Class Extended Negotiation of query and retrieve: which further behaviours two sides agree on (PS3.4 §C.5).
+"""What we, who were asked for an association, make of it: contexts, roles, and extended negotiation (PS3.7 §D.3.3).
 
+SOP Class Extended Negotiation of query and retrieve tells which further behaviours two sides agree on (PS3.4 §C.5).
 The Service Class Application Information is one byte for each behaviour, 1 to ask for it or to grant it; bytes that are
 missing are zero.
 """
@@ -9,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Final
 
-from dicomgate.dimse.contexts import Service
+from dicomgate.dimse import contexts
+from dicomgate.dimse.contexts import Agreed, Answer, Service
+from dicomgate.dimse.upper_layer import Acceptance, Request, Role, Said
 
 _QUERY: Final = (
     "relational",
@@ -63,3 +66,53 @@ def format_wishes(service: Service, wishes: Wishes, length: int | None = None) -
     """The bytes for a class of the service: all that are known, or as many as a peer sent."""
     information = bytes(int(getattr(wishes, name)) for name in _BYTES.get(service, ()))
     return information if length is None else information[:length].ljust(length, b"\0")
+
+
+def accept(
+    request: Request, longest: int, *, services: frozenset[Service] = frozenset(Service)
+) -> tuple[dict[int, Agreed], Acceptance]:
+    """What becomes of each context: instances may come in any, and go out where the peer said that it takes them.
+
+    `longest`: bytes of a P-DATA PDU that we take. Other services than these are refused.
+    """
+    agreed: dict[int, Agreed] = {}
+    answers: dict[int, str | Answer] = {}
+    for context in request.contexts:
+        role = request.said.roles.get(context.abstract_syntax)
+        sends = role is not None and role.scp and contexts.find_service(context.abstract_syntax) is Service.STORAGE
+        chosen = contexts.choose(context, sends=sends, services=services)
+        if isinstance(chosen, Agreed):
+            agreed[context.number] = chosen
+            answers[context.number] = chosen.transfer_syntax
+        else:
+            answers[context.number] = chosen
+    said = Said(longest=longest, roles=_roles(request), wishes=_granted(request))
+    return agreed, Acceptance(answers=answers, said=said)
+
+
+def _roles(request: Request) -> dict[str, Role]:
+    offered = {context.abstract_syntax for context in request.contexts}
+    return {
+        uid: Role(role.scu, role.scp)
+        for uid, role in request.said.roles.items()
+        if uid in offered and contexts.find_service(uid) is Service.STORAGE
+    }
+
+
+def _granted(request: Request) -> dict[str, bytes]:
+    found = {}
+    for uid, raw in request.said.wishes.items():
+        service = contexts.find_service(uid)
+        if uid in contexts.ROOTS and service is not None:
+            found[uid] = format_wishes(service, parse_wishes(service, raw), len(raw))
+    return found
+
+
+def wishes(request: Request) -> dict[str, Wishes]:
+    """What was agreed on for each class of query and retrieve: all that was asked for, as we know every behaviour."""
+    found = {}
+    for uid, raw in request.said.wishes.items():
+        service = contexts.find_service(uid)
+        if uid in contexts.ROOTS and service is not None:
+            found[uid] = parse_wishes(service, raw)
+    return found

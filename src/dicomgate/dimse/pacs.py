@@ -24,7 +24,7 @@ from dicomgate.dimse.pacs_search import PacsSearch
 from dicomgate.dimse.pacs_shelf import Shelf
 from dicomgate.dimse.pacs_store import PacsStore
 from dicomgate.dimse.pool import Pool
-from dicomgate.dimse.receiver import Door, Receiver
+from dicomgate.dimse.receiver import Receiver, Reception
 from dicomgate.origin import Origin
 from dicomgate.spool import Spool
 
@@ -34,7 +34,7 @@ class Plan:
     """How a PACS is spoken with and what is kept of it; the settings of the same names say what each means."""
 
     peer: Peer
-    receiver: Door | None
+    receiver: Reception | None
     way: Way = "auto"
     associations: int = 8
     wait_seconds: float = 30.0

@@ -13,7 +13,6 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse import associations, datasets, pacs_contexts, pacs_questions, statuses
 from dicomgate.dimse.associations import Busy, Incoming, Mute, NotAccepted, Peer, Rejected, Suboperations, Unopened
-from dicomgate.dimse.commands import number
 from dicomgate.dimse.pacs_fetch import Fetcher, NoGet, Way, Wish
 from dicomgate.dimse.pacs_questions import Listed, Questions
 from dicomgate.dimse.pool import Pool
@@ -134,7 +133,7 @@ class Check:
             )
         finally:
             association.release()
-        fault = statuses.to_fault(number(last, "Status"), deed="C-FIND")
+        fault = statuses.to_fault(last.status, deed="C-FIND")
         if fault is not None:
             return False, fault.message, f"At the PACS: allow C-FIND of the study root to {self.peer.own_title}."
         if not matches.identifiers:
@@ -218,4 +217,4 @@ def _wish(instance: Listed) -> Wish:
 def _drop(incoming: Incoming) -> int:
     for _ in incoming.fragments:
         pass
-    return associations.SUCCESS
+    return Status.SUCCESS

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dicomgate.dicom import sop_classes, syntaxes
-from dicomgate.dimse.associations import EXPLICIT, IMPLICIT, VERIFICATION
-from dicomgate.dimse.pdus import MOST_CONTEXTS, Context
+from dicomgate.dicom.syntaxes import EXPLICIT_LITTLE, IMPLICIT_LITTLE
+from dicomgate.dimse.contexts import MESSAGE_SYNTAXES, MOST, VERIFICATION, Offer, Root
 
-FIND: Final = "1.2.840.10008.5.1.4.1.2.2.1"
-MOVE: Final = "1.2.840.10008.5.1.4.1.2.2.2"
-GET: Final = "1.2.840.10008.5.1.4.1.2.2.3"
+FIND: Final = Root.STUDY.find
+MOVE: Final = Root.STUDY.move
+GET: Final = Root.STUDY.get
 """Of the study root information model (PS3.4 §C.6.2)."""
 
-_MESSAGES: Final = (EXPLICIT, IMPLICIT)
-_ECHO: Final = Context(VERIFICATION, (IMPLICIT,))
+_ECHO: Final = Offer(VERIFICATION, (IMPLICIT_LITTLE,))
 NATIVE: Final = tuple(uid for uid, one in syntaxes.TABLE.items() if not (one.is_encapsulated or one.is_deflated))
 OTHERS: Final = tuple(uid for uid in syntaxes.TABLE if uid not in NATIVE)
 LEAST_SYNTAXES: Final = 12
@@ -52,51 +51,51 @@ USUAL: Final = tuple(
 )
 """What is proposed where a PACS does not tell the classes of its instances: CT, MR, CR, DX, US, SC, XA, PET."""
 
-QUESTIONS: Final = (Context(FIND, _MESSAGES), _ECHO)
-MOVING: Final = (Context(MOVE, _MESSAGES), _ECHO)
-GETTING: Final = (Context(GET, _MESSAGES), _ECHO)
+QUESTIONS: Final = (Offer(FIND, MESSAGE_SYNTAXES), _ECHO)
+MOVING: Final = (Offer(MOVE, MESSAGE_SYNTAXES), _ECHO)
+GETTING: Final = (Offer(GET, MESSAGE_SYNTAXES), _ECHO)
 """To see whether C-GET is offered at all."""
 ECHOING: Final = (_ECHO,)
 
 
-def fetching(classes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], tuple[Context, ...]]]:
+def fetching(classes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], tuple[Offer, ...]]]:
     """For a C-GET of instances of these classes: which of them go on one association, and its contexts.
 
     More classes than fit with the common transfer syntaxes are spread over several associations.
     """
-    known, most = sorted(set(classes)), (MOST_CONTEXTS - 2) // (LEAST_SYNTAXES + 1)
+    known, most = sorted(set(classes)), (MOST - 2) // (LEAST_SYNTAXES + 1)
     for start in range(0, len(known), most):
         group = tuple(known[start : start + most])
-        room = (MOST_CONTEXTS - 2) // len(group) - 1
+        room = (MOST - 2) // len(group) - 1
         storing = (
-            Context(sop_class, offered, is_received=True)
+            Offer(sop_class, offered, is_received=True)
             for sop_class in group
             for offered in (NATIVE, *((uid,) for uid in _RANKED[:room]))
         )
         yield group, (*GETTING, *storing)
 
 
-def guesses() -> Iterator[tuple[tuple[str, ...], tuple[Context, ...]]]:
+def guesses() -> Iterator[tuple[tuple[str, ...], tuple[Offer, ...]]]:
     """The same for instances whose classes the PACS does not tell: one after the other, the likely ones first.
 
     The usual classes in every transfer syntax, all others as they mostly are, then pictures compressed.
     """
     yield from fetching(USUAL)
     others = [uid for uid in sop_classes.STORED if uid not in USUAL]
-    for start in range(0, len(others), MOST_CONTEXTS - 2):
-        group = tuple(others[start : start + MOST_CONTEXTS - 2])
-        yield group, (*GETTING, *(Context(sop_class, NATIVE, is_received=True) for sop_class in group))
+    for start in range(0, len(others), MOST - 2):
+        group = tuple(others[start : start + MOST - 2])
+        yield group, (*GETTING, *(Offer(sop_class, NATIVE, is_received=True) for sop_class in group))
     yield from fetching(uid for uid in others if any(word in sop_classes.STORED[uid] for word in _PICTURES))
 
 
-def storing(sop_class: str, transfer_syntax: str) -> tuple[Context, ...]:
+def storing(sop_class: str, transfer_syntax: str) -> tuple[Offer, ...]:
     """For the C-STORE of an instance as it is, and in Explicit VR Little Endian.
 
     What is compressed does not go so, but then it is seen whether the class is taken at all: some (DCMTK) say of a
     context without a transfer syntax that they take that they do not know the class.
     """
-    others = () if transfer_syntax == EXPLICIT else (Context(sop_class, (EXPLICIT,)),)
-    return (Context(sop_class, (transfer_syntax,)), *others, _ECHO)
+    others = () if transfer_syntax == EXPLICIT_LITTLE else (Offer(sop_class, (EXPLICIT_LITTLE,)),)
+    return (Offer(sop_class, (transfer_syntax,)), *others, _ECHO)
 
 
 def can_be_rewritten(transfer_syntax: str) -> bool:

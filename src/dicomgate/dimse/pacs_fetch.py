@@ -11,8 +11,8 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse import datasets, pacs_contexts, pacs_questions, statuses
 from dicomgate.dimse.associations import NotAccepted, Suboperations, Take
+from dicomgate.dimse.contexts import Offer
 from dicomgate.dimse.pacs_questions import Listed
-from dicomgate.dimse.pdus import Context
 from dicomgate.dimse.pool import Pool
 from dicomgate.dimse.receiver import Receiver
 from dicomgate.dimse.statuses import Kind, Status
@@ -97,7 +97,7 @@ class Fetcher:
         self,
         wish: Wish,
         own: Sequence[Listed],
-        contexts: Sequence[Context],
+        contexts: Sequence[Offer],
         group: Sequence[str],
         *,
         is_whole: bool,

@@ -14,7 +14,7 @@ from dicomgate import errors
 from dicomgate.dicom import part10, uids
 from dicomgate.dicom.outcomes import Outcome, Reason, Refused
 from dicomgate.dicom.uids import Target
-from dicomgate.dimse.associations import SUCCESS, Incoming
+from dicomgate.dimse.associations import Incoming
 from dicomgate.dimse.pacs_coming import Coming
 from dicomgate.dimse.statuses import Status
 from dicomgate.origin import Store
@@ -58,7 +58,7 @@ class Intake:
         except BaseException:
             arrival.discard()
             raise
-        if status == SUCCESS:
+        if status == Status.SUCCESS:
             self._queue.put(arrival)
         else:
             arrival.discard()
@@ -66,7 +66,7 @@ class Intake:
 
     def _receive(self, incoming: Incoming, arrival: Arrival) -> int:
         is_named = uids.is_uid(incoming.instance) and uids.is_uid(incoming.sop_class)
-        status: int = SUCCESS if is_named else Status.CANNOT_UNDERSTAND
+        status: int = Status.SUCCESS if is_named else Status.CANNOT_UNDERSTAND
         if is_named:
             arrival.write(
                 part10.write_beginning(
@@ -76,7 +76,7 @@ class Intake:
                 )
             )
         for fragment in incoming.fragments:  # to the end, for the next message lies behind it
-            if status != SUCCESS:
+            if status != Status.SUCCESS:
                 continue
             if arrival.size + len(fragment) > self._largest:
                 status = Status.OUT_OF_RESOURCES

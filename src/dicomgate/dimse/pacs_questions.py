@@ -11,7 +11,6 @@ from dicomgate.dicom import attributes, elements, uids
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.dimse import datasets, identifiers, pacs_contexts, statuses
-from dicomgate.dimse.commands import number
 from dicomgate.dimse.identifiers import INSTANCE_UID, LEVEL, LEVEL_WORDS, SERIES_UID, STUDY_UID
 from dicomgate.dimse.pacs_coming import Aside
 from dicomgate.dimse.pool import Pool
@@ -69,7 +68,7 @@ class Questions:
             syntax, matches, last = self._pool.ask(
                 pacs_contexts.QUESTIONS, lambda association: association.find(pacs_contexts.FIND, write, most)
             )
-        fault = statuses.to_fault(number(last, "Status"), deed="C-FIND")
+        fault = statuses.to_fault(last.status, deed="C-FIND")
         if fault is not None:
             raise fault
         return Answers([_read(raw, syntax) for raw in matches.identifiers], matches.is_cut)

@@ -15,8 +15,7 @@ from dicomgate.dicom.outcomes import Outcome, Reason, Refused, Stored
 from dicomgate.dicom.source import Source
 from dicomgate.dicom.uids import Target
 from dicomgate.dimse import pacs_contexts, statuses
-from dicomgate.dimse.associations import EXPLICIT, Association
-from dicomgate.dimse.commands import number
+from dicomgate.dimse.associations import Association
 from dicomgate.dimse.pacs_coming import Aside
 from dicomgate.dimse.pool import Pool
 from dicomgate.spool import Arrival
@@ -96,14 +95,14 @@ def _store(association: Association, source: Source, seen: Header, instance: str
         span = range(seen.dataset_offset, source.size)
         chunks = itertools.chain(_chunks(source, span), _padding(seen, span))
         answer = association.store(sop_class, instance, seen.transfer_syntax, chunks)
-    elif EXPLICIT in offered and pacs_contexts.can_be_rewritten(seen.transfer_syntax):
+    elif syntaxes.EXPLICIT_LITTLE in offered and pacs_contexts.can_be_rewritten(seen.transfer_syntax):
         rewritten = explicit.Rewriter(*explicit.find_dataset(source, seen), seen).pieces()
-        answer = association.store(sop_class, instance, EXPLICIT, rewritten)
+        answer = association.store(sop_class, instance, syntaxes.EXPLICIT_LITTLE, rewritten)
     elif association.knows(sop_class):
         return _NotTaken(Reason.SYNTAX_NOT_SUPPORTED, seen.transfer_syntax)
     else:
         return _NotTaken(Reason.CLASS_NOT_SUPPORTED, sop_class)
-    return number(answer, "Status")
+    return answer
 
 
 def _padding(seen: Header, span: range) -> tuple[bytes, ...]:

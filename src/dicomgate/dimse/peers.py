@@ -27,7 +27,7 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class Entity:
     """An application entity that we call; `is_encrypted`: by TLS."""
 
     title: str
@@ -57,7 +57,7 @@ def format_caller(caller: Caller) -> str:
     return (caller.title or "") + ("" if caller.network is None else f"@{caller.network}")
 
 
-def parse_peer(text: str) -> Peer:
+def parse_entity(text: str) -> Entity:
     """`TITLE@host:port`, or `TITLE@host:port/tls`. Malformed for anything else."""
     title, _, place = text.partition("@")
     place, slash, word = place.partition("/")
@@ -68,13 +68,13 @@ def parse_peer(text: str) -> Peer:
         raise errors.Malformed("expected TITLE@host:port, with or without /tls")
     if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) <= 65535):
         raise errors.Malformed("expected a TCP port after the host")
-    return Peer(title, host, int(port), is_encrypted=bool(slash))
+    return Entity(title, host, int(port), is_encrypted=bool(slash))
 
 
-def format_peer(peer: Peer) -> str:
-    """The inverse of `parse_peer`."""
-    host = f"[{peer.host}]" if ":" in peer.host else peer.host
-    return f"{peer.title}@{host}:{peer.port}" + ("/tls" if peer.is_encrypted else "")
+def format_entity(entity: Entity) -> str:
+    """The inverse of `parse_entity`."""
+    host = f"[{entity.host}]" if ":" in entity.host else entity.host
+    return f"{entity.title}@{host}:{entity.port}" + ("/tls" if entity.is_encrypted else "")
 
 
 def may_call(callers: Sequence[Caller], title: str, address: str) -> bool:

@@ -16,11 +16,11 @@ from typing import Final, TypeVar
 from dicomgate import errors
 from dicomgate.dimse import associations
 from dicomgate.dimse.associations import Association, Busy, Peer
-from dicomgate.dimse.pdus import Context
-from dicomgate.dimse.wire import Broken
+from dicomgate.dimse.connection import Closed, Silent
+from dicomgate.dimse.contexts import Offer
 
 T = TypeVar("T")
-_Kind = tuple[Context, ...]
+_Kind = tuple[Offer, ...]
 
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 30.0
@@ -60,7 +60,7 @@ class Pool:
         self._fault: errors.Fault | None = None
         self._is_closed = False
 
-    def ask(self, contexts: Sequence[Context], deed: Callable[[Association], T]) -> T:
+    def ask(self, contexts: Sequence[Offer], deed: Callable[[Association], T]) -> T:
         """Do something on an association that is kept for the next who asks the like.
 
         If one that had been idle proves dead, it is done on a fresh one: the deed must bear to be begun twice.
@@ -71,14 +71,16 @@ class Pool:
             try:
                 with self._returned(kept, kind):
                     return deed(kept)
-            except Broken:
+            except Silent:
+                raise
+            except Closed:
                 if self._is_closed:
                     raise
         with self.association(kind, is_kept=True) as fresh:
             return deed(fresh)
 
     @contextmanager
-    def association(self, contexts: Sequence[Context], *, is_kept: bool = False) -> Iterator[Association]:
+    def association(self, contexts: Sequence[Offer], *, is_kept: bool = False) -> Iterator[Association]:
         """A fresh one, released afterwards unless it `is_kept`; aborted when something went wrong.
 
         Raises what `associations.connect` does, and Unavailable when all stay in use.
@@ -207,7 +209,7 @@ class Pool:
         if dropped is not None:
             dropped.association.release()
 
-    def _connect(self, contexts: Sequence[Context]) -> Association:
+    def _connect(self, contexts: Sequence[Offer]) -> Association:
         deadline = self._clock() + self._wait
         while True:
             try:

@@ -15,22 +15,22 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dicom import sop_classes, syntaxes
-from dicomgate.dimse import commands, pdus
-from dicomgate.dimse.associations import SUCCESS, VERIFICATION, Incoming, Take, store_response
-from dicomgate.dimse.commands import number, text
-from dicomgate.dimse.pdus import Answered, Context, Proposal
+from dicomgate.dimse import negotiation, upper_layer
+from dicomgate.dimse.associations import Incoming, Take
+from dicomgate.dimse.command_sets import Field, Kind
+from dicomgate.dimse.connection import LONGEST, Broken, Connection, Pauses
+from dicomgate.dimse.contexts import VERIFICATION, Agreed, Service
 from dicomgate.dimse.statuses import Status
-from dicomgate.dimse.wire import LARGEST_UNIT, Wire
+from dicomgate.dimse.upper_layer import Rejection, Request
 
 _NEGOTIATION_SECONDS: Final = 10.0
 """ARTIM: how long a peer may take to say who it is (PS3.8 §9.1.4)."""
 _MOST: Final = 16
-_PERMANENT: Final = 1
+_SERVICES: Final = frozenset({Service.VERIFICATION, Service.STORAGE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Door:
+class Reception:
     """Where the receiver listens, under which title, and from whom it takes."""
 
     title: str
@@ -51,13 +51,13 @@ class _Expectation:
 class Receiver:
     """Listens from its making until `close`."""
 
-    def __init__(self, door: Door) -> None:
+    def __init__(self, reception: Reception) -> None:
         """Unavailable when the port cannot be listened on."""
-        self._door = door
+        self._reception = reception
         self._lock = threading.Lock()
         self._expected: list[_Expectation] = []
-        self._wires: set[Wire] = set()
-        self._listener = _listen(door)
+        self._open: set[socket.socket] = set()
+        self._listener = _listen(reception)
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, name="move receiver", daemon=True)
         self._thread.start()
@@ -65,7 +65,7 @@ class Receiver:
     @property
     def title(self) -> str:
         """Ours: what a PACS knows as move destination."""
-        return self._door.title
+        return self._reception.title
 
     @contextmanager
     def expecting(self, instances: Collection[str], take: Take) -> Iterator[Callable[[], int]]:
@@ -85,86 +85,82 @@ class Receiver:
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
-            wires = list(self._wires)
-        for wire in wires:
-            wire.close()
+            for sock in self._open:
+                _cut(sock)
         self._thread.join(timeout=5)
 
     def _accept(self) -> None:
         while True:
             try:
-                connection, address = self._listener.accept()
+                sock, address = self._listener.accept()
             except OSError:
                 return  # closed
             with self._lock:
-                is_full = len(self._wires) >= _MOST
+                is_full = len(self._open) >= _MOST
+                if not is_full:
+                    self._open.add(sock)
             if is_full:
-                connection.close()
+                sock.close()
                 continue
-            wire = Wire(connection, seconds=_NEGOTIATION_SECONDS, peer="the sender")
-            with self._lock:
-                self._wires.add(wire)
             threading.Thread(
-                target=self._serve, args=(wire, connection, str(address[0])), name="moved instances", daemon=True
+                target=self._live, args=(sock, str(address[0])), name="moved instances", daemon=True
             ).start()
 
-    def _serve(self, wire: Wire, connection: socket.socket, address: str) -> None:
+    def _live(self, sock: socket.socket, address: str) -> None:
+        """The life of a connection."""
+        if self._reception.tls is not None:
+            with self._lock:
+                self._open.discard(sock)
+                sock = self._reception.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                self._open.add(sock)
+        pauses = Pauses(_NEGOTIATION_SECONDS, self._reception.stall_seconds, self._reception.stall_seconds)
         try:
-            if self._door.tls is not None:
-                connection.settimeout(_NEGOTIATION_SECONDS)
-                wire.replace_socket(self._door.tls.wrap_socket(connection, server_side=True))
-            agreed = self._negotiate(wire, address)
-            if agreed:
-                wire.wait_at_most(self._door.stall_seconds)
-                while True:
-                    self._one(wire, agreed)
+            if isinstance(sock, ssl.SSLSocket):
+                sock.settimeout(_NEGOTIATION_SECONDS)
+                sock.do_handshake()
+            self._serve(Connection(sock, pauses, peer="the sender"), address)
         except (errors.Fault, OSError):
             return  # the sender has gone, or is none
         finally:
-            wire.close()
             with self._lock:
-                self._wires.discard(wire)
+                self._open.discard(sock)
+            _cut(sock)
+            sock.close()
 
-    def _negotiate(self, wire: Wire, address: str) -> Mapping[int, tuple[str, str]]:
-        """Class and transfer syntax by the number of the context; none when the association is refused."""
-        kind, body = wire.receive()
-        if kind != pdus.REQUEST:
-            return {}
-        proposal = pdus.read_proposal(bytes(body))
-        refusal = self._refusal(proposal, address)
+    def _serve(self, connection: Connection, address: str) -> None:
+        opening = connection.read_opening((upper_layer.REQUEST,))
+        request = upper_layer.read_request(opening.body)
+        refusal = self._refusal(request, address)
         if refusal is not None:
-            wire.send(refusal)
-            return {}
-        answers = {number: _answer(one) for number, one in zip(proposal.numbers, proposal.contexts, strict=True)}
-        wire.send(pdus.write_acceptance(proposal, answers, LARGEST_UNIT))
-        wire.largest = proposal.largest
-        return {
-            number: (one.abstract_syntax, answers[number].transfer_syntax)
-            for number, one in zip(proposal.numbers, proposal.contexts, strict=True)
-            if answers[number].result == pdus.ACCEPTED
-        }
-
-    def _refusal(self, proposal: Proposal, address: str) -> bytes | None:
-        if proposal.called != self._door.title:
-            return pdus.write_rejection(_PERMANENT, 1, 7)
-        if not self._door.is_allowed(address, proposal.calling):
-            return pdus.write_rejection(_PERMANENT, 1, 3)
-        return None
-
-    def _one(self, wire: Wire, agreed: Mapping[int, tuple[str, str]]) -> None:
-        """One message and its answer."""
-        where, command = wire.receive_command()
-        sop_class, syntax = agreed.get(where, ("", ""))
-        asked = number(command, "CommandField")
-        if asked == commands.ECHO and sop_class == VERIFICATION:
-            wire.send_message(where, _echoed(command))
+            connection.send(upper_layer.write_rejection(refusal))
             return
-        if asked != commands.STORE or not sop_class or not commands.has_dataset(command):
-            wire.send(pdus.write_abort())
-            raise errors.Malformed(f"command {asked:04X} where an instance was expected")
-        instance = text(command, "AffectedSOPInstanceUID")
-        incoming = Incoming(sop_class, instance, syntax, wire.receive_dataset())
-        wire.send_message(where, store_response(command, self._take(incoming)))
+        agreed, acceptance = negotiation.accept(request, LONGEST, services=_SERVICES)
+        connection.longest = request.said.longest
+        connection.send(upper_layer.write_acceptance(acceptance, called=request.called, calling=request.calling))
+        while True:
+            self._one(connection, agreed)
+
+    def _refusal(self, request: Request, address: str) -> Rejection | None:
+        if request.called != self._reception.title:
+            return Rejection.CALLED_TITLE
+        return None if self._reception.is_allowed(address, request.calling) else Rejection.CALLING_TITLE
+
+    def _one(self, connection: Connection, agreed: Mapping[int, Agreed]) -> None:
+        """One message and its answer."""
+        message = connection.read_message()
+        command, context = message.command, agreed.get(message.context)
+        if command.is_response or context is None:
+            connection.abort()
+            raise Broken("an answer, or a context that was not agreed on, where an instance was expected")
+        status: int = Status.SUCCESS
+        if command.kind is not Kind.ECHO or context.abstract_syntax != VERIFICATION:
+            if command.kind is not Kind.STORE or not command.has_dataset:
+                connection.abort()
+                raise Broken(f"{command.kind.name} where an instance was expected")
+            instance = command.text(Field.AFFECTED_INSTANCE)
+            fragments = connection.content(message)
+            status = self._take(Incoming(context.abstract_syntax, instance, context.transfer_syntax, fragments))
+        connection.write_message(message.context, command.answer(status))
 
     def _take(self, incoming: Incoming) -> int:
         with self._lock:
@@ -178,31 +174,16 @@ class Receiver:
         return status
 
 
-def _listen(door: Door) -> socket.socket:
+def _listen(reception: Reception) -> socket.socket:
     try:
-        family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
-        return socket.create_server((door.host, door.port), family=family, backlog=_MOST)
+        family = socket.AF_INET6 if ":" in reception.host else socket.AF_INET
+        return socket.create_server((reception.host, reception.port), family=family, backlog=_MOST)
     except (OSError, OverflowError) as fault:
         why = os.strerror(fault.errno) if isinstance(fault, OSError) and fault.errno else "no such port"
-        raise errors.Unavailable(f"port {door.port} cannot be listened on for C-MOVE: {why}") from fault
+        raise errors.Unavailable(f"port {reception.port} cannot be listened on for C-MOVE: {why}") from fault
 
 
-def _answer(context: Context) -> Answered:
-    """The first transfer syntax that is known, in the order of who asks."""
-    abstract = context.abstract_syntax
-    if abstract != VERIFICATION and not sop_classes.is_storable(abstract):
-        return Answered(pdus.CLASS_UNKNOWN, syntaxes.IMPLICIT_LITTLE)
-    for syntax in context.transfer_syntaxes:
-        if syntaxes.find(syntax) is not None:
-            return Answered(pdus.ACCEPTED, syntax)
-    return Answered(pdus.SYNTAXES_UNKNOWN, syntaxes.IMPLICIT_LITTLE)
-
-
-def _echoed(command: Mapping[str, str | int]) -> dict[str, str | int]:
-    return {
-        "AffectedSOPClassUID": VERIFICATION,
-        "CommandField": commands.ECHOED,
-        "MessageIDBeingRespondedTo": number(command, "MessageID"),
-        "CommandDataSetType": commands.NO_DATASET,
-        "Status": SUCCESS,
-    }
+def _cut(sock: socket.socket) -> None:
+    """End it under who waits on it."""
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

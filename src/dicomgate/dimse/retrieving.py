@@ -13,12 +13,23 @@ from typing import Any, Final
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
-from dicomgate.dimse import calling, contexts, datasets, finding, identifiers, retrievals, sending, session, statuses
+from dicomgate.dimse import (
+    associations,
+    contexts,
+    datasets,
+    finding,
+    identifiers,
+    retrievals,
+    sending,
+    session,
+    statuses,
+)
+from dicomgate.dimse.associations import Association
 from dicomgate.dimse.command_sets import Field, Kind
 from dicomgate.dimse.connection import Closed, Connection, Message
 from dicomgate.dimse.contexts import Agreed
 from dicomgate.dimse.identifiers import SERIES_UID, STUDY_UID, UNIQUE_KEYS
-from dicomgate.dimse.peers import Peer
+from dicomgate.dimse.peers import Entity
 from dicomgate.dimse.retrievals import Wanted
 from dicomgate.dimse.session import Session
 from dicomgate.dimse.statuses import Kind as Meaning
@@ -192,28 +203,22 @@ def _get_all(retrieval: _Retrieval, instances: list[Instance]) -> None:
         retrieval.tell()
 
 
-def _move_all(retrieval: _Retrieval, instances: list[Instance], peer: Peer) -> None:
+def _move_all(retrieval: _Retrieval, instances: list[Instance], peer: Entity) -> None:
     """Over associations with a peer: as many as the contexts take, one after the other."""
     settings = retrieval.session.house.settings
     pairs = [(each.facts.sop_class, each.facts.transfer_syntax) for each in instances]
     plans = contexts.plan(pairs)
     where = {
-        (context.abstract_syntax, syntax): number
+        (offer.abstract_syntax, syntax): number
         for number, plan in reversed(list(enumerate(plans)))
-        for context in plan
-        for syntax in context.transfer_syntaxes
+        for offer in plan
+        for syntax in offer.transfer_syntaxes
     }
     numbered = sorted(((where[pair], place) for place, pair in enumerate(pairs)))
     for number, group in groupby(numbered, key=lambda each: each[0]):
         chosen = [instances[place] for _, place in group]
         try:
-            with calling.associate(
-                peer,
-                plans[number],
-                title=settings.title,
-                pauses=settings.pauses,
-                encryption=settings.encryption,
-            ) as called:
+            with associations.opened(settings.calling(peer), plans[number]) as called:
                 _move_group(retrieval, chosen, called)
         except errors.Fault as fault:
             if retrieval.session.connection.is_closed:
@@ -225,7 +230,7 @@ def _move_all(retrieval: _Retrieval, instances: list[Instance], peer: Peer) -> N
             retrieval.tally.note(instance, None)
 
 
-def _move_group(retrieval: _Retrieval, chosen: list[Instance], called: calling.Called) -> None:
+def _move_group(retrieval: _Retrieval, chosen: list[Instance], called: Association) -> None:
     """What is done leaves the list: the rest of it was not sent."""
     number = 0
     while chosen:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dicomgate import errors
 from dicomgate.dicom.limits import DEFAULT, Limits
+from dicomgate.dimse.associations import Peer
 from dicomgate.dimse.connection import Pauses
 from dicomgate.dimse.encryption import Encryption
-from dicomgate.dimse.peers import Caller, Peer
+from dicomgate.dimse.peers import Caller, Entity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +23,7 @@ class DoorSettings:
     title: str = "DICOMGATE"
     any_title: bool = False
     callers: tuple[Caller, ...] = ()
-    peers: tuple[Peer, ...] = ()
+    peers: tuple[Entity, ...] = ()
     associations: int = 100
     associations_per_address: int = 50
     half_open: int = 256
@@ -32,6 +34,21 @@ class DoorSettings:
     encryption: Encryption | None = None
     limits: Limits = DEFAULT
 
-    def find_peer(self, title: str) -> Peer | None:
+    def find_peer(self, title: str) -> Entity | None:
         """The peer of that AE title, if we may call one."""
         return next((peer for peer in self.peers if peer.title == title), None)
+
+    def calling(self, entity: Entity) -> Peer:
+        """How to ask an entity for an association. Unavailable where TLS is wanted and we have no certificate."""
+        if entity.is_encrypted and self.encryption is None:
+            raise errors.Unavailable(f"{entity.title} is called by TLS, and we have no certificate to show")
+        return Peer(
+            title=entity.title,
+            host=entity.host,
+            port=entity.port,
+            own_title=self.title,
+            connect_seconds=self.pauses.opening,
+            answer_seconds=self.pauses.stall,
+            tls=self.encryption.calling() if entity.is_encrypted and self.encryption is not None else None,
+            setting="dimse.peers",
+        )

@@ -46,6 +46,7 @@ class Said:
     """What either side says of itself: the longest P-DATA PDU that it takes, its roles and wishes by class."""
 
     longest: int = NO_BOUND
+    implementation: str = part10.IMPLEMENTATION_NAME
     roles: Mapping[str, Role] = field(default_factory=dict)
     wishes: Mapping[str, bytes] = field(default_factory=dict)
 
@@ -173,9 +174,11 @@ def read_acceptance(body: bytes) -> Acceptance:
     return Acceptance(answers=answers, said=said)
 
 
-def read_rejection(body: bytes) -> Rejection:
-    """Why we were rejected; NOT_GIVEN for reasons that we do not know."""
-    return next((each for each in Rejection if each.value == tuple(body[1:4])), Rejection.NOT_GIVEN)
+def read_rejection(body: bytes) -> tuple[int, int, int]:
+    """Result, source and reason, as in Table 9-21. Malformed when there are none."""
+    if len(body) < 4:
+        raise errors.Malformed(f"A-ASSOCIATE-RJ: expected 4 bytes, saw {len(body)}")
+    return body[1], body[2], body[3]
 
 
 def _items(content: bytes) -> Iterator[tuple[int, bytes]]:
@@ -209,12 +212,14 @@ def _read_context(content: bytes) -> Context:
 
 
 def _read_said(content: bytes) -> Said:
-    longest = 0
+    longest, implementation = 0, ""
     roles: dict[str, Role] = {}
     wishes: dict[str, bytes] = {}
     for kind, value in _items(content):
         if kind == _LENGTH and len(value) == 4:
             longest = int.from_bytes(value, "big")
+        elif kind == _VERSION:
+            implementation = value[:LONGEST_TITLE].decode("ascii", "replace").strip(" \0")
         elif kind in (_ROLE, _EXTENDED) and len(value) >= 2:
             end = 2 + int.from_bytes(value[:2], "big")
             uid, rest = _uid(value[2:end]), value[end:]
@@ -222,7 +227,12 @@ def _read_said(content: bytes) -> Said:
                 roles[uid] = Role(bool(rest[0]), bool(rest[1]))
             elif kind == _EXTENDED:
                 wishes[uid] = rest
-    return Said(longest=max(longest, _LEAST_PDU) if longest else NO_BOUND, roles=roles, wishes=wishes)
+    return Said(
+        longest=max(longest, _LEAST_PDU) if longest else NO_BOUND,
+        implementation=implementation,
+        roles=roles,
+        wishes=wishes,
+    )
 
 
 # Writing.
@@ -287,7 +297,7 @@ def _write_said(said: Said) -> bytes:
         _item(_LENGTH, said.longest.to_bytes(4, "big")),
         _item(_IMPLEMENTATION, part10.IMPLEMENTATION_UID.encode()),
         *(_item(_ROLE, _sized(uid), bytes((role.scu, role.scp))) for uid, role in said.roles.items()),
-        _item(_VERSION, part10.IMPLEMENTATION_NAME.encode()),
+        _item(_VERSION, said.implementation.encode("ascii", "replace")[:LONGEST_TITLE]),
         *(_item(_EXTENDED, _sized(uid), information) for uid, information in said.wishes.items()),
     )
 
