@@ -15,6 +15,7 @@ from multiframe_slices import CLASSIC_SERIES, CT, DATA, KINDS, described, read, 
 from dicomgate.multiframe import check, classes, classic, conversion, restoring, writing
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.gather import Reason
+from dicomgate.multiframe.joining import Refusal
 
 LEFT_OVER = {
     "charsets/pydicom": {},  # header only, of no class in the data set itself
@@ -60,10 +61,10 @@ def without_repeats(sources: list[Classic]) -> Iterator[list[Classic]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", LEFT_OVER)
 def test_odd_images_are_converted_rightly_and_come_back_LC_31(folder: str) -> None:
-    left: Counter[Reason] = Counter()
+    left: Counter[Reason | Refusal] = Counter()
     for sources in without_repeats(series_of(folder)):
         plan = conversion.plan(sources)
-        left += Counter(one.reason for one in plan.failures)
+        left += Counter(reason for _, reason in plan.failures)
         for number, settled in enumerate(plan.settled):
             _check(b"".join(writing.write(plan.describe(number))), settled.frame_set.sources)
     assert left == LEFT_OVER[folder]
