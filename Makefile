@@ -62,8 +62,8 @@ bench-index: $(VENV)/development.stamp ## an index of a million instances: quest
 	$(BIN)/python -m bench.large_index
 
 conformance: $(VENV)/development.stamp ## the tables of docs/conformance.md anew, from the code
-	@$(BIN)/python -c 'from pathlib import Path; from dicomgate.dicomweb import conformance; page = Path("docs/conformance.md"); \
-	page.write_text(page.read_text("utf-8").partition("## Transactions")[0] + conformance.format_markdown(), "utf-8")'
+	@$(BIN)/python -c 'from pathlib import Path; from dicomgate.dicomweb import conformance; from dicomgate.dimse import conformance as dimse; page = Path("docs/conformance.md"); \
+	page.write_text(page.read_text("utf-8").partition("## Transactions")[0] + conformance.format_markdown() + "\n" + dimse.format_markdown(), "utf-8")'
 
 man: $(VENV)/runtime.stamp ## manual pages of every verb, in man/man1/
 	@$(BIN)/dicomgate admin man man/man1

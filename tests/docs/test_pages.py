@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ PAGES = [
 ]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED = re.compile(r"`(\w+\.json)`[^`]*?:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DCMTK = {"echoscu", "storescu", "findscu", "getscu"}
 SERVES = re.compile(r"dicomgate (serve|demo)\b(?!.*--problems)")
 
 
@@ -53,7 +55,7 @@ class Reader:
     def __init__(self, folder):
         self.folder = folder
         self.server = None
-        self.port = str(free_port())
+        self.port, self.dimse = str(free_port()), str(free_port())
         self.environment = {
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -68,10 +70,12 @@ class Reader:
                 ["make", "--dry-run", line.split()[1]] if line.startswith("make ") else ["test", "-e", line.split()[-1]]
             )
             subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+        elif line.split()[0] in DCMTK and shutil.which(line.split()[0]) is None:
+            return
         elif SERVES.match(line):
             self.serve(line)
         else:
-            said = line.replace("8104", self.port).replace("curl ", "curl -fsS ")
+            said = line.replace("8104", self.port).replace("11112", self.dimse).replace("curl ", "curl -fsS ")
             command = ["bash", "-euo", "pipefail", "-c", said]
             done = subprocess.run(  # noqa: PLW1510 - the code is looked at below
                 command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300
@@ -80,7 +84,7 @@ class Reader:
 
     def serve(self, line):
         self.stop()
-        words = ["bash", "-c", f"exec {line}"]
+        words = ["bash", "-c", f"exec {line.replace('11112', self.dimse)}"]
         self.server = subprocess.Popen(words, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
         for _ in range(1000):
             assert self.server.poll() is None, f"{line} ended with {self.server.returncode}"

@@ -87,6 +87,11 @@ def find_service(abstract_syntax: str) -> Service | None:
     return service
 
 
+def classes(service: Service) -> tuple[str, ...]:
+    """The classes of a service; none for storage, whose classes are all others."""
+    return tuple(uid for uid, found in _SERVICES.items() if found is service)
+
+
 def taken(service: Service) -> Sequence[str]:
     """The transfer syntaxes that we take for a service."""
     return STORED_SYNTAXES if service is Service.STORAGE else MESSAGE_SYNTAXES

@@ -26,7 +26,18 @@ _QUERY: Final = (
 """What the bytes of C-FIND classes stand for, in their order (§C.5.1.1)."""
 _RETRIEVE: Final = ("relational", "views")
 """What the bytes of C-MOVE and C-GET classes stand for (§C.5.2.1, §C.5.3.1)."""
-_BYTES: Final = {Service.FIND: _QUERY, Service.MOVE: _RETRIEVE, Service.GET: _RETRIEVE}
+BYTES: Final = {Service.FIND: _QUERY, Service.MOVE: _RETRIEVE, Service.GET: _RETRIEVE}
+"""Behaviours by the byte that stands for each, in their order."""
+MEANINGS: Final = {
+    "relational": "relational queries and retrievals: unique keys of upper levels may be missing",
+    "combined_moments": "a range of dates and one of times are one range",
+    "fuzzy": "fuzzy semantic matching of person names",
+    "timezone": "Timezone Offset From UTC is that of the question",
+    "views": "Query/Retrieve View: CLASSIC or ENHANCED",
+    "empty_value": "empty value matching",
+    "multiple_value": "multiple value matching",
+}
+"""What each is, to a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +69,13 @@ NONE: Final = Wishes()
 
 def parse_wishes(service: Service, information: bytes) -> Wishes:
     """What a peer's bytes say for a class of the service; bytes beyond those that are known say nothing."""
-    names = _BYTES.get(service, ())
+    names = BYTES.get(service, ())
     return Wishes(**{name: byte == 1 for name, byte in zip(names, information, strict=False)})
 
 
 def format_wishes(service: Service, wishes: Wishes, length: int | None = None) -> bytes:
     """The bytes for a class of the service: all that are known, or as many as a peer sent."""
-    information = bytes(int(getattr(wishes, name)) for name in _BYTES.get(service, ()))
+    information = bytes(int(getattr(wishes, name)) for name in BYTES.get(service, ()))
     return information if length is None else information[:length].ljust(length, b"\0")
 
 
