@@ -51,6 +51,8 @@ def main() -> None:
         here = Path(folder)
         batches = [_made(here / f"batch-{number}", count) for number in range(ASSOCIATIONS + 1)]
         with _storescp(here / "theirs") as theirs, _door(here) as ours:
+            for receiver in (theirs, ours):
+                _warm(receiver, _made(here / f"warm-{receiver.title}", 8))
             spent = [_one(receiver, batches[0]) for receiver in (theirs, ours)]
             print(f"CPU of the door       {spent[1] / spent[0]:7.2f} times that of storescp")
             _several(ours, batches[1:])
@@ -76,6 +78,12 @@ def _storescu(receiver: Receiver, paths: Sequence[Path]) -> subprocess.Popen[byt
     return subprocess.Popen(
         ["storescu", "-aec", receiver.title, "-pdu", "131072", "127.0.0.1", str(receiver.port), *map(str, paths)]
     )
+
+
+def _warm(receiver: Receiver, paths: Sequence[Path]) -> None:
+    """Each process has done it before."""
+    senders = [_storescu(receiver, [path]) for path in paths]
+    assert not any(sender.wait(PATIENCE) for sender in senders), receiver.name
 
 
 def _one(receiver: Receiver, paths: Sequence[Path]) -> float:
