@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import struct
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -24,8 +26,10 @@ from dicomgate.dimse.command_sets import Command, Field, Kind
 from dicomgate.dimse.connection import Closed, Pauses
 from dicomgate.dimse.contexts import Offer, Root
 from dicomgate.dimse.dataflow import Reader
+from dicomgate.dimse.encryption import Encryption
 
 PATIENCE = 60.0
+OPENSSL = shutil.which("openssl")
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -88,6 +92,24 @@ def test_half_open_connections_keep_nobody_out_T20(tmp_path: Path) -> None:
         for _ in range(30):
             stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
         echoes(port)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(OPENSSL is None, reason="no openssl here to make certificates")
+def test_who_drips_at_the_door_for_tls_is_let_go_T20(tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    words = [str(OPENSSL), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=door"]
+    subprocess.run([*words, "-keyout", key, "-out", chain], check=True, capture_output=True)
+    pauses = Pauses(opening=0.5, stall=20.0, idle=20.0)
+    encryption = Encryption(chain=chain, key=key)
+    with opened(tmp_path / "data", pauses=pauses, encryption=encryption) as (port, _, _):
+        drips = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+        drips.sendall(b"\x16\x03\x01\x02\x00")
+        with ending():
+            for _ in range(600):
+                drips.sendall(b"\0")
+                time.sleep(0.1)
+        drips.close()
 
 
 @pytest.mark.slow

@@ -233,7 +233,9 @@ class Connection:
         if not self._reader.is_between:
             return True
         try:
-            return bool(select.select([self._socket], [], [], 0)[0])
+            looking = select.poll()  # unlike select, with any number of open files
+            looking.register(self._socket, select.POLLIN)
+            return bool(looking.poll(0))
         except (OSError, ValueError) as fault:
             raise self._closed(fault) from fault
 

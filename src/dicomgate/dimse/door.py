@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dimse import association
+from dicomgate.dimse import association, encryption
 from dicomgate.dimse.session import House
 
 _BACKLOG: Final = 512
@@ -104,9 +104,9 @@ class Door:
 
     def _live(self, visit: _Visit) -> None:
         try:
-            encryption = self.house.settings.encryption
-            if encryption is not None:
-                self._encrypt(visit, encryption.accepting())
+            settings = self.house.settings
+            if settings.encryption is not None:
+                self._encrypt(visit, settings.encryption.accepting())
             association.serve(self.house, visit.sock, visit.address, lambda: self._admit(visit))
         except (OSError, ssl.SSLError):
             visit.sock.close()  # no TLS came of it
@@ -118,7 +118,7 @@ class Door:
         with self._lock:
             encrypted = context.wrap_socket(visit.sock, server_side=True, do_handshake_on_connect=False)
             visit.sock = encrypted
-        encrypted.do_handshake()
+        encryption.shake_hands(encrypted, self.house.settings.pauses.opening)
 
     def _admit(self, visit: _Visit) -> bool:
         settings = self.house.settings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import ssl
 import threading
 import time
@@ -94,6 +95,29 @@ class Encryption:
 
 
 _LOCK: Final = threading.Lock()
+
+
+def shake_hands(sock: ssl.SSLSocket, seconds: float) -> None:
+    """The TLS handshake, all of it within so many seconds, however often a byte comes. OSError when it fails."""
+    deadline = time.monotonic() + seconds
+    sock.setblocking(False)
+    while True:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            _wait(sock, select.POLLIN, deadline)
+        except ssl.SSLWantWriteError:
+            _wait(sock, select.POLLOUT, deadline)
+        else:
+            return
+
+
+def _wait(sock: ssl.SSLSocket, event: int, deadline: float) -> None:
+    left = deadline - time.monotonic()
+    waiting = select.poll()
+    waiting.register(sock, event)
+    if left <= 0 or not waiting.poll(left * 1000):
+        raise TimeoutError("no TLS came about in time")
 
 
 def _refuse_password() -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dicomgate import errors
-from dicomgate.dimse import negotiation, upper_layer
+from dicomgate.dimse import encryption, negotiation, upper_layer
 from dicomgate.dimse.associations import Incoming, Take
 from dicomgate.dimse.command_sets import Field, Kind
 from dicomgate.dimse.connection import LONGEST, Broken, Connection, Pauses
@@ -116,8 +116,7 @@ class Receiver:
         pauses = Pauses(_NEGOTIATION_SECONDS, self._reception.stall_seconds, self._reception.stall_seconds)
         try:
             if isinstance(sock, ssl.SSLSocket):
-                sock.settimeout(_NEGOTIATION_SECONDS)
-                sock.do_handshake()
+                encryption.shake_hands(sock, _NEGOTIATION_SECONDS)
             self._serve(Connection(sock, pauses, peer="the sender"), address)
         except (errors.Fault, OSError):
             return  # the sender has gone, or is none
