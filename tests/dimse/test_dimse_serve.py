@@ -61,6 +61,27 @@ def test_a_process_that_dies_is_replaced(tmp_path: Path) -> None:
         assert b"worker died" in log.read_bytes()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
+def test_several_associations_are_spread_over_processes(tmp_path: Path) -> None:
+    environment = {"DICOMGATE__DIMSE__PROCESSES": "2"}
+    with processes.running("--dimse", "0", data=tmp_path / "d", log=tmp_path / "l", environment=environment) as server:
+        entity = AE("TEST")
+        entity.add_requested_context(Verification)
+        doors = {pid: _threads(pid) for pid in server.pids() if _is_door(pid)}
+        assert len(doors) == 2
+        standing = []
+        while not all(_threads(pid) > before for pid, before in doors.items()):
+            assert len(standing) < 40, "all went to one process"
+            standing.append(entity.associate("127.0.0.1", server.dimse, ae_title="DICOMGATE"))
+        for association in standing:
+            association.release()
+
+
+def _threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
 def _is_door(pid: int) -> bool:
     return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
