@@ -29,6 +29,7 @@ from dicomgate.dimse.dataflow import Reader
 from dicomgate.dimse.encryption import Encryption
 
 PATIENCE = 60.0
+SLOW = Pauses(opening=PATIENCE, stall=PATIENCE, idle=PATIENCE)
 OPENSSL = shutil.which("openssl")
 
 
@@ -88,9 +89,11 @@ def test_who_says_nothing_or_drips_is_let_go_and_holds_up_nobody_T20(tmp_path: P
 
 
 def test_half_open_connections_keep_nobody_out_T20(tmp_path: Path) -> None:
-    with ExitStack() as stack, opened(tmp_path / "data", half_open=4) as (port, _, _):
-        for _ in range(30):
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE))
+    with ExitStack() as stack, opened(tmp_path / "data", half_open=4, pauses=SLOW) as (port, _, _):
+        lines = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)) for _ in range(30)
+        ]
+        assert [line.recv(1) for line in lines[:26]] == [b""] * 26, "the oldest made room"
         echoes(port)
 
 
