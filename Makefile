@@ -22,7 +22,7 @@ SYSTEM_PACKAGES := dcmtk dicom3tools nginx varnish chromium fonts-dejavu-core st
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix bench bench-client bench-dimse bench-index conformance man contact-sheet lock system clean
+.PHONY: help demo test check fix bench bench-client bench-convert bench-dimse bench-index conformance man contact-sheet lock system clean
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ bench: $(VENV)/development.stamp ## measure against the raw limits of this machi
 
 bench-client: $(VENV)/development.stamp ## the client beside dicomweb-client and curl, of one server in one run (about five minutes)
 	$(BIN)/python -m bench client
+
+bench-convert: $(VENV)/development.stamp ## a series to one object beside copying its files, from memory and from the disk (about two minutes)
+	$(BIN)/python -m bench convert
 
 bench-dimse: $(VENV)/development.stamp ## the DIMSE door beside storescp, the gateway beside getscu, in one run (about a minute)
 	$(BIN)/python -m bench.dimse

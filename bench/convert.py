@@ -8,8 +8,10 @@ import itertools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from bench import data, measure
 from bench.measure import Amount, Figure, Target, timed
@@ -18,6 +20,7 @@ from dicomgate.cli import main
 
 _STEP = 1 << 20
 _MOST = 500.0
+_HALF = Target(wall=2)
 _MEMORY = """
 import resource, sys
 from dicomgate.cli import main
@@ -39,16 +42,49 @@ def figures(bench: Bench) -> Iterator[Figure]:
             code = main.run(["convert", "enhanced", str(source), str(bench.scratch / f"made{next(turns)}")])
         assert code == main.DONE, "a whole series is converted"
 
-    yield measure.compare(
+    def copy(*, is_each_synced: bool) -> None:
+        _copy(source, bench.scratch / f"copied{next(turns)}", is_each_synced=is_each_synced)
+
+    def copy_into_one() -> None:
+        _join(source, bench.scratch / f"joined{next(turns)}")
+
+    operation = f"{count} slices of 512 KB to one object, restorable"
+    compare = partial(measure.compare, turns=bench.scale.turns, group="convert")
+    yield compare(
         timed(convert),
-        timed(lambda: _copy(source, bench.scratch / f"copied{next(turns)}")),
-        turns=bench.scale.turns,
-        group="convert",
-        operation=f"{count} slices of 512 KB to one object, restorable",
+        timed(lambda: copy(is_each_synced=True)),
+        operation=operation,
         limit="copy its files: read, write, fsync",
-        target=Target(wall=2),
+        target=_HALF,
+    )
+    yield compare(
+        _from_disk(source, convert),
+        _from_disk(source, copy_into_one),
+        operation=f"{operation}; sources read from the disk",
+        limit="copy them from the disk into one file, fsync it",
+        target=_HALF,
+    )
+    yield compare(
+        timed(convert),
+        timed(lambda: copy(is_each_synced=False)),
+        operation=f"{operation}; all in memory, nothing waited for",
+        limit="copy its files from page cache to page cache, no fsync",
     )
     yield _memory(bench, source, count)
+
+
+def _from_disk(source: Path, deed: Callable[[], None]) -> measure.Deed:
+    """A turn before which the kernel has forgotten the sources."""
+    measured = timed(deed)
+
+    def turn() -> measure.Cost:
+        for path in source.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())  # only what is on the disk can be forgotten
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        return measured()
+
+    return turn
 
 
 def _write_series(folder: Path, count: int) -> None:
@@ -63,14 +99,31 @@ def _write_series(folder: Path, count: int) -> None:
         (folder / f"{number}.dcm").write_bytes(start + template.rest)
 
 
-def _copy(source: Path, to: Path) -> None:
+def _copy(source: Path, to: Path, *, is_each_synced: bool) -> None:
     to.mkdir()
     for path in sorted(source.iterdir()):
-        with path.open("rb") as file, (to / path.name).open("wb") as made:
-            while chunk := file.read(_STEP):
-                made.write(chunk)
-            made.flush()
-            os.fsync(made.fileno())
+        with (to / path.name).open("wb") as made:
+            _append(path, made)
+            if is_each_synced:
+                _sync(made)
+
+
+def _join(source: Path, to: Path) -> None:
+    with to.open("wb") as made:
+        for path in sorted(source.iterdir()):
+            _append(path, made)
+        _sync(made)
+
+
+def _append(path: Path, made: BinaryIO) -> None:
+    with path.open("rb") as file:
+        while chunk := file.read(_STEP):
+            made.write(chunk)
+
+
+def _sync(made: BinaryIO) -> None:
+    made.flush()
+    os.fsync(made.fileno())
 
 
 def _memory(bench: Bench, source: Path, count: int) -> Figure:
