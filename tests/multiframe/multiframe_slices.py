@@ -48,8 +48,8 @@ def slice_of(kind: Kind = CT, number: int = 1, *, syntax: str = "1.2.840.10008.1
     dataset.ReferringPhysicianName = ""
     dataset.SeriesDate, dataset.SeriesTime, dataset.SeriesNumber = "20240102", "101600", 3
     dataset.SeriesDescription = "Thorax 5.0"
-    dataset.AcquisitionDate, dataset.AcquisitionTime = "20240102", f"1017{number:02d}"
-    dataset.ContentDate, dataset.ContentTime = "20240102", f"1018{number:02d}"
+    dataset.AcquisitionDate, dataset.AcquisitionTime = "20240102", f"10{17 + number // 60}{number % 60:02d}"
+    dataset.ContentDate, dataset.ContentTime = "20240102", f"10{18 + number // 60}{number % 60:02d}"
     dataset.Modality, dataset.Manufacturer, dataset.BodyPartExamined = kind.modality, "ACME", "CHEST"
     dataset.ImageType, dataset.InstanceNumber, dataset.AcquisitionNumber = ["ORIGINAL", "PRIMARY", "AXIAL"], number, 1
     dataset.PatientPosition, dataset.PositionReferenceIndicator = "HFS", ""

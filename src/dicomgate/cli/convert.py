@@ -63,8 +63,9 @@ def _shared(command: Callable[..., int]) -> Callable[..., int]:
 @convert.command()
 @_shared
 @click.option("--only-converted", is_flag=True, help="leave out what stays as it is")
+@click.option("--picture", type=options.FILE, help="with --explain: also draw it, as SVG, into this file")
 @click.option("--drop-originals", is_flag=True, help="keep no record to restore the files from; objects get smaller")
-def enhanced(*, only_converted: bool, drop_originals: bool, **said: Any) -> int:
+def enhanced(*, only_converted: bool, drop_originals: bool, picture: Path | None, **said: Any) -> int:
     """Make one object of each stack of CT, MR or PET images in SRC, and bring it to DST.
 
     SRC is a folder of files, a data folder, an address or a remote's name; DST any of these, too. KEYWORD=VALUE says
@@ -81,9 +82,12 @@ def enhanced(*, only_converted: bool, drop_originals: bool, **said: Any) -> int:
     dicomgate convert enhanced pacs ./archive StudyDate=2024- Modality=CT
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
     from dicomgate.multiframe import conversion
+    from dicomgate.multiframe.picture import Drawing
 
     run = _Run(**said)
-    settled = 0
+    if picture is not None and not run.explain:
+        raise click.UsageError("--picture draws what --explain tells: say both")
+    settled, drawing = 0, Drawing()
 
     def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
         nonlocal settled
@@ -99,9 +103,12 @@ def enhanced(*, only_converted: bool, drop_originals: bool, **said: Any) -> int:
         nonlocal settled
         plan = conversion.plan(sources, salt=run.salt, joins=True)
         settled += len(plan.settled) + len(plan.joining.joined)
+        drawing.add(plan)
         return plan.explain()
 
     code = run.explain_all(explain_patient) if run.explain else run.convert_all(convert_patient)
+    if picture is not None:
+        picture.write_text(drawing.svg(), "utf-8")
     if not settled and code != main.PARTLY:
         return run.end_with_nothing("no CT, MR or PET images with one frame")
     return code
