@@ -41,6 +41,7 @@ class _Visit:
     sock: socket.socket
     address: str
     stands: bool = False
+    is_cut: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -96,8 +97,9 @@ class Door:
         visit.sock.settimeout(self.house.settings.pauses.opening)
         thread = threading.Thread(target=self._live, args=(visit,), name="association", daemon=True)
         with self._lock:
-            half_open = [each for each in self._visits if not each.stands]
+            half_open = [each for each in self._visits if not each.stands and not each.is_cut]
             if len(half_open) >= self.house.settings.half_open:
+                half_open[0].is_cut = True  # its thread may take a while to see it
                 _cut(half_open[0])
             self._visits[visit] = thread
         thread.start()
