@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -145,3 +146,30 @@ def test_a_wrong_token_is_refused_and_ends_the_site(home, hub):
         assert process.wait(PATIENCE) == 5
     assert b"refused this site's token" in (home / "site.log").read_bytes()
     assert hub.ask("GET", "/sites/north/dicomweb/studies").status == 503
+
+
+def test_a_hub_that_is_stopped_first_ends_the_answers_under_way(home, tmp_path):
+    large = instances.make(rows=4096, columns=4096, frames=[bytes(32 << 20)])
+    (tmp_path / "large.dcm").write_bytes(large)
+    assert main.run(["store", str(tmp_path / "inside"), str(tmp_path / "large.dcm")]) == 0
+    named = {"DICOMGATE__SERVER__SITES": f"north={home / 'token'}"}
+    hub = start(data=tmp_path / "outside", log=tmp_path / "log", environment=named)
+    with site(tmp_path, hub), ExitStack() as stack:
+        stack.callback(hub.kill)
+        study = json.loads(wait_for(hub, 200).body)[0]["0020000D"]["Value"][0]
+        with hub.line(receive_buffer=1 << 14) as slow, slow.makefile("rb") as reply:
+            slow.say(format_request("GET", f"/sites/north/dicomweb/studies/{study}"))
+            assert reply.readline().startswith(b"HTTP/1.1 200")
+            hub.process.terminate()
+            while is_listened_to(hub.port):
+                time.sleep(0.02)
+            assert large in reply.read()
+        assert hub.process.wait(PATIENCE) == 0
+
+
+def is_listened_to(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), PATIENCE).close()
+    except ConnectionRefusedError:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import signal
@@ -18,6 +19,7 @@ from dicomgate.server.census import Census
 from dicomgate.server.connection import Connection
 from dicomgate.server.cors import Policy
 from dicomgate.server.encryption import Certificate
+from dicomgate.server.http2 import connection as http2
 from dicomgate.server.logs import Log
 from dicomgate.server.opening import ALPN, Opening
 from dicomgate.server.settings import ConnectionLimits
@@ -35,6 +37,7 @@ MakeApplication = Callable[[], ASGIApplication]
 
 STOPPING: Final = (signal.SIGINT, signal.SIGTERM)
 BACKLOG: Final = 2048
+_LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,7 @@ class Server(uvicorn.Server):
         logs.take_over_library_logs(self._log)
         super().__init__(configuration(application, manner, self._log))
         self._on_ready = on_ready
+        self._manner = manner
 
     def run_on(self, listening: socket.socket) -> None:
         """Serve on a socket that listens already."""
@@ -112,6 +116,22 @@ class Server(uvicorn.Server):
         """Listen, then tell that it does."""
         await super().startup(sockets)
         self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nobody in, let what is under way end, and only then cut the tunnels through which it may come."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._manner.stop_seconds
+        callers = (Connection, http2.Connection)
+        tunnels = {one for one in self.server_state.connections if not isinstance(one, callers)}
+        if tunnels:
+            for listening in (*self.servers, *(sockets or ())):
+                listening.close()
+            for caller in self.server_state.connections - tunnels:
+                caller.shutdown()
+            while self.server_state.connections - tunnels and loop.time() < deadline and not self.force_exit:
+                await asyncio.sleep(_LOOK_SECONDS)
+            self.config.timeout_graceful_shutdown = cast(Any, max(deadline - loop.time(), _LOOK_SECONDS))
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
