@@ -87,6 +87,7 @@ def test_both_sides_agree_on_views_and_each_shows_its_objects_LC_33(port: int) -
         final = [status for status, _ in association.send_c_get(ask("STUDY", view), Get)][-1]
         assert (final.Status, final.NumberOfCompletedSuboperations, len(came)) == (0, count, count)
         assert {one.SOPClassUID for one in came} == {sop_class}
+        assert {one.get("QueryRetrieveView") for one in came} == {"ENHANCED" if view == "ENHANCED" else None}
     assert came[0].NumberOfFrames == COUNT
     assert came[0].PixelData == b"".join(pixels(number) for number in range(1, COUNT + 1))
     association.release()

@@ -254,6 +254,21 @@ def test_a_converted_object_beside_its_sources_is_shown_once_LC_33(service: Serv
     assert len(service.json(f"/dicomweb/studies/{uid('twice')}/instances")) == 5
 
 
+def test_what_is_made_for_a_view_says_for_which_LC_33(service: Service) -> None:
+    """C.12.1: by whichever way it leaves, C-MOVE with a view is one, its bytes are the same."""
+    service.store(*slices("viewed"), key_object("viewed", 2))
+    for one in service.json(f"{ENHANCED}/studies/{uid('viewed')}/metadata"):
+        assert value(one, "00080053") == "ENHANCED"
+        assert pydicom.dcmread(io.BytesIO(service.file(ENHANCED + address(one)))).QueryRetrieveView == "ENHANCED"
+    assert "00080053" not in json.dumps(service.json(f"{CLASSIC}/studies/{uid('viewed')}/metadata"))
+    made = service.file(ENHANCED + address(enhanced_of(service, "viewed")))
+    assert service.get(f"/dicomweb/studies/{uid('viewed')}", method="DELETE").status in (200, 204)
+    service.store(made)
+    found = service.json(f"{CLASSIC}/studies/{uid('viewed')}/metadata")
+    assert [value(one, "00080053") for one in found] == ["CLASSIC"] * 4
+    assert pydicom.dcmread(io.BytesIO(service.file(CLASSIC + address(found[0])))).QueryRetrieveView == "CLASSIC"
+
+
 def test_an_object_that_another_converted_stands_for_its_images_LC_33(service: Service) -> None:
     contents = slices("another")
     plan = conversion.plan(classic.read(Memory(content)) for content in contents)

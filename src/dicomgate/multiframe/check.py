@@ -117,23 +117,23 @@ def _unassigned(seen: _Seen) -> list[JSONDataset]:
 
 # The top of the data set.
 
-_TYPE_1: Final = tags(
+TYPE_1: Final = tags(
     "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID Modality FrameOfReferenceUID Rows Columns "
     "SamplesPerPixel PhotometricInterpretation BitsAllocated BitsStored HighBit PixelRepresentation ImageType "
     "PixelPresentation VolumetricProperties VolumeBasedCalculationTechnique InstanceNumber ContentDate ContentTime "
     "NumberOfFrames"
 )
-_TYPE_2: Final = tags(
+TYPE_2: Final = tags(
     "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime AccessionNumber ReferringPhysicianName "
     "StudyID SeriesNumber Manufacturer PositionReferenceIndicator AcquisitionContextSequence"
 )
 
 
 def _modules(seen: _Seen) -> Iterator[str]:
-    for tag in sorted(_TYPE_1):
+    for tag in sorted(TYPE_1):
         if classic.is_empty(seen.top.get(tag)):
             yield f"{dictionary.find_keyword(tag)} has no value"
-    for tag in sorted(_TYPE_2 - seen.top.keys()):
+    for tag in sorted(TYPE_2 - seen.top.keys()):
         yield f"{dictionary.find_keyword(tag)} is not there"
     if seen.kind is not classes.MR and classic.text(seen.top, "20500020") != "IDENTITY":
         yield "Presentation LUT Shape is not IDENTITY"
@@ -296,6 +296,7 @@ def _stacks(seen: _Seen, contents: Sequence[JSONDataset]) -> Iterator[str]:
         place = (
             classic.numbers(seen.item(frame, classes.PLANE_POSITION), "00200032"),
             classic.numbers(seen.item(frame, classes.PLANE_ORIENTATION), "00200037"),
+            classic.numbers(seen.item(frame, classes.PIXEL_MEASURES), "00180050"),
         )
         if not _is_near(where.setdefault(key, place), place):
             yield "two frames at one position of a stack lie at different places"
@@ -305,7 +306,8 @@ def _stacks(seen: _Seen, contents: Sequence[JSONDataset]) -> Iterator[str]:
 
 def _is_near(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
     pairs = zip(left[0], right[0], strict=False)
-    return len(left[0]) == len(right[0]) and all(abs(a - b) <= 1 for a, b in pairs)
+    is_as_thick = len(left[2]) == len(right[2]) and all(map(math.isclose, left[2], right[2]))
+    return is_as_thick and len(left[0]) == len(right[0]) and all(abs(a - b) <= 1 for a, b in pairs)
 
 
 def _is_regular(top: JSONDataset) -> bool:

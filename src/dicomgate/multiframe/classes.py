@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from dicomgate.dicom import attributes
 
@@ -15,6 +15,8 @@ FRAME_VOI, PIXEL_VALUES = "00289132", "00289145"
 FRAME_ANATOMY, REFERENCED_IMAGE, DERIVATION_IMAGE = "00209071", "00081140", "00089124"
 IRRADIATION_EVENT, REAL_WORLD_VALUES = "00189477", "00409096"
 CARDIAC, TEMPORAL_POSITION = "00189118", "00209310"
+VIEW = "00080053"
+"""Query/Retrieve View: what was made for one says so (C.12.1, LC-33)."""
 
 
 def tag(keyword: str) -> str:
@@ -196,6 +198,11 @@ FORBIDDEN_AT_TOP: Final = tags(
     "GreenPaletteColorLookupTableDescriptor BluePaletteColorLookupTableDescriptor"
 )
 """Of a concatenation (LC-08), and of the modules that a converted object may not have, even extended (A.70.3.1)."""
+
+
+def in_view(view: str) -> dict[str, Any]:
+    """The attribute by which an object says for which view it was made, CLASSIC or ENHANCED; nothing for none."""
+    return {VIEW: {"vr": "CS", "Value": [view]}} if view else {}
 
 
 def is_overlay(name: str) -> bool:

@@ -61,6 +61,7 @@ class Plan:
     keeps_originals: bool
     ahead: int = 0
     joining: Joining = _NOTHING_JOINED
+    view: str = ""
 
     @property
     def failures(self) -> list[tuple[Classic, Reason | Refusal]]:
@@ -71,7 +72,12 @@ class Plan:
     def describe(self, number: int) -> Enhanced:
         """The object of the set with this number, from 0, without being written."""
         states = [state.instance for state in self.states[number]]
-        return enhanced.describe(self.settled[number], self.renaming, known=self.known, states=states)
+        made = enhanced.describe(self.settled[number], self.renaming, known=self.known, states=states)
+        return replace(made, attributes=self._in_view(made.attributes))
+
+    def _in_view(self, dataset: JSONDataset) -> JSONDataset:
+        """The data set, which names the view that it was made for, if there is one."""
+        return dict(sorted({**dataset, **classes.in_view(self.view)}.items())) if self.view else dataset
 
     def products(self) -> Iterator[Product]:
         """Every instance of the view, those that stay as they are, too."""
@@ -130,7 +136,7 @@ class Plan:
         image = self.describe(number).attributes
         image = {tag: element for tag, element in image.items() if tag not in {classes.SHARED, classes.PER_FRAME}}
         for state in self.states[number]:
-            yield state, overlays.describe(self.settled[number], state, image)
+            yield state, self._in_view(overlays.describe(self.settled[number], state, image))
 
     def _other(self, source: Classic, reason: Reason | Refusal) -> Product:
         now = self.renaming.get(source.instance)
@@ -150,7 +156,9 @@ class Plan:
             series=now.series,
             instance=now.instance,
             sources=(source,),
-            write=partial(reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals),
+            write=partial(
+                reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals, view=self.view
+            ),
             reason=reason,
         )
 
@@ -182,12 +190,15 @@ def plan(
     ahead: int = 0,
     converted: Mapping[str, Now] | None = None,
     joins: bool = False,
+    view: str = "",
 ) -> Plan:
     """What becomes of instances of any kind, which are taken to be all that there is of their patients.
 
     `ahead`: as in `writing.write`. `converted`: images that are not among them, for they became frames of objects that
-    are; what refers to them follows. `joins`: the parts of a concatenation become one object. OSError when an image
-    whose samples hide an overlay cannot be read.
+    are; what refers to them follows. `joins`: the parts of a concatenation become one object. `view`: what is
+    made says that it was made for this one (C.12.1).
+
+    OSError when an image whose samples hide an overlay cannot be read.
     """
     every = list(sources)
     gathering = gather.gather(every)
@@ -218,6 +229,7 @@ def plan(
         keeps_originals=keeps_originals,
         ahead=ahead,
         joining=found,
+        view=view,
     )
 
 

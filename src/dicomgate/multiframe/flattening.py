@@ -25,7 +25,8 @@ _NOT_OF_A_FRAME: Final = tags(
     "SourceImageEvidenceSequence ReferencedPresentationStateSequence ImageType PixelPresentation "
     "VolumetricProperties VolumeBasedCalculationTechnique StereoPairsPresent SOPClassUID SOPInstanceUID "
     "SeriesInstanceUID InstanceNumber ConversionSourceAttributesSequence EncapsulatedPixelDataValueTotalLength "
-    "FrameIncrementPointer SliceProgressionDirection PresentationLUTShape ContributingEquipmentSequence"
+    "FrameIncrementPointer SliceProgressionDirection PresentationLUTShape ContributingEquipmentSequence "
+    "QueryRetrieveView"
 ) | frozenset({remainder.RESERVATION, remainder.SEQUENCE})
 """What the top of an enhanced object says of all frames together."""
 

@@ -218,6 +218,10 @@ def _stacked(criteria: dict[str, str], group: Sequence[Classic], echo: str) -> I
     kind = classes.find_classic(group[0].sop_class)
     assert kind is not None, "others were left over"
     for stack in geometry.find_stacks([planes.find_plane(source.attributes) for source in group]):
+        if _mixes_thickness(stack, group):
+            for thickness, members in _by_thickness(stack, group).items():
+                yield from _stacked({**criteria, "slice thickness": thickness}, members, echo)
+            continue
         placed = [
             (time, place, group[number])
             for place, here in enumerate(stack.places, 1)
@@ -239,6 +243,23 @@ def _stacked(criteria: dict[str, str], group: Sequence[Classic], echo: str) -> I
                 criteria=said,
                 part=part,
             )
+
+
+def _mixes_thickness(stack: Stack, group: Sequence[Classic]) -> bool:
+    """Images at one place are one position of a stack only if they are equally thick (C.7.6.16.2.2.4, LC-23)."""
+    return any(len({_thickness(group[number]) for number in here}) > 1 for here in stack.places)
+
+
+def _by_thickness(stack: Stack, group: Sequence[Classic]) -> dict[str, list[Classic]]:
+    found: dict[str, list[Classic]] = {}
+    for here in stack.places:
+        for number in here:
+            found.setdefault(_thickness(group[number]), []).append(group[number])
+    return found
+
+
+def _thickness(source: Classic) -> str:
+    return f"{classic.number(source.attributes, '00180050') or 0:.4g} mm"
 
 
 _Placed = tuple[int, int, Classic]

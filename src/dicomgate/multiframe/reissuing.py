@@ -48,7 +48,7 @@ def _now(other: Classic, salt: str) -> Now:
     )
 
 
-def changes(other: Classic, now: Now, renaming: Renaming) -> Changes:
+def changes(other: Classic, now: Now, renaming: Renaming, *, view: str = "") -> Changes:
     """What the new object says differently."""
     updated = references.update(other.attributes, renaming)
     new: dict[str, Element | None] = {
@@ -60,7 +60,7 @@ def changes(other: Classic, now: Now, renaming: Renaming) -> Changes:
     new[classes.CONVERSION_SOURCE] = {"vr": "SQ", "Value": [origin]}
     items = enhanced.equipment([other.attributes], enhanced.NEW_REFERENCES)
     new[enhanced.EQUIPMENT] = {"vr": "SQ", "Value": items}
-    return new
+    return new | classes.in_view(view)
 
 
 def _uid(uid: str) -> Element:
@@ -71,11 +71,13 @@ LARGEST_KEPT: Final = 256 << 20
 """Bytes of an original that its new form keeps whole; of a larger one there is only the reference to it."""
 
 
-def write(other: Classic, now: Now, renaming: Renaming, *, keeps_originals: bool = True) -> Iterator[bytes]:
+def write(
+    other: Classic, now: Now, renaming: Renaming, *, keeps_originals: bool = True, view: str = ""
+) -> Iterator[bytes]:
     """The new object as a file. Malformed, TooLarge as `amend.amend`; OSError when the source cannot be read."""
     with other.opened() as (file, _):
         found = header.read(file)
-        new = dict(changes(other, now, renaming))
+        new = dict(changes(other, now, renaming, view=view))
         if keeps_originals and file.size <= LARGEST_KEPT:
             new |= _record(file)
         yield from encode.batched(_Reissue(file, found, new, other).pieces())
@@ -101,8 +103,8 @@ class _Reissue(Amendment):
         return super()._find_bulk(path, element) if place is None else classic.value(place, self._content)
 
 
-def dataset(other: Classic, now: Now, renaming: Renaming) -> JSONDataset:
+def dataset(other: Classic, now: Now, renaming: Renaming, *, view: str = "") -> JSONDataset:
     """The new object's data set, without being written."""
-    new = {tag: element for tag, element in changes(other, now, renaming).items() if element is not None}
+    new = {tag: element for tag, element in changes(other, now, renaming, view=view).items() if element is not None}
     joined = {**other.attributes, **new}
     return {tag: joined[tag] for tag in sorted(joined)}

@@ -20,7 +20,7 @@ NEVER: Final = frozenset(
         "00080018",
         "0020000D",
         "0020000E",  # the series in Common Instance Reference
-        "00080053",
+        classes.VIEW,
         "00700001",  # Graphic Annotation is removed (LC-18)
         classes.CONVERSION_SOURCE,
     }

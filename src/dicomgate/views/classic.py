@@ -16,6 +16,8 @@ from dicomgate.views.pictures import Picture
 from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, find_bulk
 from dicomgate.views.sources import Held
 
+VIEW = "CLASSIC"
+
 
 def show(held: Held) -> Iterator[Shown]:
     """Every instance of the view. What cannot be split is shown as it is."""
@@ -90,7 +92,7 @@ def _picture(image: Image) -> Picture:
             return splitting.read_frame(image.of, dataset, image.frame)
 
     return Picture(
-        attributes=image.attributes,
+        attributes=dict(sorted({**image.attributes, **classes.in_view(VIEW)}.items())),
         transfer_syntax=image.transfer_syntax,
         sizes=[_size(image)],
         read=read,

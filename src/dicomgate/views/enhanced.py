@@ -29,6 +29,7 @@ from dicomgate.views.pictures import Picture
 from dicomgate.views.shown import OfPicture, OfReferences, Recipe, Shown, as_it_is
 from dicomgate.views.sources import Held
 
+VIEW = "ENHANCED"
 SALT = "view"
 """Objects of a view keep no record of their originals, which are beside them: other bytes, so other UIDs."""
 
@@ -43,6 +44,7 @@ def show(held: Held) -> Iterator[Shown]:
         salt=SALT,
         keeps_originals=False,
         converted=converted,
+        view=VIEW,
     )
     shown = kept | converted.keys()
     numbers = {settled.instance: number for number, settled in enumerate(plan.settled)}
@@ -114,7 +116,7 @@ def _shown(held: Held, plan: Plan, product: Product, numbers: dict[str, int]) ->
                 transfer_syntax=facts.transfer_syntax,
                 recipe=Recipe(frames=frames),
                 sources=sources,
-                made=OfReferences(product, plan.renaming, sources[0]),
+                made=OfReferences(product, plan.renaming, sources[0], VIEW),
             )
         case Became.STATE:
             return Shown(

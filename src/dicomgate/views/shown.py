@@ -141,12 +141,13 @@ class OfReferences:
     product: Product
     renaming: Renaming
     instance: Instance
+    view: str
 
     @cached_property
     def attributes(self) -> JSONDataset:
         """Its data set, with the pixels that it has."""
         source = self.product.sources[0]
-        found = dict(reissuing.dataset(source, self.renaming[source.instance], self.renaming))
+        found = dict(reissuing.dataset(source, self.renaming[source.instance], self.renaming, view=self.view))
         if self.instance.facts.frame_count:
             said = orjson.loads(self.instance.metadata())
             found |= {tag: said[tag] for tag in (_PIXELS, "7FE00008", "7FE00009") if tag in said}

@@ -21,7 +21,7 @@ from dicomgate.views import classic, enhanced, instances
 from dicomgate.views.preparing import Preparation, Show
 
 _STUDY: Final = ("0020000D",)
-EDITION: Final = 1
+EDITION: Final = 2
 """Of what is listed; what was listed in another way is listed again."""
 
 
