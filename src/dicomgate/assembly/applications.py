@@ -29,6 +29,7 @@ from dicomgate.server.logs import Log
 from dicomgate.server.settings import Settings as DoorSettings
 from dicomgate.spool import Spool
 from dicomgate.views import view
+from dicomgate.views.afar import Afar
 from dicomgate.views.arrival import Converter
 
 _SHORTEST_TOKEN = 24
@@ -71,7 +72,12 @@ def application(
         kept=_kept(settings, data, folder, origin.retrieve),
     )
     home = places.home(folder.resolve()) if folder is not None else data
-    views = {} if pacs or home is None else views_of(settings, stack, home, origin, maker)
+    if isinstance(opened, Pacs):
+        assert home is not None, "a gateway keeps what it fetches in a folder"
+        shown = replace(origin, retrieve=opened.whole)
+        views = views_of(settings, stack, home, shown, maker, afar=opened.whole)
+    else:
+        views = {} if home is None else views_of(settings, stack, home, origin, maker)
     if isinstance(opened, Archive) and not pacs and not read_only and settings.views.convert_at_arrival:
         assert home is not None, "an archive is in a folder"
         converter = _converter(settings, opened, home / places.VIEWS, log)
@@ -91,16 +97,19 @@ def application(
 
 
 def views_of(
-    settings: config.Settings, stack: ExitStack, home: Path, origin: Origin, maker: Maker
+    settings: config.Settings, stack: ExitStack, home: Path, origin: Origin, maker: Maker, *, afar: Afar | None = None
 ) -> dict[str, tuple[Origin, Maker]]:
-    """What an origin looks like converted and split. Its lists may be deleted while nobody serves."""
+    """What an origin looks like converted and split. Its lists may be deleted while nobody serves.
+
+    `afar` brings studies of a distant origin.
+    """
     folder = home / places.VIEWS
     folder.mkdir(mode=0o700, exist_ok=True)
     found = {}
     for name in view.Name:
         path = folder / f"{name}-{view.EDITION}.sqlite"
         open_index = functools.partial(_list_of, path, settings)
-        made = view.make(name, origin, open_index, folder, archives.limits(settings))
+        made = view.make(name, origin, open_index, folder, archives.limits(settings), afar=afar)
         shown = stack.enter_context(closing(made)).origin
         kept = Kept(home / places.CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
         found[name.value] = (shown, replace(maker, kept=kept))

@@ -23,6 +23,7 @@ from dicomgate.dimse.pacs_retrieve import PacsRetriever
 from dicomgate.dimse.pacs_search import PacsSearch
 from dicomgate.dimse.pacs_shelf import Shelf
 from dicomgate.dimse.pacs_store import PacsStore
+from dicomgate.dimse.pacs_whole import WholeStudies
 from dicomgate.dimse.pool import Pool
 from dicomgate.dimse.receiver import Receiver, Reception
 from dicomgate.origin import Origin
@@ -79,6 +80,7 @@ class Pacs:
             tell=tell,
             aside=aside,
         )
+        self.whole = WholeStudies(self.holdings, self.questions, cache, check_seconds=plan.check_seconds)
         memory = Memory()
         self.origin = Origin(
             search=PacsSearch(

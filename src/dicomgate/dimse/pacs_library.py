@@ -94,6 +94,11 @@ class Library:
         """Whether a series can be had without asking the PACS."""
         return self._is_good(series)
 
+    def is_kept(self, series: Target) -> bool:
+        """Whether a series came whole and is still here, whatever the PACS has by now."""
+        record = self._shelf.find(series.series or "")
+        return record is not None and not record.lacking and bool(record.checked)
+
     @contextmanager
     def kept(self, series: Target) -> Iterator[Iterator[Instance]]:
         """The instances of a series that is here."""

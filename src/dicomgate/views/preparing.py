@@ -48,15 +48,23 @@ IMPOSSIBLE: Final = (errors.Malformed, errors.TooLarge, errors.NotAcceptable)
 Show = Callable[[Held], Iterator[Shown]]
 
 
+def no_fetch(study: str) -> None:
+    """Studies are here already."""
+
+
 @dataclass
 class Preparation:
-    """The list of one view. Safe for threads; several processes may share it."""
+    """The list of one view. Safe for threads; several processes may share it.
+
+    `fetch` sees that all of a study is here, which may take long, so others do not wait for it.
+    """
 
     origin: Origin
     index: Index
     show: Show
     lock: Path
     limits: Limits = DEFAULT
+    fetch: Callable[[str], None] = no_fetch
     patience: float = _PATIENCE
     most: int = MOST
     _known: dict[str, int] = field(default_factory=dict)
@@ -71,6 +79,11 @@ class Preparation:
 
         Of a study that is gone nothing is left.
         """
+        try:
+            self.fetch(study)
+        except (errors.NotFound, errors.Gone):
+            self._forget(study)
+            raise
         if self._is_right(study):
             return False
         with self._alone():
@@ -78,6 +91,10 @@ class Preparation:
                 return False
             self._list(study)
             return True
+
+    def is_listed(self, study: str) -> bool:
+        """Whether what is listed of a study is right, as far as is known here."""
+        return self._is_right(study)
 
     def _is_right(self, study: str) -> bool:
         since = self._known.get(study)
@@ -87,10 +104,17 @@ class Preparation:
                 return False
             since = int(row.key.partition("-")[0], 16)
         last, is_changed = self.origin.retrieve.changed(study, since)
-        if is_changed:
+        if is_changed or last < since:  # a journal that was begun anew says nothing of what was before
             return False
         self._known[study] = last
         return True
+
+    def _forget(self, study: str) -> None:
+        keys = [row.key for row in self.index.locate(Target(study))]
+        if keys:
+            with self._alone():
+                self.index.forget_files(keys)
+        self._known.pop(study, None)
 
     def _list(self, study: str) -> None:
         number, _ = self.origin.retrieve.changed(study, _NO_CHANGE)

@@ -14,11 +14,12 @@ from typing import Final, NoReturn
 from dicomgate import errors
 from dicomgate.dicom.limits import DEFAULT, Limits
 from dicomgate.dicom.matching import OneOf, Query
-from dicomgate.dicom.uids import Target
+from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.base import Index
 from dicomgate.origin import Found, Instance, Origin
-from dicomgate.views import classic, enhanced, instances
-from dicomgate.views.preparing import Preparation, Show
+from dicomgate.views import afar, classic, enhanced, instances
+from dicomgate.views.afar import Afar
+from dicomgate.views.preparing import Preparation, Show, no_fetch
 
 _STUDY: Final = ("0020000D",)
 EDITION: Final = 2
@@ -37,10 +38,14 @@ _SHOW: Final[dict[Name, Show]] = {Name.ENHANCED: enhanced.show, Name.CLASSIC: cl
 
 @dataclass
 class View:
-    """Search and Retrieve of a view. Its list is opened when it is first needed: a fault of it is nobody else's."""
+    """Search and Retrieve of a view. Its list is opened when it is first needed: a fault of it is nobody else's.
+
+    `afar` brings studies here, where the origin is a distant one.
+    """
 
     of: Origin
     open: Callable[[], Preparation]
+    afar: Afar | None = None
     _opened: Preparation | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -68,9 +73,16 @@ class View:
         return Origin(search=self, retrieve=self)
 
     def search(self, query: Query) -> Found:
-        """One page. Unavailable while the studies that it may be in are not all listed."""
+        """One page. Unavailable while the studies that it may be in are not all listed.
+
+        TooLarge where too many of them would have to be brought here first.
+        """
         studies = _studies(query)
-        if studies is None:
+        if studies is None and self.afar is not None:
+            if query.level is Level.STUDY:
+                return afar.find_studies(self.of.search, self.prepared, query)
+            query = afar.narrowed(self.of.search, self.prepared, query)
+        elif studies is None:
             self.prepared.bring_all()
         for study in studies or ():
             try:
@@ -116,8 +128,12 @@ class View:
         raise errors.NotFound(f"no such {target.level.name.lower()} in this view")
 
     def changed(self, study: str, since: int) -> tuple[int, bool]:
-        """As the origin's: what changes a study changes what a view shows of it."""
-        return self.of.retrieve.changed(study, since)
+        """As the origin's: what changes a study changes what a view shows of it.
+
+        What has to be compared with a distant origin counts as changed: whoever asks then asks anew.
+        """
+        number, is_changed = self.of.retrieve.changed(study, since)
+        return number, is_changed or (self.afar is not None and not self.afar.is_here(study))
 
     def is_quiet(self, since: int) -> bool:
         """As the origin's."""
@@ -134,10 +150,22 @@ def _studies(query: Query) -> tuple[str, ...] | None:
     return None
 
 
-def make(name: Name, origin: Origin, open_index: Callable[[], Index], folder: Path, limits: Limits = DEFAULT) -> View:
-    """A view over an origin, listed in an index of its own; `folder` is where processes wait for each other."""
+def make(
+    name: Name,
+    origin: Origin,
+    open_index: Callable[[], Index],
+    folder: Path,
+    limits: Limits = DEFAULT,
+    *,
+    afar: Afar | None = None,
+) -> View:
+    """A view over an origin, listed in an index of its own; `folder` is where processes wait for each other.
+
+    `afar`: brings studies here that the origin only finds.
+    """
+    fetch = no_fetch if afar is None else afar.fetch
 
     def begin() -> Preparation:
-        return Preparation(origin, open_index(), _SHOW[name], folder / f"{name}.lock", limits)
+        return Preparation(origin, open_index(), _SHOW[name], folder / f"{name}.lock", limits, fetch)
 
-    return View(origin, begin)
+    return View(origin, begin, afar)
