@@ -1,8 +1,7 @@
-"""Whether CT and MR images say all that an Enhanced object must: then they become one (PS3.3 A.36, A.38, LC-10).
+"""Whether images say all that an Enhanced object must: then they become one (PS3.3 A.36, A.38, A.56, LC-10).
 
-Only original images can: of a derived one nobody knows how, in the words that the class demands. PET images say in no
-attribute what their class asks of each frame (which pharmaceutical, how the detectors moved), so they become converted
-objects; and so do MR images of sequences of which more would have to be known than a plain one asks.
+Only original images can: of a derived one nobody knows how, in the words that the class demands. Images of sequences or
+scanners of which more would have to be known than a plain one asks become converted objects.
 """
 
 from __future__ import annotations
@@ -39,6 +38,10 @@ class _Needs:
     """The values beyond which more would have to be known."""
     older: Mapping[str, str] = field(default_factory=dict)
     """What classic images have instead of it."""
+    when: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """What is asked for only where another attribute has a value."""
+    within: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each item of a sequence must say."""
 
 
 _EVERY: Final = _tags(
@@ -58,6 +61,15 @@ def _only(values: Mapping[str, str]) -> dict[str, frozenset[str]]:
     return {tag(name): frozenset(allowed.split()) for name, allowed in values.items()}
 
 
+def _when(words: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Of `Attribute=VALUE`: the attributes that are asked for then."""
+    found = {}
+    for condition, names in words.items():
+        name, _, value = condition.partition("=")
+        found |= dict.fromkeys(_tags(names), (tag(name), value))
+    return found
+
+
 _CT: Final = _Needs(
     alike=_EVERY,
     of_each=(_REFERENCE, _EVENT),
@@ -67,6 +79,7 @@ _CT: Final = _Needs(
         tag("XRayTubeCurrentInmA"): tag("XRayTubeCurrent"),
         tag("ExposureInmAs"): tag("Exposure"),
     },
+    when=_when({"AcquisitionType=SPIRAL": "TableSpeed TableFeedPerRotation SpiralPitchFactor"}),
     groups=_groups(
         {
             "CTAcquisitionTypeSequence": "AcquisitionType ConstantVolumeFlag FluoroscopyFlag",
@@ -133,16 +146,66 @@ _MR: Final = _Needs(
         }
     ),
 )
-_NEEDS: Final = {classes.CT.name: _CT, classes.MR.name: _MR}
-_OF_SPIRAL: Final = frozenset(_tags("TableSpeed TableFeedPerRotation SpiralPitchFactor"))
-_ACQUISITION, _DIRECTION = _tags("AcquisitionType InPlanePhaseEncodingDirection")
+_PET: Final = _Needs(
+    alike=_EVERY,
+    top=_tags(
+        "RadiopharmaceuticalInformationSequence AcquisitionStartCondition AcquisitionTerminationCondition "
+        "TerminationTimeThreshold TableMotion CollimatorType DetectorGeometry TransverseDetectorSeparation "
+        "AxialDetectorDimension TimeOfFlightInformationUsed "
+        "EnergyWindowRangeSequence TypeOfDetectorMotion ViewCodeSequence CoincidenceWindowWidth DecayCorrected "
+        "DecayCorrectionDateTime AttenuationCorrected AttenuationCorrectionSource "
+        "AttenuationCorrectionTemporalRelationship ScatterCorrected ScatterCorrectionMethod DeadTimeCorrected "
+        "GantryMotionCorrected PatientMotionCorrected CountLossNormalizationCorrected RandomsCorrected "
+        "RandomsCorrectionMethod NonUniformRadialSamplingCorrected SensitivityCalibrated "
+        "DetectorNormalizationCorrection CountsSource"
+    ),
+    of_each=(_REFERENCE,),
+    only=_only(
+        {
+            "BurnedInAnnotation": "NO",
+            "AcquisitionStartCondition": "MANUAL",
+            "AcquisitionTerminationCondition": "MANUAL TIME",
+            "TableMotion": "STATIC",
+            "TypeOfDetectorMotion": "STATIONARY",
+            "DetectorGeometry": "CYLINDRICAL_RING CYL_RING_PARTIAL",
+        }
+    ),
+    when=_when(
+        {
+            "AcquisitionTerminationCondition=TIME": "TerminationTimeThreshold",
+            "DecayCorrected=YES": "DecayCorrectionDateTime",
+            "AttenuationCorrected=YES": "AttenuationCorrectionSource AttenuationCorrectionTemporalRelationship",
+            "ScatterCorrected=YES": "ScatterCorrectionMethod",
+            "RandomsCorrected=YES": "RandomsCorrectionMethod",
+            "IterativeReconstructionMethod=YES": "NumberOfIterations NumberOfSubsets",
+        }
+    ),
+    within=_groups(
+        {
+            "RadiopharmaceuticalInformationSequence": "RadiopharmaceuticalAgentNumber RadionuclideCodeSequence "
+            "AdministrationRouteCodeSequence RadiopharmaceuticalStartDateTime RadionuclideHalfLife "
+            "RadionuclidePositronFraction RadiopharmaceuticalCodeSequence",
+        }
+    ),
+    groups=_groups(
+        {
+            "PETFrameAcquisitionSequence": "TableHeight GantryDetectorTilt GantryDetectorSlew DataCollectionDiameter",
+            "PETPositionSequence": "TablePosition DataCollectionCenterPatient ReconstructionTargetCenterPatient",
+            "PETFrameCorrectionFactorsSequence": "PrimaryPromptsCountsAccumulated SliceSensitivityFactor DecayFactor "
+            "ScatterFractionFactor DeadTimeFactor",
+            "PETReconstructionSequence": "ReconstructionAlgorithm ReconstructionType ReconstructionDiameter "
+            "IterativeReconstructionMethod NumberOfIterations NumberOfSubsets",
+            "RadiopharmaceuticalUsageSequence": "RadiopharmaceuticalAgentNumber",
+        }
+    ),
+)
+_NEEDS: Final = {classes.CT.name: _CT, classes.MR.name: _MR, classes.PET.name: _PET}
+_DIRECTION: Final = tag("InPlanePhaseEncodingDirection")
 
 
 def missing(frame_set: FrameSet) -> list[str]:
     """What the images of a set do not say, so that they become no Enhanced object; empty: they say all."""
-    needs = _NEEDS.get(frame_set.kind.name)
-    if needs is None:
-        return ["what only scanners of the class say"]
+    needs = _NEEDS[frame_set.kind.name]
     return sorted({name for source in frame_set.sources for name in _missing(source.attributes, frame_set, needs)})
 
 
@@ -151,13 +214,7 @@ def _missing(attributes: JSONDataset, frame_set: FrameSet, needs: _Needs) -> Ite
         yield "ImageType"
     if not frame_set.is_sound:
         yield "VolumetricProperties"
-    first = frame_set.sources[0].attributes
-    for name in (*needs.alike, *needs.top):
-        if classic.is_empty(attributes.get(name)) or attributes[name] != first.get(name):
-            yield _name(name)
-    for name, allowed in needs.only.items():
-        if classic.text(attributes, name) not in allowed:
-            yield _name(name)
+    yield from map(_name, _missing_at_top(attributes, frame_set.sources[0].attributes, needs))
     if len(moment(attributes)) <= 8:
         yield "AcquisitionDateTime"
     for name in needs.of_each:
@@ -165,14 +222,30 @@ def _missing(attributes: JSONDataset, frame_set: FrameSet, needs: _Needs) -> Ite
             yield _name(name)
     if classic.is_empty(attributes.get(_REGION)) and not classic.text(attributes, _PART):
         yield _name(_REGION)
+    for sequence, needed in needs.within.items():
+        for item in classic.items(attributes, sequence):
+            yield from (_name(name) for name in needed if classic.is_empty(item.get(name)))
     for needed in needs.groups.values():
         yield from (_name(name) for name in needed if _lacks(attributes, name, needs))
 
 
+def _missing_at_top(attributes: JSONDataset, first: JSONDataset, needs: _Needs) -> Iterator[str]:
+    for name in (*needs.alike, *needs.top):
+        is_lacking = classic.is_empty(attributes.get(name)) and _is_asked(attributes, name, needs)
+        if is_lacking or attributes.get(name) != first.get(name):
+            yield name
+    for name, allowed in needs.only.items():
+        if classic.text(attributes, name) not in allowed:
+            yield name
+
+
 def _lacks(attributes: JSONDataset, name: str, needs: _Needs) -> bool:
-    if name in _OF_SPIRAL and classic.text(attributes, _ACQUISITION) != "SPIRAL":
-        return False
-    return _value(attributes, name, needs) is None
+    return _is_asked(attributes, name, needs) and _value(attributes, name, needs) is None
+
+
+def _is_asked(attributes: JSONDataset, name: str, needs: _Needs) -> bool:
+    condition = needs.when.get(name)
+    return condition is None or classic.text(attributes, condition[0]) == condition[1]
 
 
 def _value(attributes: JSONDataset, name: str, needs: _Needs) -> dict[str, Any] | None:
@@ -193,7 +266,7 @@ def _name(name: str) -> str:
 def top(frame_set: FrameSet) -> JSONDataset:
     """What the object says of all frames together, beside what a converted one does."""
     attributes = frame_set.sources[0].attributes
-    return {name: attributes[name] for name in _NEEDS[frame_set.kind.name].top}
+    return {name: attributes[name] for name in _NEEDS[frame_set.kind.name].top if name in attributes}
 
 
 def groups(frame_set: FrameSet, attributes: JSONDataset, made: Mapping[str, Sequence[JSONDataset]]) -> Groups:
