@@ -138,6 +138,11 @@ class Instance(Protocol):
     """One stored instance, not yet read."""
 
     @property
+    def target(self) -> Target:
+        """Which one: known before all else."""
+        ...
+
+    @property
     def facts(self) -> Facts:
         """What is known without opening it."""
         ...

@@ -43,6 +43,10 @@ class Made:
         return Origin(search=self, retrieve=self, store=self, delete=self)
 
     @property
+    def target(self) -> Target:
+        return TARGET
+
+    @property
     def facts(self) -> Facts:
         return Facts(
             target=TARGET,

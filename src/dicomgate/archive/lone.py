@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicomgate import errors
@@ -49,14 +49,19 @@ def open_file(path: Path, limits: Limits = header.DEFAULT) -> LoneInstance:
     of itself what no instance that is kept may say.
     """
     whole = path.resolve()
-    blobs, key = FolderBlobs(whole.parent), format_key(whole.name)
+    found = open_blob(FolderBlobs(whole.parent), format_key(whole.name), limits, name=f"{path}: ")
+    return replace(found, row=replace(found.row, received=whole.stat().st_mtime))
+
+
+def open_blob(blobs: BlobStore, key: str, limits: Limits = header.DEFAULT, *, name: str = "") -> LoneInstance:
+    """The instance under a key of a blob store. The faults of `open_file`; `name` begins what is said of it."""
     with blobs.open(key) as source:
         seen = header.read(source, limits)
         size = source.size
     refused = policy.examine(seen, None)
     if refused is not None:
-        raise errors.Malformed(f"{path}: {refused.message}")
-    described = describe.describe(seen, key=key, size=size, digest="", checksum="", received=whole.stat().st_mtime)
+        raise errors.Malformed(f"{name}{refused.message}")
+    described = describe.describe(seen, key=key, size=size, digest="", checksum="")
     row = Row(
         number=0,
         key=key,

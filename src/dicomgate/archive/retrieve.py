@@ -35,6 +35,11 @@ class FileInstance(ABC):
     blobs: BlobStore
 
     @property
+    def target(self) -> Target:
+        """Which one."""
+        return self.row.target
+
+    @property
     def facts(self) -> Facts:
         """What is known without opening it."""
         row = self.row

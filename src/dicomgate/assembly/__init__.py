@@ -5,6 +5,7 @@ from __future__ import annotations
 from dicomgate.assembly.applications import application
 from dicomgate.assembly.archives import limits, open_archive, open_folder, open_index, rebuild
 from dicomgate.assembly.doors import door_settings, open_house
+from dicomgate.assembly.facades import open_facade, open_remote, serve_facade
 from dicomgate.assembly.following import following
 from dicomgate.assembly.gateways import gateway_folder, open_pacs, pacs_check, pacs_plan
 from dicomgate.assembly.places import INDEX, is_archive
@@ -19,12 +20,15 @@ __all__ = [
     "is_archive",
     "limits",
     "open_archive",
+    "open_facade",
     "open_folder",
     "open_house",
     "open_index",
     "open_pacs",
+    "open_remote",
     "pacs_check",
     "pacs_plan",
     "rebuild",
     "serve",
+    "serve_facade",
 ]

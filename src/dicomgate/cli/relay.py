@@ -1,4 +1,4 @@
-"""`dicomgate relay`: an archive inside is reached from outside without an open port: it dials out to a hub."""
+"""`dicomgate relay`: what is inside is reached from outside, and what speaks DIMSE alone reaches the web."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import signal
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,48 +19,115 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", required=False, type=options.FOLDER)
+@click.option(
+    "--dimse", metavar="AE@HOST:PORT", help="listen here for DIMSE, for --to; a PORT alone is on this machine"
+)
+@click.option(
+    "--to", "server", metavar="SERVER", help="the DICOMweb server, or remote, that DIMSE programs shall reach"
+)
+@click.option("--peer", "peers", multiple=True, metavar="AE@HOST:PORT", help="a C-MOVE may send there; may be repeated")
+@click.option("--no-auth", is_flag=True, help="other machines may call by DIMSE, whoever they are")
 @click.option("--data", type=options.FOLDER, help="let this data folder be read from outside")
 @click.option("--pacs", is_flag=True, help="let the PACS of the settings be read from outside")
-@click.option("--dial-out", "hub", metavar="URL", required=True, help="the site at its hub: wss://hub/sites/NAME")
-@click.option("--token-file", type=options.FILE, required=True, help="a file with the site's token")
+@click.option("--dial-out", "hub", metavar="URL", help="the site at its hub: wss://hub/sites/NAME")
+@click.option("--token-file", type=options.FILE, help="a file with the token of the site, or for the server")
 @click.option("--writable", is_flag=True, help="what comes from outside may also be stored")
 @click.option("--authorities", type=options.FILE, help="believe the hub if one of these (PEM) vouches for it")
 @click.option("--proxy", metavar="URL", help="go through this proxy, not that of HTTPS_PROXY")
 @options.reading
-def relay(
-    folder: Path | None,
-    *,
-    data: Path | None,
-    pacs: bool,
-    hub: str,
-    token_file: Path,
-    writable: bool,
-    authorities: Path | None,
-    proxy: str | None,
-    config_file: Path | None,
-) -> None:
-    """Offer a FOLDER of files, the data folder of --data, or the PACS of the settings, at a hub that we can reach.
+def relay(hub: str | None, server: str | None, config_file: Path | None, **said: Any) -> None:
+    """Let programs that speak DIMSE alone use a DICOMweb SERVER: --dimse and --to.
 
-    One connection goes out and none comes in. The hub serves what is here below /sites/NAME/dicomweb; nothing
-    can be stored from there unless --writable is said. The tunnel is dialled again, with growing pauses, until stopped.
+    They find, fetch (C-GET, C-MOVE) and store as at any PACS. Who may call is said in section [dimse] of the settings.
+
+    Or offer a FOLDER of files, the data folder of --data, or the PACS of the settings, at a hub that we can reach:
+    --dial-out. One connection goes out and none comes in. The hub serves what is here below /sites/NAME/dicomweb;
+    nothing can be stored from there unless --writable is said. It is dialled again, with growing pauses, until stopped.
 
     For example,
 
     \b
+    dicomgate relay --dimse FACADE@127.0.0.1:11112 --to https://pacs.example.org/dicomweb
     dicomgate relay --data ./archive --dial-out wss://hub.example.org/sites/north --token-file token
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    if (hub is None) == (server is None):
+        raise click.UsageError("say where to: --to SERVER, with --dimse, or --dial-out URL")
+    if server is not None:
+        _serve_facade(server, config_file, said)
+    else:
+        assert hub is not None, "one of the two"
+        _dial_out(hub, config_file, said)
+
+
+# A DIMSE door before a server.
+
+
+def _serve_facade(server: str, config_file: Path | None, said: dict[str, Any]) -> None:
+    from dicomgate import assembly
+    from dicomgate.cli import places, serve
+
+    if said["dimse"] is None:
+        raise click.UsageError("--to needs --dimse AE@HOST:PORT, where DIMSE programs call")
+    if said["folder"] is not None or said["data"] is not None or said["pacs"]:
+        raise click.UsageError("--to offers a server, and neither a FOLDER nor --data nor --pacs")
+    settings = _with_door(options.settings(config_file), said, config_file)
+    remote = places.find_remote(server, settings, said["token_file"])
+    if remote is None:
+        names = ", ".join(settings.remotes) or "none is named in the settings"
+        raise click.UsageError(f"no address or remote {server!r} (remotes: {names})")
+    serve.refuse_open_dimse(settings)
+
+    def announce(host: str, port: int) -> None:
+        click.echo(f"DIMSE      {settings.dimse.title}@{serve.on_this_machine(host)}:{port}", err=True)
+        click.echo(f"DICOMweb   {remote.url}", err=True)
+
+    assembly.serve_facade(settings, remote, announce=announce)
+
+
+def _with_door(settings: Settings, said: dict[str, Any], config_file: Path | None) -> Settings:
+    """The settings, with what was said of the door over them."""
+    from dicomgate import config
+
+    title, host, port = _parse_door(said["dimse"])
+    wanted = {
+        "dimse.title": title or settings.dimse.title or None,
+        "dimse.host": host,
+        "dimse.port": port,
+        "dimse.peers": (*settings.dimse.peers, *said["peers"]),
+        "server.no_auth": said["no_auth"] or None,
+    }
+    return config.read(file=config_file, options=wanted)
+
+
+def _parse_door(text: str) -> tuple[str, str, int]:
+    """Title, host and port; the title may be left out, and the host with it."""
+    title, at, place = text.rpartition("@")
+    host, _, port = place.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535) or (at and not title):
+        raise click.UsageError("--dimse: expected AE@HOST:PORT, HOST:PORT or PORT")
+    return title, host or "127.0.0.1", int(port)
+
+
+# An archive offered at a hub.
+
+
+def _dial_out(hub: str, config_file: Path | None, said: dict[str, Any]) -> None:
     from dicomgate.tunnel import site
 
+    folder, data, pacs = said["folder"], said["data"], said["pacs"]
     if [folder is not None, data is not None, pacs].count(True) != 1:
         raise click.UsageError("say what to offer: a FOLDER of files, --data DIR, or --pacs")
+    if said["token_file"] is None:
+        raise click.UsageError("--dial-out needs --token-file, a file with the site's token")
     settings = options.settings(config_file)
     told = site.Hub(
         url=site.parse_address(hub),
-        token=token_file.read_text("ascii").strip(),
-        authorities=str(authorities or ""),
-        proxy=proxy,
+        token=said["token_file"].read_text("ascii").strip(),
+        authorities=str(said["authorities"] or ""),
+        proxy=said["proxy"],
     )
-    _offer(settings, told, folder, data, pacs=pacs, read_only=not writable)
+    _offer(settings, told, folder, data, pacs=pacs, read_only=not said["writable"])
 
 
 def _offer(

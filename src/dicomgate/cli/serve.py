@@ -67,7 +67,7 @@ def _list_problems(folder: Path, settings: Settings) -> int:
 
 def refuse_open_door(settings: Settings) -> None:
     """Usage error when others could reach us and nobody said that this is meant, over HTTP or DIMSE (T19)."""
-    _refuse_open_dimse(settings)
+    refuse_open_dimse(settings)
     if settings.server.no_auth or _is_loopback(settings.server.host):
         return
     raise click.UsageError(
@@ -76,8 +76,8 @@ def refuse_open_door(settings: Settings) -> None:
     )
 
 
-def _refuse_open_dimse(settings: Settings) -> None:
-    """Over DIMSE who may call can be said: by title and address, or by certificate."""
+def refuse_open_dimse(settings: Settings) -> None:
+    """The same for DIMSE alone, where who may call can be said: by title and address, or by certificate."""
     section = settings.dimse
     says_who = section.callers or (section.tls_certificate and section.tls_authorities)
     if section.port < 0 or says_who or settings.server.no_auth or _is_loopback(section.host):
@@ -112,7 +112,7 @@ def start(
         click.echo(f"Web page   {address}/\nDICOMweb   {address}/dicomweb" + advice.format(address=address), err=True)
 
     def announce_dimse(host: str, port: int) -> None:
-        click.echo(f"DIMSE      {settings.dimse.title}@{_on_this_machine(host)}:{port}", err=True)
+        click.echo(f"DIMSE      {settings.dimse.title}@{on_this_machine(host)}:{port}", err=True)
 
     with ExitStack() as stack:
         if folder is not None:
@@ -124,9 +124,10 @@ def start(
 def _format_address(settings: Settings, host: str, port: int) -> str:
     """An address that works on this machine."""
     scheme = "https" if settings.server.tls_certificate else "http"
-    return f"{scheme}://{_on_this_machine(host)}:{port}"
+    return f"{scheme}://{on_this_machine(host)}:{port}"
 
 
-def _on_this_machine(host: str) -> str:
+def on_this_machine(host: str) -> str:
+    """The host by which what listens there is reached from here."""
     shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - compared, not listened on
     return f"[{shown}]" if ":" in shown else shown

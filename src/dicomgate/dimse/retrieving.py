@@ -6,10 +6,10 @@ Every sub-operation is told by a pending response; at the end it is told which i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from dicomgate import errors
 from dicomgate.dicom.uids import Level, Target
@@ -27,7 +27,7 @@ from dicomgate.dimse import (
 from dicomgate.dimse.associations import Association
 from dicomgate.dimse.command_sets import Field, Kind
 from dicomgate.dimse.connection import Closed, Connection, Message
-from dicomgate.dimse.contexts import Agreed
+from dicomgate.dimse.contexts import Agreed, Offer
 from dicomgate.dimse.identifiers import SERIES_UID, STUDY_UID, UNIQUE_KEYS
 from dicomgate.dimse.peers import Entity
 from dicomgate.dimse.retrievals import Wanted
@@ -39,6 +39,7 @@ from dicomgate.origin import Instance, Origin
 _FAILED_LIST: Final = "00080058"
 _MOST: Final = 0xFFFF
 _MOST_LISTED: Final = 10_000
+_AT_ONCE: Final = 16
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Tally:
         elif meaning is Meaning.WARNING:
             self.warned += 1
         else:
-            self.fail(instance.facts.target.instance or "")
+            self.fail(instance.target.instance or "")
 
     def fail(self, instance: str) -> None:
         """One was not stored."""
@@ -204,30 +205,97 @@ def _get_all(retrieval: _Retrieval, instances: list[Instance]) -> None:
 
 
 def _move_all(retrieval: _Retrieval, instances: list[Instance], peer: Entity) -> None:
-    """Over associations with a peer: as many as the contexts take, one after the other."""
-    settings = retrieval.session.house.settings
-    pairs = [(each.facts.sop_class, each.facts.transfer_syntax) for each in instances]
-    plans = contexts.plan(pairs)
+    """Over associations with a peer: as many as the contexts take, one after the other.
+
+    It is looked at a few instances at a time what they are: those of another server have to come for that.
+    """
+    with _Calls(retrieval, peer) as calls:
+        for start in range(0, len(instances), _AT_ONCE):
+            calls.send(instances[start : start + _AT_ONCE])
+            if retrieval.is_cancelled:
+                return
+
+
+class _Calls:
+    """The associations of one C-MOVE: the one that stands is used as long as what comes fits its contexts."""
+
+    def __init__(self, retrieval: _Retrieval, peer: Entity) -> None:
+        self._retrieval = retrieval
+        self._peer = peer
+        self._stack = ExitStack()
+        self._called: Association | None = None
+        self._is_lost = False
+        self._planned: dict[tuple[str, str], None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stack.close()
+
+    def send(self, instances: list[Instance]) -> None:
+        """Each once; what could not be sent is noted, and so is all that follows a fault of the peer."""
+        if self._is_lost:
+            self._note(instances)
+            return
+        pairs = [(each.facts.sop_class, each.facts.transfer_syntax) for each in instances]
+        if self._called is not None and self._called.is_open and all(pair in self._planned for pair in pairs):
+            self._send_group(instances, self._called)
+            return
+        known = dict.fromkeys((*self._planned, *pairs))
+        plans = contexts.plan(known)
+        if len(plans) > 1:
+            known = dict.fromkeys(pairs)
+            plans = contexts.plan(known)
+        for number, group in groupby(_by_plan(pairs, plans), key=lambda each: each[0]):
+            self._begin(plans[number], [instances[place] for _, place in group])
+        self._planned = known if len(plans) == 1 else {}
+
+    def _begin(self, plan: list[Offer], chosen: list[Instance]) -> None:
+        self._stack.close()
+        self._called = None
+        with self._noting(chosen):
+            if self._is_lost:
+                raise Closed("the move destination failed before")
+            self._called = self._stack.enter_context(
+                associations.opened(self._retrieval.session.house.settings.calling(self._peer), plan)
+            )
+        if self._called is not None:
+            self._send_group(chosen, self._called)
+
+    def _send_group(self, chosen: list[Instance], called: Association) -> None:
+        left = list(chosen)
+        with self._noting(left):
+            _move_group(self._retrieval, left, called)
+
+    @contextmanager
+    def _noting(self, left: list[Instance]) -> Iterator[None]:
+        """What is left after a fault of the peer was not sent."""
+        retrieval = self._retrieval
+        try:
+            yield
+        except errors.Fault as fault:
+            if retrieval.session.connection.is_closed:
+                raise
+            if not self._is_lost:
+                retrieval.session.house.log.event("move failed", peer=self._peer.title, why=fault.message)
+            self._is_lost = True
+            self._note(left)
+
+    def _note(self, left: list[Instance]) -> None:
+        for instance in left:
+            self._retrieval.tally.note(instance, None)
+
+
+def _by_plan(pairs: list[tuple[str, str]], plans: list[list[Offer]]) -> list[tuple[int, int]]:
+    """In which association each goes, and its place."""
     where = {
         (offer.abstract_syntax, syntax): number
         for number, plan in reversed(list(enumerate(plans)))
         for offer in plan
         for syntax in offer.transfer_syntaxes
     }
-    numbered = sorted(((where[pair], place) for place, pair in enumerate(pairs)))
-    for number, group in groupby(numbered, key=lambda each: each[0]):
-        chosen = [instances[place] for _, place in group]
-        try:
-            with associations.opened(settings.calling(peer), plans[number]) as called:
-                _move_group(retrieval, chosen, called)
-        except errors.Fault as fault:
-            if retrieval.session.connection.is_closed:
-                raise
-            retrieval.session.house.log.event("move failed", peer=peer.title, why=fault.message)
-        if retrieval.is_cancelled:
-            return
-        for instance in chosen:
-            retrieval.tally.note(instance, None)
+    return sorted((where[pair], place) for place, pair in enumerate(pairs))
 
 
 def _move_group(retrieval: _Retrieval, chosen: list[Instance], called: Association) -> None:

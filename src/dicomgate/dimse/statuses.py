@@ -99,6 +99,7 @@ _FAULTS: Final[tuple[tuple[type[errors.Fault], Status], ...]] = (
     (errors.Forbidden, Status.NOT_AUTHORIZED),
     (errors.Unavailable, Status.OUT_OF_RESOURCES),
     (errors.TooLarge, Status.OUT_OF_RESOURCES),
+    (errors.UpstreamFailed, Status.OUT_OF_RESOURCES),
 )
 _RANGES: Final[tuple[tuple[range, Kind], ...]] = (
     (range(0x0001, 0x0002), Kind.WARNING),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from dicomgate.dicom import jsonmodel
 from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.uids import Target
 from dicomgate.origin import Facts, Instance, Piece
 
 
@@ -19,6 +20,11 @@ class RetoldInstance:
     version: str
     other: Instance | None = None
     of_other: frozenset[str] = frozenset()
+
+    @property
+    def target(self) -> Target:
+        """Which one."""
+        return self.whole.target
 
     @property
     def facts(self) -> Facts:

@@ -36,6 +36,11 @@ class ViewInstance:
     find_making: FindMaking
 
     @property
+    def target(self) -> Target:
+        """Which one."""
+        return self.row.target
+
+    @property
     def facts(self) -> Facts:
         """What is known without making it."""
         row = self.row
