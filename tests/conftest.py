@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from typing import Any
 
 import pytest
@@ -20,6 +22,10 @@ settings.register_profile(
     print_blob=True,
 )
 settings.load_profile("dicomgate")
+
+# Who is started in the background may be deaf to Ctrl-C, and so would be what is started here, to be stopped by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def group_of(nodeid: str) -> str:

@@ -89,7 +89,7 @@ def test_a_redirect_is_followed_and_who_we_are_is_not_told_elsewhere(server: Any
 def test_a_slash_and_a_space_in_a_question_stand_as_every_server_reads_them(server: Any, caller: Caller) -> None:
     server.answers.append(whole())
     caller.send(ask("/wado", parameters=[("contentType", "application/dicom"), ("PatientName", "A B&C=*")]))
-    assert server.asked[0][1].endswith("/wado?contentType=application/dicom&PatientName=A%20B%26C%3D%2A")
+    assert server.asked[0][1].endswith("/wado?contentType=application/dicom&PatientName=A%20B%26C%3D*")
 
 
 def test_redirects_without_end_end(server: Any, caller: Caller) -> None:

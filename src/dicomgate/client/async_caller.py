@@ -414,8 +414,8 @@ def _continuable(request: Request, response: httpx2.Response) -> str | None:
 
 
 def _query(parameters: Pairs) -> bytes | None:
-    """As it stands in an address; `/` as it may (RFC 3986 §3.4), for Orthanc reads no `application%2Fdicom`."""
-    return urlencode(pairs_of(parameters) or (), safe="/", quote_via=quote).encode("ascii") or None
+    """As it stands in an address; signs as they may (RFC 3986 §3.4), for Orthanc reads no `%2F` and no `%2A`."""
+    return urlencode(pairs_of(parameters) or (), safe="/*,:?@!$()'", quote_via=quote).encode("ascii") or None
 
 
 def pairs_of(given: Pairs | None) -> list[tuple[str, str | int]] | None:

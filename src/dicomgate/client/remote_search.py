@@ -27,6 +27,8 @@ from dicomgate.origin import Found
 _UIDS: Final = ("0020000D", "0020000E", "00080018")
 _NAMES: Final = ("studies", "series", "instances")
 _LEVELS: Final = {path: level for level in Level for path in attributes.MATCHING_KEYS[level]}
+_ALWAYS: Final = frozenset({*_UIDS, "00080005", "00080056", "00081190"})
+"""What answers hold, or what we know better; all else is asked for by name, for servers differ in what they give."""
 _AT_ONCE: Final = 50
 """UIDs in one address, which not every server takes at any length."""
 _OPEN: Final = 64
@@ -148,11 +150,13 @@ class _Said:
     @classmethod
     def of(cls, query: Query) -> _Said:
         """A server compares names in its own way; all else is compared again, where an answer has it."""
-        texts = {match: key_texts.format_text(match, query.timezone) for match in query.matches}
+        texts: dict[Match, str] = {}
+        for match in query.matches:
+            is_again = any(match.path == other.path for other in texts)  # a parameter comes once
+            texts[match] = "" if is_again else key_texts.format_text(match, query.timezone)
         pairs = [(attributes.format_path(match.path), text) for match, text in texts.items() if text]
         wanted = dict.fromkeys((*query.include, *key_texts.paths(query.matches)))
-        returned = attributes.RETURNED[query.level]
-        pairs += [("includefield", attributes.format_path(path)) for path in wanted if path[0] not in returned]
+        pairs += [("includefield", attributes.format_path(path)) for path in wanted if path[0] not in _ALWAYS]
         pairs += [("includefield", "all")] * query.include_all
         pairs += [("fuzzymatching", "true")] * any(isinstance(match.condition, Fuzzy) for match in query.matches)
         orders = ["-" * one.descending + attributes.format_path(one.path) for one in query.order]
