@@ -15,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from dicomgate.multiframe import check, conversion, splitting
+from dicomgate.multiframe.classes import Kind
 from dicomgate.multiframe.splitting import Naming
 
 WHOLE: dict[str, Any] = {
@@ -372,10 +373,13 @@ def test_usual_positron_emission_says_what_it_lacks_LC_10() -> None:
     assert {"RadiopharmaceuticalAgentNumber", "TypeOfDetectorMotion", "FrameReferenceDateTime"} <= set(told["lacks"])
 
 
-def test_an_enhanced_object_that_was_split_becomes_one_again_LC_10() -> None:
-    (source,) = sources_of([written(whole(), keeps_originals=False)])
+@pytest.mark.parametrize(("contents", "kind"), [(whole, CT), (magnetic, MR), (positron, PET)], ids=["CT", "MR", "PET"])
+def test_an_enhanced_object_that_was_split_becomes_one_again_LC_10(
+    contents: Callable[[], list[bytes]], kind: Kind
+) -> None:
+    (source,) = sources_of([written(contents(), keeps_originals=False)])
     images = [b"".join(splitting.write(image)) for image in splitting.split(source, Naming.NEW)]
-    assert read_file(written(images)).SOPClassUID == CT.enhanced
+    assert read_file(written(images)).SOPClassUID == kind.enhanced
 
 
 @pytest.mark.interop

@@ -63,7 +63,7 @@ def _only(values: Mapping[str, str]) -> dict[str, frozenset[str]]:
 
 def _when(words: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Of `Attribute=VALUE`: the attributes that are asked for then."""
-    found = {}
+    found: dict[str, tuple[str, str]] = {}
     for condition, names in words.items():
         name, _, value = condition.partition("=")
         found |= dict.fromkeys(_tags(names), (tag(name), value))
