@@ -90,6 +90,30 @@ def test_a_gap_is_no_regular_volume_and_positions_count_on() -> None:
     assert one.stack.irregularities == ("missing slices",)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_frames_are_in_the_order_of_the_numbers_of_the_images(sign: int) -> None:
+    """Whichever way the scanner counted; a number that is out of its place changes nothing."""
+    contents = [
+        slice_of(CT, 10 * n + t, ImagePositionPatient=[0, 0, sign * 5 * n], TemporalPositionIdentifier=t)
+        for n in (3, 1, 4, 2)
+        for t in (2, 1)
+    ]
+    (one,) = gathered(*contents).sets
+    assert [s.attributes["00200013"]["Value"][0] for s in one.sources] == [11, 21, 31, 41, 12, 22, 32, 42]
+    assert one.places == (1, 2, 3, 4) * 2
+    assert one.times == (1,) * 4 + (2,) * 4
+    assert (one.is_turned, one.is_regular, one.stack.step) == (sign < 0, True, 5)
+    odd = [slice_of(CT, n, ImagePositionPatient=[0, 0, sign * z]) for n, z in ((1, 1), (2, 2), (4, 3), (3, 4), (5, 5))]
+    (one,) = gathered(*odd).sets
+    assert [s.attributes["00200013"]["Value"][0] for s in one.sources] == [1, 2, 4, 3, 5]
+
+
+def test_images_without_numbers_are_in_the_order_of_the_normal() -> None:
+    contents = [slice_of(CT, n, InstanceNumber="", ImagePositionPatient=[0, 0, -n]) for n in range(1, 8)]
+    (one,) = gathered(*contents).sets
+    assert [s.attributes["00200032"]["Value"][2] for s in one.sources] == [-7, -6, -5, -4, -3, -2, -1]
+
+
 def test_points_in_time_are_told_apart_at_each_position() -> None:
     contents = [
         slice_of(MR, 10 * t + n, ImagePositionPatient=[0, 0, n], TemporalPositionIdentifier=t + 1)

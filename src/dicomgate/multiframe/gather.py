@@ -22,6 +22,8 @@ from dicomgate.multiframe.classic import Classic
 
 LARGEST: Final = 0xFFFFFFFE
 """Bytes of native pixel data in one object: its length has 32 bits."""
+_ROUNDING: Final = 1e-9
+"""What sums of floats may be off by, as a part of what was summed."""
 _PIXELS_OF_KIND: Final = frozenset({"MONOCHROME1", "MONOCHROME2"})
 
 
@@ -50,7 +52,8 @@ class Leftover:
 class FrameSet:
     """Images that become one object, in the order of its frames.
 
-    `places` are their in-stack position numbers, `times` their temporal position indices, from 1. `is_regular`: the
+    `places` are their in-stack position numbers, `times` their temporal position indices, from 1. `is_turned`: place 1
+    is the last of the stack, for the images are numbered against the normal of the slices. `is_regular`: the
     slices are evenly spaced on a straight line, every position as often as any other. `is_sound`: they are, or they are
     all at one place, and it is known how much room a slice takes: nothing speaks against taking each frame for a part
     of a volume. `criteria` says what they have in common, in words; `part` which part of a stack this is that is too
@@ -65,12 +68,18 @@ class FrameSet:
     is_regular: bool
     is_sound: bool
     criteria: dict[str, str]
+    is_turned: bool = False
     part: int = 1
 
     @property
     def is_compressed(self) -> bool:
         """Frames are encapsulated."""
         return _is_compressed(self.sources[0])
+
+    @property
+    def distances(self) -> tuple[float, ...]:
+        """Millimetres along the normal of each place, in the order of their numbers."""
+        return self.stack.distances[::-1] if self.is_turned else self.stack.distances
 
     @property
     def has_times(self) -> bool:
@@ -222,9 +231,10 @@ def _stacked(criteria: dict[str, str], group: Sequence[Classic], echo: str) -> I
             for thickness, members in _by_thickness(stack, group).items():
                 yield from _stacked({**criteria, "slice thickness": thickness}, members, echo)
             continue
+        is_turned = _is_turned(stack, group)
         placed = [
             (time, place, group[number])
-            for place, here in enumerate(stack.places, 1)
+            for place, here in enumerate(stack.places[::-1] if is_turned else stack.places, 1)
             for time, number in enumerate(here, 1)
         ]
         placed.sort(key=lambda one: one[:2])
@@ -241,8 +251,16 @@ def _stacked(criteria: dict[str, str], group: Sequence[Classic], echo: str) -> I
                 is_regular=is_regular,
                 is_sound=(is_regular or len(set(places)) == 1) and _is_thick(stack, cut),
                 criteria=said,
+                is_turned=is_turned,
                 part=part,
             )
+
+
+def _is_turned(stack: Stack, group: Sequence[Classic]) -> bool:
+    """Whether Instance Number grows against the normal: then positions do, so that scrolling goes the way it went."""
+    means = [sum(_number(group[number]) for number in here) / len(here) for here in stack.places]
+    parts = [(2 * place - len(means) + 1) * mean for place, mean in enumerate(means)]
+    return sum(parts) < -_ROUNDING * sum(map(abs, parts))
 
 
 def _mixes_thickness(stack: Stack, group: Sequence[Classic]) -> bool:

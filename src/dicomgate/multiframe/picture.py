@@ -137,7 +137,7 @@ def _dots(settled: Settled, top: int, colour: str) -> tuple[list[str], int]:
         return f"{left + round(distance / (stack.distances[-1] or 1.0) * width / grain) * grain:.4g}"
 
     seen = {
-        ((time - 1) * rows // times, float(across(stack.distances[place - 1])))
+        ((time - 1) * rows // times, float(across(frames.distances[place - 1])))
         for place, time in zip(frames.places, frames.times, strict=True)
     }
     path = "".join(f"M{x:g} {top + y * pitch:g}h0" for y, x in sorted(seen))
