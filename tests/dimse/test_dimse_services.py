@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from door_opened import caller, images, opened, store
+from door_opened import ask, caller, images, opened, store
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from pynetdicom.sop_class import PatientRootQueryRetrieveInformationModelFind as PatientFind  # type: ignore[attr-defined]
 from pynetdicom.sop_class import SecondaryCaptureImageStorage as Image  # type: ignore[attr-defined]
@@ -166,3 +166,38 @@ def test_more_classes_than_one_association_has_contexts_for_are_moved_all(tmp_pa
         with there.retrieve.retrieve(Target(first.study)) as kept:
             assert len(list(kept)) == count
     assert not lines
+
+
+@pytest.mark.parametrize("breaks_after", [None, 20], ids=["all is taken", "the destination goes away"])
+def test_a_move_takes_one_association_and_calls_nobody_again_who_went(tmp_path: Path, breaks_after: int | None) -> None:
+    count, opened_there, came = 50, [], []
+
+    def take(event: evt.Event) -> int:
+        came.append(event.request.AffectedSOPInstanceUID)
+        if len(came) == breaks_after:
+            event.assoc.abort()
+        return 0
+
+    there = AE("THERE")
+    there.add_supported_context(Image)
+    handlers = [(evt.EVT_C_STORE, take), (evt.EVT_ACCEPTED, opened_there.append)]
+    listening = there.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        peer = peers.parse_entity(f"THERE@127.0.0.1:{listening.server_address[1]}")
+        with opened(tmp_path / "here", peers=(peer,)) as (port, _, _):
+            sent = images(count)
+            assert set(store(port, sent)) == {0}
+            association = caller(Move).associate("127.0.0.1", port, ae_title="DICOMGATE")
+            wanted = ask("STUDY", StudyInstanceUID=str(sent[0].StudyInstanceUID))
+            *_, (final, told) = association.send_c_move(wanted, "THERE", Move)
+            association.release()
+    finally:
+        listening.shutdown()
+    assert len(opened_there) == 1
+    if breaks_after is None:
+        assert (final.Status, final.NumberOfCompletedSuboperations, len(set(came))) == (0, count, count)
+    else:
+        done, failed = final.NumberOfCompletedSuboperations, final.NumberOfFailedSuboperations
+        assert (final.Status, done + failed) == (0xB000, count)
+        assert breaks_after - 1 <= done <= breaks_after
+        assert len(told.FailedSOPInstanceUIDList) == failed
