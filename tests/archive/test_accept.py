@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import zlib
 from pathlib import Path
 
 import pytest
 
 from dicomgate import assembly, config, errors
 from dicomgate.archive import replaced
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import part10, syntaxes
 from dicomgate.dicom.outcomes import Reason, Refused, Stored
+from dicomgate.dicom.source import BytesSource
 from dicomgate.testing import instances
 
 
@@ -46,6 +48,37 @@ def test_same_bytes_again_are_success_and_no_second_blob_STOW_18(archive, store)
     assert not store(content).again
     assert store(content).again
     assert blobs_on_disk(archive) == 1
+
+
+def test_the_same_data_set_behind_other_file_meta_information_is_the_same_again_T10(archive, store) -> None:
+    """One came over the web, the other by DIMSE, where file meta information is written anew (PS3.10 §7.1)."""
+    target = instances.new_target()
+    content = instances.make(target)
+    sop_class = "1.2.840.10008.5.1.4.1.1.7"
+    data_set = content[part10.read_beginning(BytesSource(content)).dataset_offset :]
+    by_dimse = part10.write_beginning(
+        sop_class=sop_class, instance=str(target.instance), transfer_syntax=syntaxes.EXPLICIT_LITTLE
+    )
+    assert by_dimse + data_set != content
+    store(content)
+    assert store(by_dimse + data_set) == Stored(target, sop_class, again=True)
+    assert (read(archive, target), blobs_on_disk(archive), list(archive.notes())) == (content, 1, [])
+    for changed in (data_set[:-1] + b"\1", data_set + b"\xfc\xff\xfc\xffOB\0\0\0\0\0\0"):
+        outcome = store(by_dimse + changed)
+        assert isinstance(outcome, Refused)
+        assert outcome.reason is Reason.OTHER_CONTENT
+
+
+def test_a_deflated_data_set_may_have_its_padding_or_not() -> None:
+    meta = part10.write_beginning(
+        sop_class="1.2.840.10008.5.1.4.1.1.7", instance="1.2.3", transfer_syntax="1.2.840.10008.1.2.1.99"
+    )
+    deflated = zlib.compress(b"\x08\0\x18\0UI\x06\x001.2.3\0" * 9, wbits=-15)
+    padded, other = BytesSource(meta + deflated + b"\0"), BytesSource(meta + deflated + b"\1")
+    for first, second, expected in ((deflated, padded, True), (deflated, other, False), (deflated[:-1], padded, False)):
+        one = BytesSource(meta + first)
+        assert part10.has_same_data_set(one, second) is expected
+        assert part10.has_same_data_set(second, one) is expected
 
 
 def test_other_content_is_refused_and_kept_aside_T10(archive, store) -> None:

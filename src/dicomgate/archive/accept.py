@@ -14,7 +14,7 @@ from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
-from dicomgate.dicom import header, outcomes
+from dicomgate.dicom import header, outcomes, part10
 from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.original_attributes import Reason as Why
@@ -86,18 +86,27 @@ class Acceptor:
         again = self._find_again(arrival, seen.target, seen.sop_class or "")
         if again is not None:
             return again
+        outcome = self._store_new(arrival, seen, seen.target)
+        if isinstance(outcome, Refused) and outcome.reason is Reason.OTHER_CONTENT:
+            return self._find_again(arrival, seen.target, seen.sop_class or "") or outcome  # it came at the same time
+        return outcome
+
+    def _store_new(self, arrival: Arrival, seen: Header, target: Target) -> Outcome:
         if self.coercion.is_off:
             return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest))
         outcome: Outcome | None = None
         for _ in range(_TRIES):
-            outcome = self._store_coerced(arrival, seen, seen.target.study)
+            outcome = self._store_coerced(arrival, seen, target.study)
             if not isinstance(outcome, Refused) or outcome.reason is not Reason.OTHER_PATIENT:
                 break
         assert outcome is not None, "it was tried"
         return outcome
 
     def _find_again(self, arrival: Arrival, target: Target, sop_class: str) -> Stored | None:
-        """What to say when the very bytes came before: a sender that repeats itself costs no disk (T10, STOW-18)."""
+        """What to say when the very bytes came before: a sender that repeats itself costs no disk (T10, STOW-18).
+
+        Or the same data set behind other file meta information, as of one that came by DIMSE as well.
+        """
         row = self.index.find_row(target)
         if row is None:
             return None
@@ -105,8 +114,16 @@ class Acceptor:
         if not came & {row.digest, row.original_digest} and not any(
             came & {one.digest, one.original_digest} for one in self.index.versions(target)
         ):
-            return None
+            is_same = row.sop_class == sop_class and self._is_stored(arrival, row.key)
+            return Stored(target, sop_class, again=True) if is_same else None
         return _again(target, sop_class, arrival, row.digest)
+
+    def _is_stored(self, arrival: Arrival, key: str) -> bool:
+        try:
+            with self.blobs.open(key) as blob:
+                return part10.has_same_data_set(arrival.source(), blob)
+        except errors.Fault:
+            return False
 
     def _store_coerced(self, arrival: Arrival, seen: Header, study: str) -> Outcome:
         stored = self.index.study_attributes(study) if self.coercion.takes_patient else None

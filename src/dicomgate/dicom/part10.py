@@ -27,6 +27,7 @@ _LENGTH_ELEMENT = b"\x02\0\0\0UL\x04\0"
 _WINDOW = 2 << 10  # nearly always enough
 _LONGEST = 1 << 20
 _MARGIN = 16
+_STEP = 1 << 20
 _DECODERS = values.decoders(is_lenient=True)
 _PEEK, _KNOWN, _LONG = forms.EXPLICIT_LITTLE.tools[:3]
 
@@ -66,6 +67,24 @@ def read_beginning(source: Source) -> Beginning:
     actual = _actual(said, syntax, encoding)
     is_sound = said == actual and _is_sound(head, offset)
     return Beginning(meta, actual, encoding, is_deflated=False, dataset_offset=offset, is_sound=is_sound)
+
+
+def has_same_data_set(one: Source, other: Source) -> bool:
+    """True for two files of one transfer syntax whose data sets are the same bytes, whatever comes before them.
+
+    File meta information tells who wrote the file, not what it holds. A deflated data set may end in a padding byte,
+    which it has to have where it travels by DIMSE. Malformed and TooLarge as of `read_beginning`.
+    """
+    first, second = read_beginning(one), read_beginning(other)
+    lengths = sorted((one.size - first.dataset_offset, other.size - second.dataset_offset))
+    if first.transfer_syntax != second.transfer_syntax or lengths[1] - lengths[0] > first.is_deflated:
+        return False
+    for start in range(0, lengths[0], _STEP):
+        length = min(_STEP, lengths[0] - start)
+        if one.read_at(first.dataset_offset + start, length) != other.read_at(second.dataset_offset + start, length):
+            return False
+    longer = one if one.size - first.dataset_offset == lengths[1] else other
+    return longer.read_at(longer.size - 1, lengths[1] - lengths[0]) in (b"", b"\0")
 
 
 def _is_sound(head: bytes, offset: int) -> bool:
