@@ -13,7 +13,7 @@ import orjson
 from dicomgate.dicom.matching import AttributePath, Query
 from dicomgate.dicom.prepared import Prepared
 from dicomgate.dicom.uids import Level
-from dicomgate.index import answers
+from dicomgate.index import answers, classes
 from dicomgate.index import wanted as wants
 from dicomgate.index.base import JSONDataset
 from dicomgate.index.filters import ALIAS
@@ -99,6 +99,9 @@ class Form:
         for row in rows:
             if row[part.identity] not in found:
                 found[row[part.identity]] = self._dataset(part, row)
+        if part.level is Level.STUDY and self._wanted.has_classes:
+            counted = classes.of_studies(connection, found)
+            return {id_: answers.merged([dataset, counted.get(id_, {})]) for id_, dataset in found.items()}
         return found
 
     def _dataset(self, part: _Part, row: Any) -> JSONDataset:

@@ -20,7 +20,7 @@ from dicomgate import errors
 from dicomgate.dicom import attributes, matcher, syntaxes
 from dicomgate.dicom.matching import AttributePath, Empty, Match, Query
 from dicomgate.dicom.uids import Level
-from dicomgate.index import answers, columns, conditions
+from dicomgate.index import answers, classes, columns, conditions
 from dicomgate.index.base import JSONDataset
 from dicomgate.index.columns import Columns
 from dicomgate.index.datasets import Ids
@@ -135,6 +135,7 @@ class _Step:
         self._known: dict[int, bool] = {}
         self.read = 0
         needed = {key.path[0] for key in keys if not isinstance(key.condition, Empty)}
+        self.tags = frozenset(key.path[0] for key in keys)
         self._mentions = tuple(f'"{tag}"' for tag in sorted(needed) if not attributes.is_private(tag))
 
     def passing(self, rows: Sequence[Ids]) -> list[Ids]:
@@ -159,9 +160,12 @@ class _Step:
 
 
 def _studies(connection: sqlite3.Connection, ids: Iterable[int], step: _Step) -> Iterator[tuple[int, Any]]:
-    for id_, answer, more, modalities, *counts in connection.execute(_STUDIES, (json_list(ids),)).fetchall():
-        is_read = step.may_hold(answer, more)
-        yield id_, (answers.whole_study(answer, more, modalities, *counts) if is_read else None)
+    wanted = list(ids)
+    counted = classes.of_studies(connection, wanted) if classes.TAG in step.tags else {}
+    for id_, answer, more, modalities, *counts in connection.execute(_STUDIES, (json_list(wanted),)).fetchall():
+        is_read = step.may_hold(answer, more, f'"{classes.TAG}"')
+        dataset = answers.whole_study(answer, more, modalities, *counts) if is_read else None
+        yield id_, (None if dataset is None else dataset | counted.get(id_, {}))
 
 
 def _series(connection: sqlite3.Connection, ids: Iterable[int], step: _Step) -> Iterator[tuple[int, Any]]:

@@ -37,6 +37,13 @@ class Wanted:
     private: tuple[tuple[str, str], ...] = ()
     """Private attributes with their creator, of instances: in whichever block it has reserved."""
 
+    @property
+    def has_classes(self) -> bool:
+        """True when the SOP classes of a study are wanted, which are counted."""
+        return columns.STUDY_CLASSES in self.tags[Level.STUDY] or (
+            self.every and (self.level is Level.STUDY or Level.STUDY in self.parents)
+        )
+
     def needs(self, level: Level) -> bool:
         """True when rows of this level must be read."""
         return level in self.parents or bool(self.tags[level])
