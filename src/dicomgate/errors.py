@@ -12,7 +12,8 @@ Fault                      somebody outside (a caller, a peer, the disk) is the 
 ├── TooLarge               a bound on size, depth, count or time was passed
 ├── Forbidden              the caller may not
 ├── Unavailable            not now; later may work
-│   └── OutOfSpace         no room to keep it
+│   ├── OutOfSpace         no room to keep it
+│   └── Damaged            what is kept is broken
 └── UpstreamFailed         somebody we asked on the caller's behalf failed
     └── UpstreamSilent     and did so by not answering in time
 
@@ -77,6 +78,10 @@ class Unavailable(Fault):
 
 class OutOfSpace(Unavailable):
     """No room to keep it."""
+
+
+class Damaged(Unavailable):
+    """What is kept is broken; it has to be mended or made again."""
 
 
 class UpstreamFailed(Fault):

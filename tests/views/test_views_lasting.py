@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -173,3 +174,37 @@ def test_a_list_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
         path.write_bytes(b"garbage" * 1000)
     assert len(before) == 1
     assert find() == before
+
+
+def break_pages(path: Path, table: str) -> None:
+    """All but the first, or the one with which a table begins. The first says that the file is one of ours."""
+    with closing(sqlite3.connect(path)) as connection:
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        where = "name = ? OR tbl_name = ?" if table else "? = ?"
+        roots = connection.execute(f"SELECT rootpage FROM sqlite_master WHERE {where}", (table, table)).fetchall()
+    content = bytearray(path.read_bytes())
+    for number in range(2, len(content) // size + 1):
+        if not table or (number,) in roots:
+            content[(number - 1) * size : number * size] = b"\xff" * size
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(("table", "statuses"), [("", [200, 200]), ("instance", [503, 200]), ("study", [503, 200])])
+def test_a_list_with_broken_pages_is_made_again_LC_34(tmp_path: Path, table: str, statuses: list[int]) -> None:
+    """Seen when it is opened, or while it is served: then it is 503 once, and all is told again."""
+    with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
+        service = Service(served)
+        service.store(*[slice_of("page", number) for number in range(1, 4)])
+        (before,) = service.json("/dicomweb/enhanced/instances")
+        service.json("/dicomweb/classic/instances")
+    for path in (tmp_path / "views").glob("*.sqlite"):
+        break_pages(path, table)
+    with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
+        service = Service(served)
+        for root in ("enhanced", "classic"):
+            asked = [service.get(f"/dicomweb/{root}/instances", "application/dicom+json").status for _ in range(2)]
+            assert asked == statuses
+        (after,) = service.json("/dicomweb/enhanced/instances")
+        assert value(after, "00080018") == value(before, "00080018")
+        service.store(slice_of("page", 4))
+        assert value(service.json("/dicomweb/enhanced/instances")[0], "00280008") == 4

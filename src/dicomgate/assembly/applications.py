@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -108,21 +107,45 @@ def views_of(
     found = {}
     for name in view.Name:
         path = folder / f"{name}-{view.EDITION}.sqlite"
-        open_index = functools.partial(_list_of, path, settings)
-        made = view.make(name, origin, open_index, folder, archives.limits(settings), afar=afar)
+        kept_list = _List(path, settings)
+        made = view.make(
+            name,
+            origin,
+            kept_list.open,
+            folder,
+            archives.limits(settings),
+            afar=afar,
+            discard=kept_list.discard,
+        )
         shown = stack.enter_context(closing(made)).origin
         kept = Kept(home / places.CACHE, settings.cache.disk_bytes, _is_current(shown.retrieve), aside=threads.aside)
         found[name.value] = (shown, replace(maker, kept=kept))
     return found
 
 
-def _list_of(path: Path, settings: config.Settings) -> SqliteIndex:
+class _List:
     """What a view has listed; begun anew where it cannot be read: all of it can be told again from what is stored."""
-    try:
-        return SqliteIndex(path, durable=False, **archives.bounds(settings))
-    except errors.Conflict:
-        places.remove_database(path)
-        return SqliteIndex(path, durable=False, **archives.bounds(settings))
+
+    def __init__(self, path: Path, settings: config.Settings) -> None:
+        self._path = path
+        self._bounds = archives.bounds(settings)
+        self._file = 0
+
+    def open(self) -> SqliteIndex:
+        """The list, an empty one in place of a file that is none of ours."""
+        try:
+            index = SqliteIndex(self._path, durable=False, **self._bounds)
+        except (errors.Conflict, errors.Damaged):
+            places.remove_database(self._path)
+            index = SqliteIndex(self._path, durable=False, **self._bounds)
+        self._file = self._path.stat().st_ino
+        return index
+
+    def discard(self) -> None:
+        """Remove the file that was opened; what another process began in its place stays."""
+        with suppress(FileNotFoundError):
+            if self._path.stat().st_ino == self._file:
+                places.remove_database(self._path)
 
 
 def _converter(settings: config.Settings, archive: Archive, folder: Path, log: Log) -> Converter:

@@ -332,6 +332,11 @@ class Reading(Protocol):
         """The number of the journal's last line (0: none), and whether one after line `since` may be of the study."""
         ...
 
+    @property
+    def is_damaged(self) -> bool:
+        """True once something was found that cannot be read: what is kept is broken, and stays so."""
+        ...
+
     def is_quiet(self, since: int) -> bool:
         """True when the number of the last change is this one. At once: False where it cannot be asked without waiting.
 

@@ -16,6 +16,7 @@ from dicomgate import errors
 
 T = TypeVar("T")
 
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
 _WAIT_SECONDS = 30.0
@@ -35,7 +36,8 @@ def fault(error: sqlite3.Error) -> errors.Unavailable:
         return errors.OutOfSpace("no room left on the disk for the index")
     if code(error) in BUSY:
         return errors.Unavailable("the index is busy")
-    return errors.Unavailable(f"the index failed ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
+    kind = errors.Damaged if code(error) in DAMAGE else errors.Unavailable
+    return kind(f"the index failed ({getattr(error, 'sqlite_errorname', type(error).__name__)})")
 
 
 def connect(path: Path, *, durable: bool) -> sqlite3.Connection:
@@ -148,6 +150,8 @@ class Lent:
         self._readers.give_back(self._connection)
         if not isinstance(error, sqlite3.Error):
             return
+        if code(error) in DAMAGE:
+            self._readers.is_damaged = True
         if code(error) == sqlite3.SQLITE_INTERRUPT:
             raise errors.TooLarge("the search takes too long: narrow it, by a date range for example") from error
         raise fault(error) from error
@@ -159,6 +163,7 @@ class Readers:
     def __init__(self, path: Path, *, seconds: float) -> None:
         self._path = path
         self._seconds = seconds
+        self.is_damaged = False
         self._idle: list[_Connection] = []
         self._lock = threading.Lock()
         self._is_closed = False

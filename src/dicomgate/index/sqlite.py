@@ -156,6 +156,11 @@ class SqliteIndex:
         last, is_changed = self._readers.rows(_CHANGED, {"study": study, "since": since, "most": _MOST_LOOKED_AT})[0]
         return last, bool(is_changed)
 
+    @property
+    def is_damaged(self) -> bool:
+        """True once SQLite met pages that are none of its own."""
+        return self._readers.is_damaged or self._writer.is_damaged
+
     def is_quiet(self, since: int) -> bool:
         """True when the journal's last number is this one."""
         return self._watch.last() == since

@@ -46,6 +46,7 @@ class Writer:
         self._connection: sqlite3.Connection | None = None
         self._is_closed = False
         self._broken = ""
+        self.is_damaged = False
 
     def do(self, deed: Deed[T], *, weight: int = 1) -> T:
         """Return what the deed gives, when it is durable. Raises what the deed raises, OutOfSpace, Unavailable."""
@@ -135,6 +136,7 @@ class Writer:
         if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
             return error
         fault = connections.fault(error)
+        self.is_damaged = self.is_damaged or connections.code(error) in connections.DAMAGE
         if connections.code(error) in _BROKEN and not isinstance(fault, errors.OutOfSpace):
             # After a failed sync nobody knows what is on the disk; another try could succeed without being durable.
             self._broken = f"nothing is stored until a restart: {fault.message}"

@@ -104,7 +104,7 @@ class Preparation:
                 return False
             since = int(row.key.partition("-")[0], 16)
         last, is_changed = self.origin.retrieve.changed(study, since)
-        if is_changed or last < since:  # a journal that was begun anew says nothing of what was before
+        if is_changed:
             return False
         self._known[study] = last
         return True

@@ -45,14 +45,19 @@ class View:
 
     of: Origin
     open: Callable[[], Preparation]
+    discard: Callable[[], None]
     afar: Afar | None = None
     _opened: Preparation | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def prepared(self) -> Preparation:
-        """The list."""
+        """The list; begun anew where what is kept of it turned out to be broken. All of it can be told again."""
         with self._turn:
+            if self._opened is not None and self._opened.index.is_damaged:
+                self._opened.index.close()
+                self._opened = None
+                self.discard()
             if self._opened is None:
                 self._opened = self.open()
             return self._opened
@@ -158,14 +163,15 @@ def make(
     limits: Limits = DEFAULT,
     *,
     afar: Afar | None = None,
+    discard: Callable[[], None] = lambda: None,
 ) -> View:
     """A view over an origin, listed in an index of its own; `folder` is where processes wait for each other.
 
-    `afar`: brings studies here that the origin only finds.
+    `afar`: brings studies here that the origin only finds. `discard` puts a list away that is damaged.
     """
     fetch = no_fetch if afar is None else afar.fetch
 
     def begin() -> Preparation:
         return Preparation(origin, open_index(), _SHOW[name], folder / f"{name}.lock", limits, fetch)
 
-    return View(origin, begin, afar)
+    return View(origin, begin, discard, afar)
