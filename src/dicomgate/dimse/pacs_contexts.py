@@ -1,7 +1,7 @@
 """Which presentation contexts we propose to a PACS: those of questions, and those in which instances come (PRX-07).
 
-A peer chooses one transfer syntax of each context, before it knows what will be sent in it. So every compressed syntax
-is proposed in a context of its own: an instance can then come as it is stored, and nobody transcodes.
+A peer chooses one transfer syntax of each context, before it knows what will be sent in it. So every transfer syntax is
+proposed in a context of its own: an instance can then come as it is stored, and nobody rewrites it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ GET: Final = Root.STUDY.get
 _ECHO: Final = Offer(VERIFICATION, (IMPLICIT_LITTLE,))
 NATIVE: Final = tuple(uid for uid, one in syntaxes.TABLE.items() if not (one.is_encapsulated or one.is_deflated))
 OTHERS: Final = tuple(uid for uid in syntaxes.TABLE if uid not in NATIVE)
-LEAST_SYNTAXES: Final = 12
+LEAST_SYNTAXES: Final = 11
 """Compressed syntaxes that each class is proposed in at least, the common ones first."""
 _COMMON: Final = tuple(
     f"1.2.840.10008.1.2.{suffix}"
@@ -63,14 +63,14 @@ def fetching(classes: Iterable[str]) -> Iterator[tuple[tuple[str, ...], tuple[Of
 
     More classes than fit with the common transfer syntaxes are spread over several associations.
     """
-    known, most = sorted(set(classes)), (MOST - 2) // (LEAST_SYNTAXES + 1)
+    known, most = sorted(set(classes)), (MOST - 2) // (len(NATIVE) + LEAST_SYNTAXES)
     for start in range(0, len(known), most):
         group = tuple(known[start : start + most])
-        room = (MOST - 2) // len(group) - 1
+        room = (MOST - 2) // len(group) - len(NATIVE)
         storing = (
-            Offer(sop_class, offered, is_received=True)
+            Offer(sop_class, (offered,), is_received=True)
             for sop_class in group
-            for offered in (NATIVE, *((uid,) for uid in _RANKED[:room]))
+            for offered in (*NATIVE, *_RANKED[:room])
         )
         yield group, (*GETTING, *storing)
 
