@@ -106,6 +106,10 @@ _PEER = Form(
     "TITLE@HOST:PORT, with /tls behind it where the peer takes TLS alone",
     lambda text: re.fullmatch(r"[^@\\\\]{1,16}@\S+:[0-9]{1,5}(/tls)?", text) is not None and text.isascii(),
 )
+_NAME_OR_URL = Form(
+    "the name of a remote or an address as https://hub.example.org/dicomweb",
+    lambda text: _REMOTE.fullmatch(text) is not None or _is_address(text),
+)
 _NAME = Form("1 to 64 printable characters without backslash", lambda text: len(text) <= 64 and _is_plain(text))
 _RULE = Form("Keyword=value or Keyword?=value, of an attribute that may be set", _is_rule)
 
@@ -359,6 +363,14 @@ class Dimse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """What `dicomgate relay` holds until every destination has it ([how](how-to/relay.md)); see `[destinations.NAME]`."""
+
+    folder: str = _setting("", "where it is held; empty is `dicomgate/relay` in the user's state folder")
+    most_bytes: int = _setting(0, "most bytes that are held; beyond them nothing more is taken in; 0 is no bound", least=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remote:
     """A server that is called by a name of its own, and who we are there. Secrets stand in files of their own.
 
@@ -378,6 +390,44 @@ class Remote:
     authorities: str = _setting("", "believe the server if one of these certificates (PEM) vouches for it")
 
 
+def _is_match(text: str) -> bool:
+    from dicomgate.dicom import attributes  # noqa: PLC0415 - the dictionary takes its time, and few name a rule
+
+    keyword, sign, _ = text.partition("=")
+    return bool(sign) and attributes.parse_path(keyword.strip()) is not None
+
+
+_MATCH = Form("Keyword=value, of an attribute of DICOM", _is_match)
+_CALLING = Form("AE titles: 1 to 16 characters of ASCII without backslash each", _is_title)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A server to which `dicomgate relay` sends what comes in ([how](how-to/relay.md)), by a name of its own.
+
+    What an instance has to be like to be sent there: all that is set here has to hold. Names are as those of remotes.
+    """
+
+    to: str = _setting("", "the name of a remote, or an address: `https://hub.example.org/dicomweb`", form=_NAME_OR_URL)
+    callers: tuple[str, ...] = _setting((), "only what these AE titles send; empty is everybody", form=_CALLING)
+    match: tuple[str, ...] = _setting(
+        (),
+        "only what has these values, as a search would find it: `Modality=CT`, `StudyDescription=*CHEST*`; of one "
+        "attribute any will do, of several all have to hold",
+        form=_MATCH,
+    )
+    requests: int = _setting(2, "most requests to it at once", least=1, most=64)
+    bytes_per_second: int = _setting(0, "most bytes that leave for it in a second; 0 is no bound", least=0)
+    compress: Literal["none", "jpeg-ls", "jpeg-2000", "htj2k", "rle"] = _setting(
+        "none", "bring uncompressed pictures into this lossless syntax before they leave"
+    )
+    pause_seconds: float = _setting(1.0, "first pause after a failure; doubled with each further one", least=0.01)
+    longest_pause_seconds: float = _setting(300.0, "longest pause between two tries", least=0.01)
+    doubts: int = _setting(
+        6, "so often may an instance fail by itself, while others pass, before it goes to the shelf", least=1
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings; `sources` tells where each dotted name got its value."""
@@ -392,14 +442,17 @@ class Settings:
     views: Views = Views()
     pacs: Pacs = Pacs()
     dimse: Dimse = Dimse()
+    relay: Relay = Relay()
     remotes: Mapping[str, Remote] = field(default_factory=dict)
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def value(self, name: str) -> Any:
         """The value of a dotted name that exists."""
         section, _, key = name.rpartition(".")
-        if section.startswith(_REMOTES):
-            return getattr(self.remotes[section.removeprefix(_REMOTES)], key)
+        family, _, named = section.partition(".")
+        if family in FAMILIES:
+            return getattr(getattr(self, family)[named], key)
         return getattr(getattr(self, section), key)
 
 
@@ -430,19 +483,37 @@ def _declared(section: str, kind: type) -> Iterator[Setting]:
 def sections() -> dict[str, type]:
     """The sections by name, in the order of the documentation."""
     kinds = typing.get_type_hints(Settings)
-    others = {"remotes", "sources"}
+    others = {"remotes", "destinations", "sources"}
     return {item.name: kinds[item.name] for item in dataclasses.fields(Settings) if item.name not in others}
 
 
-_REMOTES = "remotes."
 TABLE: dict[str, Setting] = {
     setting.name: setting for section, kind in sections().items() for setting in _declared(section, kind)
 }
-"""Every setting by its dotted name, but for those of remotes."""
-REMOTE_TABLE: dict[str, Setting] = {
-    setting.name.rpartition(".")[2]: setting for setting in _declared(f"{_REMOTES}NAME", Remote)
+"""Every setting by its dotted name, but for those of what has a name of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Sections that each have a name: `[remotes.NAME]`. `needed`: what each has to say."""
+
+    kind: type
+    one: str
+    needed: str
+    table: Mapping[str, Setting]
+
+
+def _family(name: str, kind: type, one: str, needed: str) -> Family:
+    table = {setting.name.rpartition(".")[2]: setting for setting in _declared(f"{name}.NAME", kind)}
+    return Family(kind=kind, one=one, needed=needed, table=table)
+
+
+FAMILIES: dict[str, Family] = {
+    "remotes": _family("remotes", Remote, "a remote", "url"),
+    "destinations": _family("destinations", Destination, "a destination", "to"),
 }
-"""What can be set of each remote."""
+"""What can be set of each remote and destination."""
+REMOTE_TABLE: Mapping[str, Setting] = FAMILIES["remotes"].table
 
 
 def read(
@@ -475,24 +546,25 @@ def _settings(found: Mapping[str, tuple[Any, str]]) -> Settings:
         )
         for section, kind in sections().items()
     }
-    remotes = _remotes(found)
-    names = [*TABLE, *(f"{_REMOTES}{name}.{key}" for name in remotes for key in REMOTE_TABLE)]
+    named = {family: _named(found, family) for family in FAMILIES}
+    names = [*TABLE, *(f"{family}.{name}.{key}" for family in FAMILIES for name in named[family] for key in FAMILIES[family].table)]
     sources = {name: found[name][1] if name in found else DEFAULT for name in names}
-    return Settings(**filled, remotes=remotes, sources=sources)
+    return Settings(**filled, **named, sources=sources)
 
 
-def _remotes(found: Mapping[str, tuple[Any, str]]) -> dict[str, Remote]:
-    """Each remote with what all sources say of it."""
+def _named(found: Mapping[str, tuple[Any, str]], family: str) -> dict[str, Any]:
+    """Each remote, or destination, with what all sources say of it."""
     said: dict[str, dict[str, Any]] = {}
+    needed = FAMILIES[family].needed
     for dotted, (value, _) in found.items():
-        if dotted.startswith(_REMOTES):
-            name, _, key = dotted.removeprefix(_REMOTES).partition(".")
+        if dotted.startswith(f"{family}."):
+            name, _, key = dotted.removeprefix(f"{family}.").partition(".")
             said.setdefault(name, {})[key] = value
     for name, keys in said.items():
-        if not keys.get("url"):
-            where = next(source for dotted, (_, source) in found.items() if dotted.startswith(f"{_REMOTES}{name}."))
-            raise WrongSetting(f"{where}: {_REMOTES}{name} has no url")
-    return {name: Remote(**said[name]) for name in sorted(said)}
+        if not keys.get(needed):
+            where = next(source for dotted, (_, source) in found.items() if dotted.startswith(f"{family}.{name}."))
+            raise WrongSetting(f"{where}: {family}.{name} has no {needed}")
+    return {name: FAMILIES[family].kind(**said[name]) for name in sorted(said)}
 
 
 def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
@@ -503,8 +575,8 @@ def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
     except ValueError as fault:  # TOMLDecodeError and UnicodeDecodeError both are
         raise WrongSetting(f"{path}: not TOML: {fault}") from fault
     for section, keys in tree.items():
-        if section not in {*sections(), "remotes"}:
-            raise _unknown(section, str(path), [*sections(), "remotes"])
+        if section not in {*sections(), *FAMILIES}:
+            raise _unknown(section, str(path), [*sections(), *FAMILIES])
         if not isinstance(keys, dict):
             raise WrongSetting(f"{path}: {section} is a section: write [{section}] and its settings below")
         for key, value in _below(section, keys, str(path)):
@@ -513,23 +585,30 @@ def _from_file(path: Path) -> Iterator[tuple[str, tuple[Any, str]]]:
 
 
 def _below(section: str, keys: dict[str, Any], where: str) -> Iterator[tuple[str, Any]]:
-    """What stands in a section, by dotted names; remotes have a section each."""
+    """What stands in a section, by dotted names; what has a name of its own has a section each."""
+    family = FAMILIES.get(section)
     for key, value in keys.items():
-        if section != "remotes":
+        if family is None:
             yield f"{section}.{key}", value
             continue
         if not isinstance(value, dict):
-            raise WrongSetting(f"{where}: a remote is a section: write [{_REMOTES}NAME] and its settings below")
+            raise WrongSetting(f"{where}: {family.one} is a section: write [{section}.NAME] and its settings below")
         if not value:
-            raise WrongSetting(f"{where}: a remote has no url")
-        yield from ((f"{_REMOTES}{check_remote_name(key, where)}.{inner}", held) for inner, held in value.items())
+            raise WrongSetting(f"{where}: {family.one} has no {family.needed}")
+        named = f"{section}.{check_name(key, where, family.one)}"
+        yield from ((f"{named}.{inner}", held) for inner, held in value.items())
 
 
 def check_remote_name(name: str, where: str) -> str:
     """The name itself. WrongSetting when no remote can be called so."""
+    return check_name(name, where, "a remote")
+
+
+def check_name(name: str, where: str, one: str) -> str:
+    """The same of anything that has a name of its own."""
     if _REMOTE.fullmatch(name) is None:
         raise WrongSetting(
-            f"{where}: a remote's name is 1 to 64 lower-case letters, digits, - and _, and neither of these at its ends"
+            f"{where}: {one}'s name is 1 to 64 lower-case letters, digits, - and _, and neither of these at its ends"
         )
     return name
 
@@ -537,18 +616,20 @@ def check_remote_name(name: str, where: str) -> str:
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, tuple[Any, str]]]:
     by_variable = {setting.variable: setting for setting in TABLE.values()}
     for variable in sorted(name for name in environment if name.startswith(PREFIX)):
-        setting = by_variable.get(variable) or _remote_variable(variable)
+        setting = by_variable.get(variable) or _named_variable(variable)
         if setting is None:
             raise _unknown(variable, "environment", list(by_variable))
         yield setting.name, (_convert(setting, _from_text(setting, environment[variable]), variable), variable)
 
 
-def _remote_variable(variable: str) -> Setting | None:
-    """The setting of a remote that a variable names: DICOMGATE__REMOTES__NAME__URL."""
-    name, sign, key = variable.lower().removeprefix(f"{PREFIX}remotes__".lower()).rpartition("__")
-    if not variable.startswith(f"{PREFIX}REMOTES__") or not sign or key not in REMOTE_TABLE:
-        return None
-    return _get(f"{_REMOTES}{check_remote_name(name, 'environment')}.{key}", variable)
+def _named_variable(variable: str) -> Setting | None:
+    """The setting of a remote or destination that a variable names: DICOMGATE__REMOTES__NAME__URL."""
+    for family, members in FAMILIES.items():
+        prefix = f"{PREFIX}{family.upper()}__"
+        name, sign, key = variable.lower().removeprefix(prefix.lower()).rpartition("__")
+        if variable.startswith(prefix) and sign and key in members.table:
+            return _get(f"{family}.{check_name(name, 'environment', members.one)}.{key}", variable)
+    return None
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
@@ -609,11 +690,12 @@ def _kind_of(value: Any) -> str:
 
 
 def _get(name: str, where: str) -> Setting:
-    remote, _, key = name.rpartition(".")
-    if remote.startswith(_REMOTES):
-        if key not in REMOTE_TABLE:
-            raise _unknown(name, where, [f"{remote}.{known}" for known in REMOTE_TABLE])
-        return dataclasses.replace(REMOTE_TABLE[key], name=name)
+    section, _, key = name.rpartition(".")
+    family = FAMILIES.get(section.partition(".")[0])
+    if family is not None:
+        if key not in family.table:
+            raise _unknown(name, where, [f"{section}.{known}" for known in family.table])
+        return dataclasses.replace(family.table[key], name=name)
     if name not in TABLE:
         raise _unknown(name, where, list(TABLE))
     return TABLE[name]
@@ -646,7 +728,9 @@ def format_markdown() -> str:
     for section, kind in sections().items():
         settings = [setting for setting in TABLE.values() if setting.name.startswith(section + ".")]
         lines += _format_section(section, kind, settings)
-    return "\n".join(lines + _format_section(f"{_REMOTES}NAME", Remote, list(REMOTE_TABLE.values())))
+    for name, family in FAMILIES.items():
+        lines += _format_section(f"{name}.NAME", family.kind, list(family.table.values()))
+    return "\n".join(lines)
 
 
 def _format_section(section: str, kind: type, settings: list[Setting]) -> list[str]:

@@ -33,6 +33,7 @@ class Arrival:
 
     A preamble that is neither blank nor a TIFF header is cleared, for it could make the file a program (T12);
     `original_digest` then tells what was sent. Who makes a file of something else that was sent may tell it, too.
+    `caller`: the AE title of who offers it, where a door knows one.
     """
 
     def __init__(self, directory: Path, in_memory: int) -> None:
@@ -51,6 +52,7 @@ class Arrival:
         self.digest = ""
         self.original_digest = ""
         self.checksum = ""
+        self.caller = ""
 
     def write(self, chunk: bytes | memoryview) -> None:
         """Take the next bytes. OSError when the disk is full or broken."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import enum
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from dicomgate import errors
 from dicomgate.dicom import header, outcomes
@@ -58,7 +59,8 @@ class Receipt:
 class Offer:
     """A file that holds an instance. `mtime_ns` tells whether it is still the same one.
 
-    `content`: the file itself, where it is in memory and at no path (`NOWHERE`).
+    `content`: the file itself, where it is in memory and at no path (`NOWHERE`). `opens`: what opens it where it is at no
+    path either; once for each time that it is sent.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class Offer:
     mtime_ns: int
     target: Target
     content: bytes | None = field(default=None, repr=False)
+    opens: Callable[[], BinaryIO] | None = field(default=None, repr=False)
 
 
 def walk(paths: Iterable[Path]) -> Iterator[Path]:

@@ -6,10 +6,10 @@ import asyncio
 import functools
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, cast
 
 import orjson
 
@@ -37,13 +37,17 @@ class _FileFault(errors.Fault):
         self.offer = offer
 
 
+Slowed = Callable[[bytes], AsyncIterator[bytes]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How much at once: requests side by side, and the bounds of each."""
+    """How much at once: requests side by side, and the bounds of each. `slowed`: bytes, as fast as they may leave."""
 
     requests: int = 4
     most_bytes: int = 32 << 20
     most_files: int = 100
+    slowed: Slowed | None = None
 
 
 def store(caller: Caller, offers: Iterable[Offer], pace: Pace | None = None) -> Generator[Receipt, None, None]:
@@ -67,7 +71,7 @@ async def send(
     try:
         async with aclosing(threads.taken(bundles)) as gathered:
             async for bundle in gathered:
-                under_way.append(asyncio.create_task(_in_turn(turns, calls, path, bundle)))
+                under_way.append(asyncio.create_task(_in_turn(turns, calls, path, bundle, pace.slowed)))
                 while under_way and (len(under_way) >= 2 * pace.requests or under_way[0].done()):
                     for receipt in await under_way.popleft():
                         yield receipt
@@ -80,26 +84,29 @@ async def send(
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def _in_turn(turns: asyncio.Semaphore, calls: AsyncCaller, path: str, bundle: list[Offer]) -> list[Receipt]:
+async def _in_turn(
+    turns: asyncio.Semaphore, calls: AsyncCaller, path: str, bundle: list[Offer], slowed: Slowed | None
+) -> list[Receipt]:
     async with turns:
-        return await _send(calls, path, bundle)
+        return await _send(calls, path, bundle, slowed)
 
 
-async def _send(calls: AsyncCaller, path: str, bundle: list[Offer]) -> list[Receipt]:
+async def _send(calls: AsyncCaller, path: str, bundle: list[Offer], slowed: Slowed | None) -> list[Receipt]:
     """One bundle, in as many requests as it takes."""
     try:
-        answer = await _post(calls, path, bundle)
+        answer = await _post(calls, path, bundle, slowed)
     except _FileFault as fault:
         lost = Receipt(path=fault.offer.path, became=Became.UNREADABLE, target=fault.offer.target, detail=fault.message)
         rest = [offer for offer in bundle if offer is not fault.offer]
-        return [lost, *(await _send(calls, path, rest) if rest else ())]
+        return [lost, *(await _send(calls, path, rest, slowed) if rest else ())]
     if answer.status == 413 and len(bundle) > 1:
         half = len(bundle) // 2
-        return await _send(calls, path, bundle[:half]) + await _send(calls, path, bundle[half:])
+        first = await _send(calls, path, bundle[:half], slowed)
+        return first + await _send(calls, path, bundle[half:], slowed)
     return list(_receipts(answer, bundle))
 
 
-async def _post(calls: AsyncCaller, path: str, bundle: list[Offer]) -> Answer:
+async def _post(calls: AsyncCaller, path: str, bundle: list[Offer], slowed: Slowed | None) -> Answer:
     boundary = multipart.new_boundary()
     length = multipart.content_length(boundary, ((_PART_HEADERS, offer.size) for offer in bundle))
     headers = {
@@ -107,15 +114,19 @@ async def _post(calls: AsyncCaller, path: str, bundle: list[Offer]) -> Answer:
         "Content-Length": str(length),
         "Accept": "application/dicom+json",
     }
-    body = functools.partial(_body, boundary, bundle)
+    body = functools.partial(_body, boundary, bundle, slowed)
     return await calls.send(Request(method="POST", path=path, headers=headers, body=body))
 
 
-async def _body(boundary: str, bundle: list[Offer]) -> AsyncGenerator[bytes, None]:
+async def _body(boundary: str, bundle: list[Offer], slowed: Slowed | None) -> AsyncGenerator[bytes, None]:
     """The next bytes are read while those before them leave."""
     pieces = _pieces(boundary, bundle)
     while (piece := await threads.in_thread(next, pieces, None)) is not None:
-        yield piece
+        if slowed is None:
+            yield piece
+        else:
+            async for part in slowed(piece):
+                yield part
 
 
 def _pieces(boundary: str, bundle: list[Offer]) -> Iterator[bytes]:
@@ -145,10 +156,7 @@ def _content(offer: Offer) -> Iterator[bytes]:
         return
     left = offer.size
     try:
-        with open(offer.path, "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            if (status.st_size, status.st_mtime_ns) != (offer.size, offer.mtime_ns):
-                raise _FileFault(offer, "the file changed while it was being sent")
+        with _opened(offer) as file:
             while left:
                 chunk = file.read(min(_STEP, left))
                 if not chunk:
@@ -157,6 +165,18 @@ def _content(offer: Offer) -> Iterator[bytes]:
                 yield chunk
     except OSError as fault:
         raise _FileFault(offer, fault.strerror or "cannot be read") from fault
+
+
+def _opened(offer: Offer) -> BinaryIO:
+    """The file, as it was when it was offered."""
+    if offer.opens is not None:
+        return offer.opens()
+    file = cast(BinaryIO, open(offer.path, "rb", buffering=0))  # noqa: SIM115 - the caller closes it
+    status = os.fstat(file.fileno())
+    if (status.st_size, status.st_mtime_ns) != (offer.size, offer.mtime_ns):
+        file.close()
+        raise _FileFault(offer, "the file changed while it was being sent")
+    return file
 
 
 def _receipts(answer: Answer, bundle: list[Offer]) -> Iterator[Receipt]:

@@ -45,6 +45,7 @@ def _take(session: Session, message: Message) -> Outcome | Refused:
     except errors.Unavailable as fault:
         return _leave(session, message, Reason.OUT_OF_RESOURCES, fault.message)
     arrival = house.spool.arrival()
+    arrival.caller = session.calling
     try:
         beginning = part10.write_beginning(
             sop_class=sop_class, instance=instance, transfer_syntax=agreed.transfer_syntax

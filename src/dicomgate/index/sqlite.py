@@ -73,7 +73,7 @@ class SqliteIndex:
         schema.prepare(path)
         self._bounds = search.Bounds(most, scan.Bounds(scan_rows, scan_seconds))
         self._readers = connections.Readers(path, seconds=seconds)
-        self._writer = Writer(partial(connections.connect, path, durable=durable), most=_GROUP)
+        self._writer = Writer(partial(connections.connect, path, durable=durable), Changes, most=_GROUP)
         self._rows = Rows(self._readers)
         self._watch = Watch(path)
         self._filler: threading.Thread | None = None

@@ -13,34 +13,53 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from dicomgate import errors
 from dicomgate.index import connections
-from dicomgate.index.changes import Changes
 
 T = TypeVar("T")
-Deed = Callable[[Changes], T]
+
+
+class Transaction(Protocol):
+    """What the deeds of one open transaction do it with."""
+
+    def finish(self) -> object:
+        """The last of it, before it is committed."""
+        ...
+
+
+Changes = TypeVar("Changes", bound=Transaction)
 
 _BROKEN = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_READONLY})
 _PATIENCE = 60.0
 
 
 @dataclass(slots=True)
-class _Request:
-    deed: Deed[Any]
+class _Request(Generic[Changes]):
+    deed: Callable[[Changes], Any]
     weight: int
     answer: Future[Any] = field(default_factory=Future)
 
 
-class Writer:
+class Writer(Generic[Changes]):
     """Does deeds in transactions. Make it after forking. The thread begins with the first deed."""
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection], *, most: int = 256) -> None:
-        """`most`: instances in one transaction, so that nobody waits long for others' commit."""
+    def __init__(
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        begin: Callable[[sqlite3.Connection], Changes],
+        *,
+        most: int = 256,
+    ) -> None:
+        """`begin` makes what deeds are done with, for each transaction.
+
+        `most`: instances in one transaction, so that nobody waits long for others' commit.
+        """
         self._connect = connect
+        self._begin = begin
         self._most = most
-        self._waiting: collections.deque[_Request] = collections.deque()
+        self._waiting: collections.deque[_Request[Changes]] = collections.deque()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
@@ -48,7 +67,7 @@ class Writer:
         self._broken = ""
         self.is_damaged = False
 
-    def do(self, deed: Deed[T], *, weight: int = 1) -> T:
+    def do(self, deed: Callable[[Changes], T], *, weight: int = 1) -> T:
         """Return what the deed gives, when it is durable. Raises what the deed raises, OutOfSpace, Unavailable."""
         request = _Request(deed, weight)
         with self._changed:
@@ -83,18 +102,18 @@ class Writer:
             self._connection.close()  # the last one out moves the log into the file
             self._connection = None
 
-    def _next_group(self) -> list[_Request]:
+    def _next_group(self) -> list[_Request[Changes]]:
         with self._changed:
             while not self._waiting and not self._is_closed:
                 self._changed.wait()
-            group: list[_Request] = []
+            group: list[_Request[Changes]] = []
             weight = 0
             while self._waiting and (not group or weight + self._waiting[0].weight <= self._most):
                 group.append(self._waiting.popleft())
                 weight += group[-1].weight
             return group
 
-    def _do_group(self, group: list[_Request]) -> None:
+    def _do_group(self, group: list[_Request[Changes]]) -> None:
         try:
             results = self._transact(group)
         except Exception as error:  # noqa: BLE001 (the worker loop's boundary: whatever it is, the callers get it)
@@ -109,14 +128,14 @@ class Writer:
             for request, result in zip(group, results, strict=True):
                 request.answer.set_result(result)
 
-    def _transact(self, group: list[_Request]) -> list[Any]:
+    def _transact(self, group: list[_Request[Changes]]) -> list[Any]:
         self.require_sound()
         if self._connection is None:
             self._connection = self._connect()
         connection = self._connection
         _begin(connection)
         try:
-            changes = Changes(connection)
+            changes = self._begin(connection)
             results = [request.deed(changes) for request in group]
             changes.finish()
             connection.execute("COMMIT")
