@@ -364,10 +364,11 @@ class Dimse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """What `dicomgate relay` holds until every destination has it ([how](how-to/relay.md)); see `[destinations.NAME]`."""
+    """What `dicomgate relay` holds until each of `[destinations.NAME]` has it ([how](how-to/relay.md))."""
 
     folder: str = _setting("", "where it is held; empty is `dicomgate/relay` in the user's state folder")
-    most_bytes: int = _setting(0, "most bytes that are held; beyond them nothing more is taken in; 0 is no bound", least=0)
+    most_bytes: int = _setting(0, "most bytes that are held; beyond them nothing is taken in; 0 is no bound", least=0)
+    min_free_bytes: int = _setting(0, "take nothing in when the disk would have fewer bytes left", least=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -500,11 +501,11 @@ class Family:
     kind: type
     one: str
     needed: str
-    table: Mapping[str, Setting]
+    table: dict[str, Setting]
 
 
 def _family(name: str, kind: type, one: str, needed: str) -> Family:
-    table = {setting.name.rpartition(".")[2]: setting for setting in _declared(f"{name}.NAME", kind)}
+    table: dict[str, Setting] = {setting.name.rpartition(".")[2]: setting for setting in _declared(f"{name}.NAME", kind)}
     return Family(kind=kind, one=one, needed=needed, table=table)
 
 
@@ -513,7 +514,7 @@ FAMILIES: dict[str, Family] = {
     "destinations": _family("destinations", Destination, "a destination", "to"),
 }
 """What can be set of each remote and destination."""
-REMOTE_TABLE: Mapping[str, Setting] = FAMILIES["remotes"].table
+REMOTE_TABLE: dict[str, Setting] = FAMILIES["remotes"].table
 
 
 def read(
@@ -547,9 +548,11 @@ def _settings(found: Mapping[str, tuple[Any, str]]) -> Settings:
         for section, kind in sections().items()
     }
     named = {family: _named(found, family) for family in FAMILIES}
-    names = [*TABLE, *(f"{family}.{name}.{key}" for family in FAMILIES for name in named[family] for key in FAMILIES[family].table)]
+    names = list(TABLE)
+    for family, members in FAMILIES.items():
+        names += (f"{family}.{name}.{key}" for name in named[family] for key in members.table)
     sources = {name: found[name][1] if name in found else DEFAULT for name in names}
-    return Settings(**filled, **named, sources=sources)
+    return Settings(**{**filled, **named}, sources=sources)
 
 
 def _named(found: Mapping[str, tuple[Any, str]], family: str) -> dict[str, Any]:

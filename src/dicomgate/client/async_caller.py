@@ -23,6 +23,7 @@ from dicomgate.client.request import (
     LONGEST_ANSWER,
     Answer,
     BrokenOff,
+    Busy,
     Lost,
     Pairs,
     Patience,
@@ -33,6 +34,7 @@ from dicomgate.client.request import (
 from dicomgate.client.tokens import Bearer
 
 _LATER: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BUSY: Final = frozenset({408, 425, 429, 503})
 _NOT_ALLOWED: Final = frozenset({401, 403, 407})
 _NO_SUCH_SERVICE: Final = frozenset({404, 405, 410, 501})
 _ELSEWHERE: Final = frozenset({301, 302, 303, 307, 308})
@@ -59,6 +61,10 @@ class _Tries:
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
         self._number = 0
+
+    @property
+    def is_first(self) -> bool:
+        return self._number == 0
 
     @property
     def is_last(self) -> bool:
@@ -233,7 +239,7 @@ class AsyncCaller:
 
     async def _begin(self, request: Request, tries: _Tries) -> _Open:
         """An answer that is not to be asked for again. The faults of a server that gives none."""
-        said = ""
+        said, fault = "", errors.UpstreamFailed
         while True:
             opened = await self._try(request, tries)
             if opened is not None and opened.response.status_code not in _LATER:
@@ -241,13 +247,13 @@ class AsyncCaller:
             retry_after = None
             if opened is not None:
                 status, retry_after = opened.response.status_code, opened.response.headers.get("Retry-After")
-                said = f"{self.host} answers {status}, also when asked again"
+                said, fault = _refusal(self.host, status, is_repeated=not tries.is_first)
                 await opened.close()
             if not await tries.wait(retry_after):
                 break
         if not said:
             raise Lost(f"{self.host} cannot be reached any more, also when asked again")
-        raise errors.UpstreamFailed(said)
+        raise fault(said)
 
     async def _try(self, request: Request, tries: _Tries) -> _Open | None:
         """What the library says, in our words; None for what may go well the next time."""
@@ -355,10 +361,18 @@ class AsyncCaller:
             if status == 410:
                 raise errors.Gone(f"{self.host} has it no longer (410)")
             raise errors.NotFound(f"{self.host} has no such thing (404)")
-        if status in _NO_SUCH_SERVICE or status in (415, 507):
+        if status == 507:
+            raise Busy(words)
+        if status in _NO_SUCH_SERVICE or status == 415:
             raise errors.UpstreamFailed(words)
         if 300 <= status < 400:
             raise errors.UpstreamFailed(f"{self.host} sends callers to another address ({status}); use that one")
+
+
+def _refusal(host: str, status: int, *, is_repeated: bool) -> tuple[str, type[errors.UpstreamFailed]]:
+    """How a server is described that cannot now, or never."""
+    again = ", also when asked again" if is_repeated else ""
+    return f"{host} answers {status}{again}", Busy if status in _BUSY else errors.UpstreamFailed
 
 
 def _without_user(root: str) -> tuple[str, httpx2.Auth | None]:

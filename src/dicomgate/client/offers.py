@@ -59,8 +59,8 @@ class Receipt:
 class Offer:
     """A file that holds an instance. `mtime_ns` tells whether it is still the same one.
 
-    `content`: the file itself, where it is in memory and at no path (`NOWHERE`). `opens`: what opens it where it is at no
-    path either; once for each time that it is sent.
+    `content`: the file itself, where it is in memory and at no path (`NOWHERE`). `opens`: what opens it each time that
+    it is sent, where it is at no path either.
     """
 
     path: Path

@@ -88,6 +88,10 @@ class Lost(errors.UpstreamFailed):
     """The server cannot be reached, also when asked again: going on makes no sense."""
 
 
+class Busy(errors.UpstreamFailed):
+    """The server says that it cannot now (408, 425, 429, 503), or has no room left (507): not due to what was sent."""
+
+
 class BrokenOff(errors.UpstreamFailed):
     """A body that ended before its end: the same again may come whole."""
 

@@ -69,7 +69,7 @@ def _open(house: House, connection: Connection, address: str, admit: Callable[[]
         connection.send(upper_layer.write_rejection(rejection))
         return None
     connection.longest = request.said.longest
-    agreed, acceptance = negotiation.accept(request, LONGEST)
+    agreed, acceptance = negotiation.accept(request, LONGEST, services=house.services)
     connection.send(upper_layer.write_acceptance(acceptance, called=request.called, calling=request.calling))
     return Session(
         house=house,

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from dicomgate.dimse.command_sets import Command, Kind
 from dicomgate.dimse.connection import Connection, Message
-from dicomgate.dimse.contexts import Agreed
+from dicomgate.dimse.contexts import Agreed, Service
 from dicomgate.dimse.negotiation import NONE, Wishes
 from dicomgate.dimse.settings import DoorSettings
 from dicomgate.origin import Origin
@@ -43,12 +43,14 @@ class House:
 
     `spool` makes the arrivals; None, or `origin.store` None: C-STORE is refused. `maker` None: instances are sent as
     they are stored, or not at all. `views`: origins by the word of Query/Retrieve View, CLASSIC and ENHANCED (LC-33).
+    `services`: those that are offered at all; contexts of others are refused.
     """
 
     origin: Origin
     settings: DoorSettings
     log: Log
     spool: Spool | None = None
+    services: frozenset[Service] = frozenset(Service)
     maker: Maker | None = None
     views: Mapping[str, Origin] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)

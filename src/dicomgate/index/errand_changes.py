@@ -28,7 +28,7 @@ ON CONFLICT (destination) DO UPDATE SET
 """
 _TRY: Final = """
 UPDATE errand SET tries = tries + 1, due = :due, why = :why, code = :code, is_shelved = :shelve,
-  doubts = doubts + :doubt, doubted = CASE WHEN doubted = 0 AND :doubt THEN :now ELSE doubted END
+  doubts = doubts + :doubt, doubted = CASE WHEN doubted = 0 AND :doubt THEN :began ELSE doubted END
 WHERE destination = :destination AND held = :number AND is_shelved = 0
 """
 _AGAIN: Final = """
@@ -84,7 +84,7 @@ class ErrandChanges:
         """These were tried in vain; with `next_try`, the whole destination is to be left alone until then."""
         now = time.time()
         for trial in trials:
-            said = {"destination": destination, "number": trial.number, "due": trial.due, "now": now}
+            said = {"destination": destination, "number": trial.number, "due": trial.due, "began": trial.began}
             how = {"why": trial.why, "code": trial.code, "shelve": trial.shelve, "doubt": trial.is_doubt}
             self._execute(_TRY, said | how)
         if next_try is not None:

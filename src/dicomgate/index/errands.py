@@ -46,10 +46,11 @@ class Errand:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What a try that delivered nothing left behind, to be written down."""
+    """What a try that delivered nothing left behind, to be written down. `began`: when the try did."""
 
     number: int
     due: float
+    began: float
     why: str
     code: int | None = None
     is_doubt: bool = False

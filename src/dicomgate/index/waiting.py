@@ -1,4 +1,4 @@
-"""A relay's queue in one SQLite file: durable when a deed returns, shared by processes, read by anybody (decision 17)."""
+"""A relay's queue in one SQLite file: durable when a deed returns, shared by processes, read by anybody (D1)."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ from dicomgate.relay.throttle import Throttle
 
 _LOOK_SECONDS: Final = 0.25
 """Between two looks at the queue, which other processes may have changed."""
+_OUR_FAULT: Final = "a fault of dicomgate's own; the log says where"
 
 
 class Log(Protocol):
@@ -62,6 +63,17 @@ class Forwarder:
 
     async def run(self) -> None:
         """Until it is cancelled; then what is under way is given up, and waits for the next start."""
+        while True:
+            try:
+                await self._forward()
+            except errors.Fault as fault:  # the queue cannot be read, or a file with our secrets
+                await self._write([], is_down=True, why=fault.message)
+            except Exception as bug:  # noqa: BLE001 - the destination's boundary: others go on, and this one later
+                self.log.bug(bug, kind="forwarding")
+                self._pause(_OUR_FAULT)
+            await asyncio.sleep(max(self._paused_until - time.time(), _LOOK_SECONDS))
+
+    async def _forward(self) -> None:
         name, tasks = self.destination.name, set[asyncio.Task[None]]()
         self._last_arrival = (await asyncio.to_thread(self.waiting.progress, name)).last_delivered
         rate = self.destination.bytes_per_second
@@ -97,24 +109,24 @@ class Forwarder:
         if under_way >= (1 if self._failures else self.destination.requests):
             return []
         try:
-            bundle = await asyncio.to_thread(self._find)
+            bundle = await asyncio.to_thread(self._find, dict(self._under_way))
         except errors.Fault as fault:
             self._pause(fault.message)
             return []
         self._under_way |= {errand.held.number: str(errand.held.target.instance) for errand in bundle}
         return bundle
 
-    def _find(self) -> list[Errand]:
-        """The first that may go together: one whose fault a failure may have been goes alone."""
+    def _find(self, under_way: dict[int, str]) -> list[Errand]:
+        """The first that may go together: one whose fault a failure may have been goes alone. In a thread."""
         name, now = self.destination.name, time.time()
         if self._paused_until > now and self.waiting.is_paused(name, now):
             return []
         most = self.destination.most_files
         bundle: list[Errand] = []
-        instances, size = set(self._under_way.values()), 0
-        for errand in self.waiting.due(name, now, most + len(self._under_way)):
+        instances, size = set(under_way.values()), 0
+        for errand in self.waiting.due(name, now, most + len(under_way)):
             instance = str(errand.held.target.instance)
-            if errand.held.number in self._under_way or instance in instances:
+            if errand.held.number in under_way or instance in instances:
                 continue  # two contents of one instance go in the order in which they came
             is_full = len(bundle) >= most or size + errand.held.size > self.destination.most_bytes
             if bundle and (is_full or errand.doubts):
@@ -128,17 +140,18 @@ class Forwarder:
 
     async def _send(self, calls: AsyncCaller, pace: store.Pace, bundle: list[Errand]) -> None:
         offered: list[Offered] = []
+        began = time.time()
         try:
             for errand in bundle:
                 syntax = self.destination.transfer_syntax
                 offered.append(await asyncio.to_thread(self.preparing.offer, errand.held, syntax))
             receipts = [each async for each in store.send(calls, [one.offer for one in offered], pace)]
-            await self._judge(calls, bundle, offered, receipts)
+            await self._judge(calls, bundle, offered, receipts, began)
         except errors.Fault as fault:
-            await self._failed(bundle, fault)
+            await self._failed(bundle, fault, began)
         except Exception as bug:  # noqa: BLE001 - the destination's boundary: what is held stays, others go on
             self.log.bug(bug, kind="forwarding")
-            self._pause("a fault of dicomgate's own; the log says where")
+            await self._write([], is_down=True, why=_OUR_FAULT)
         finally:
             for one in offered:
                 one.let_go()
@@ -146,12 +159,17 @@ class Forwarder:
                 self._under_way.pop(errand.held.number, None)
 
     async def _judge(
-        self, calls: AsyncCaller, bundle: list[Errand], offered: list[Offered], receipts: list[Receipt]
+        self,
+        calls: AsyncCaller,
+        bundle: list[Errand],
+        offered: list[Offered],
+        receipts: list[Receipt],
+        began: float,
     ) -> None:
         """What became of each, written down in one go for those that have arrived."""
         became = {receipt.target: receipt for receipt in receipts}
         arrived: list[Held] = []
-        trials: list[Trial] = []
+        others: list[tuple[Errand, Judgement, Receipt]] = []
         for errand, one in zip(bundle, offered, strict=True):
             receipt = became[errand.held.target]
             what = judgement.judge(receipt)
@@ -160,11 +178,12 @@ class Forwarder:
             if what is Judgement.ARRIVED:
                 arrived.append(errand.held)
             else:
-                trials.append(self._trial(errand, what, receipt.detail, receipt.code))
+                others.append((errand, what, receipt))
         if arrived:
             await asyncio.to_thread(self.arrived, self.destination.name, arrived)
             self._succeeded()
-        await self._write(trials, is_down=not arrived and any(judgement.judge(r) is Judgement.LATER for r in receipts))
+        trials = [self._trial(errand, what, began, said.detail, said.code) for errand, what, said in others]
+        await self._write(trials, is_down=not arrived and any(what is Judgement.LATER for _, what, _ in others))
 
     async def _is_there(self, calls: AsyncCaller, offered: Offered) -> bool:
         try:
@@ -174,25 +193,29 @@ class Forwarder:
         except errors.Fault:
             return False
 
-    def _trial(self, errand: Errand, what: Judgement, why: str, code: int | None = None) -> Trial:
-        """What is noted of one that has not arrived, and when it may be tried again."""
+    def _trial(self, errand: Errand, what: Judgement, began: float, why: str, code: int | None = None) -> Trial:
+        """What is noted of one that has not arrived, and when it may be tried again.
+
+        One that is in doubt goes to the shelf when others have passed since: it may be the destination that fails all.
+        """
         is_doubt = what is Judgement.DOUBT
         is_too_often = is_doubt and errand.doubts + 1 >= self.destination.doubts
-        others_passed = code is not None or self._last_arrival > errand.doubted > 0
+        others_passed = self._last_arrival > (errand.doubted or began)
         pause = self.destination.pauses.after(errand.doubts + 1 if is_doubt else errand.tries + 1)
         return Trial(
             number=errand.held.number,
             due=time.time() + pause,
+            began=began,
             why=why,
             code=code,
             is_doubt=is_doubt,
             shelve=what is Judgement.SHELF or (is_too_often and others_passed),
         )
 
-    async def _failed(self, bundle: list[Errand], fault: errors.Fault) -> None:
+    async def _failed(self, bundle: list[Errand], fault: errors.Fault, began: float) -> None:
         """The request as a whole: all of it is tried again, what may be at fault by itself."""
         what = judgement.judge_fault(fault)
-        trials = [self._trial(errand, what, fault.message) for errand in bundle]
+        trials = [self._trial(errand, what, began, fault.message) for errand in bundle]
         is_its_own = what is Judgement.DOUBT and len(bundle) == 1 and bundle[0].doubts > 0 and not self._failures
         if not is_its_own:  # the destination is left alone for a while; then any of these may be the first
             trials = [trial if trial.is_doubt and len(bundle) == 1 else replace(trial, due=0.0) for trial in trials]

@@ -28,7 +28,7 @@ _STEP: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offered:
-    """What is sent of an instance; `let_go` when that is over. `made`: the file, where it is not the one that is held."""
+    """What is sent of an instance; `let_go` when that is over. `made`: the file that is sent, if not the one held."""
 
     held: Held
     offer: Offer
@@ -69,6 +69,9 @@ class Preparing:
         instance = lone.open_blob(self.blobs, held.key, self.limits)
         if not instance.facts.frame_count:
             return Offered(held=held, offer=self._as_it_came(held))
+        with _Compared(self.blobs.open(held.key), held.checksum) as file:
+            while file.read(_STEP):
+                pass  # damage is seen before anything is made of it
         arrival = self.spool.arrival()
         try:
             for chunk in transcoding.make_file(maker, instance, transfer_syntax).chunks:

@@ -7,7 +7,7 @@ from typing import Final
 
 from dicomgate import errors
 from dicomgate.client.offers import Became, Receipt
-from dicomgate.client.request import Lost
+from dicomgate.client.request import Busy, Lost
 from dicomgate.dicom.outcomes import Reason
 
 _FULL: Final = range(0xA700, 0xA800)
@@ -35,5 +35,5 @@ def judge(receipt: Receipt) -> Judgement:
 
 def judge_fault(fault: errors.Fault) -> Judgement:
     """By how a whole request failed: an answer of 500, or a connection that breaks, may be due to what was sent."""
-    is_doubtful = isinstance(fault, errors.UpstreamFailed) and not isinstance(fault, Lost)
+    is_doubtful = isinstance(fault, errors.UpstreamFailed) and not isinstance(fault, Busy | Lost)
     return Judgement.DOUBT if is_doubtful else Judgement.LATER

@@ -10,7 +10,7 @@ from dicomgate import errors
 from dicomgate.dicom import attributes, conditions, matcher
 from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.matcher import Matcher
-from dicomgate.dicom.matching import AnyOf, AttributePath, Condition, Match
+from dicomgate.dicom.matching import AnyOf, AttributePath, Between, Condition, Fuzzy, Match, OneOf, Wildcard
 
 _MOST: Final = 100
 """Conditions of one destination."""
@@ -39,8 +39,22 @@ def parse_rule(callers: Iterable[str], match: Iterable[str]) -> Rule:
         found.setdefault(path, []).append(condition)
     if sum(map(len, found.values())) > _MOST:
         raise errors.TooLarge(f"more than {_MOST} conditions")
-    keys = [Match(path, each[0] if len(each) == 1 else AnyOf(tuple(each))) for path, each in found.items()]
+    keys = [Match(path, _any_of(each)) for path, each in found.items()]
     return Rule(frozenset(caller.strip() for caller in callers), matcher.prepare(keys))
+
+
+def _any_of(conditions: list[Condition]) -> Condition:
+    if len(conditions) == 1:
+        return conditions[0]
+    values: list[OneOf | Wildcard | Between | Fuzzy] = []
+    for each in conditions:
+        if isinstance(each, AnyOf):
+            values += each.conditions
+        elif isinstance(each, OneOf | Wildcard | Between | Fuzzy):
+            values.append(each)
+        else:
+            raise errors.Malformed("an attribute of several conditions: expected a value in each")
+    return AnyOf(tuple(values))
 
 
 def _parse(text: str) -> tuple[AttributePath, Condition]:
