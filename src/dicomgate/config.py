@@ -505,7 +505,8 @@ class Family:
 
 
 def _family(name: str, kind: type, one: str, needed: str) -> Family:
-    table: dict[str, Setting] = {setting.name.rpartition(".")[2]: setting for setting in _declared(f"{name}.NAME", kind)}
+    declared: Iterator[Setting] = _declared(f"{name}.NAME", kind)
+    table = {setting.name.rpartition(".")[2]: setting for setting in declared}
     return Family(kind=kind, one=one, needed=needed, table=table)
 
 

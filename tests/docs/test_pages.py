@@ -29,6 +29,7 @@ PAGES = [
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SAVED = re.compile(r"`(\w+\.json)`[^`]*?:\n\n```json\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DCMTK = {"echoscu", "storescu", "findscu", "getscu"}
+RELAYS = re.compile(r"dicomgate relay --dimse")
 SERVES = re.compile(r"dicomgate (serve|demo)\b(?!.*--problems)")
 
 
@@ -54,7 +55,7 @@ class Reader:
 
     def __init__(self, folder):
         self.folder = folder
-        self.server = None
+        self.server = self.relay = None
         self.port, self.dimse = str(free_port()), str(free_port())
         self.environment = {
             **os.environ,
@@ -74,6 +75,8 @@ class Reader:
             return
         elif SERVES.match(line):
             self.serve(line)
+        elif RELAYS.match(line):
+            self.start_relay(line)
         else:
             said = line.replace("8104", self.port).replace("11112", self.dimse).replace("curl ", "curl -fsS ")
             command = ["bash", "-euo", "pipefail", "-c", said]
@@ -96,7 +99,22 @@ class Reader:
                 return
         pytest.fail(f"{line} does not serve")
 
+    def start_relay(self, line):
+        """Beside the server."""
+        words = ["bash", "-c", f"exec {line.replace('11112', self.dimse).replace('8104', self.port)}"]
+        self.relay = subprocess.Popen(words, cwd=self.folder, env=self.environment, stderr=subprocess.DEVNULL)
+        for _ in range(1000):
+            assert self.relay.poll() is None, f"{line} ended with {self.relay.returncode}"
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(self.dimse)), 5):
+                return
+            time.sleep(0.1)
+        pytest.fail(f"{line} does not listen")
+
     def stop(self):
+        if self.relay is not None:
+            self.relay.send_signal(signal.SIGINT)
+            assert self.relay.wait(100) == 0
+            self.relay = None
         if self.server is not None:
             self.server.send_signal(signal.SIGINT)
             assert self.server.wait(100) == 0
@@ -125,9 +143,10 @@ def reader(tmp_path):
     )
     reading = Reader(tmp_path)
     yield reading
-    if reading.server is not None:
-        reading.server.kill()
-        reading.server.wait()
+    for process in (reading.relay, reading.server):
+        if process is not None:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.slow

@@ -9,26 +9,42 @@ from dicomgate.assembly.facades import open_facade, open_remote, serve_facade
 from dicomgate.assembly.following import following
 from dicomgate.assembly.gateways import gateway_folder, open_pacs, pacs_check, pacs_plan
 from dicomgate.assembly.places import INDEX, is_archive
+from dicomgate.assembly.relays import (
+    clear_garbage,
+    is_forwarding,
+    name_destinations,
+    open_relay,
+    open_waiting,
+    relay_folder,
+    serve_relay,
+)
 from dicomgate.assembly.serving import serve
 
 __all__ = [
     "INDEX",
     "application",
+    "clear_garbage",
     "door_settings",
     "following",
     "gateway_folder",
     "is_archive",
+    "is_forwarding",
     "limits",
+    "name_destinations",
     "open_archive",
     "open_facade",
     "open_folder",
     "open_house",
     "open_index",
     "open_pacs",
+    "open_relay",
     "open_remote",
+    "open_waiting",
     "pacs_check",
     "pacs_plan",
     "rebuild",
+    "relay_folder",
     "serve",
     "serve_facade",
+    "serve_relay",
 ]

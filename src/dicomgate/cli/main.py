@@ -56,7 +56,7 @@ VERBS: Final[dict[str, str]] = {
     "store": "Store files in a data folder or on a DICOMweb server.",
     "check": "Probe a DICOMweb server against the standard.",
     "convert": "Convert series to enhanced multi-frame objects and back (Supplement 157).",
-    "relay": "Join DIMSE programs and a DICOMweb server; offer an archive inside at a hub outside.",
+    "relay": "Send on what is stored by DIMSE; offer a server to DIMSE programs, or an archive at a hub.",
     "demo": "Make sample studies and serve them.",
     "admin": "Look after a data folder: verify, reindex, problems, index, correct; manual pages.",
     "config": "Show the settings and where each value came from; name servers.",

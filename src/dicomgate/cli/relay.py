@@ -1,26 +1,56 @@
-"""`dicomgate relay`: what is inside is reached from outside, and what speaks DIMSE alone reaches the web."""
+"""`dicomgate relay`: what is inside is reached from outside, what speaks DIMSE alone reaches the web, or is sent on."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dicomgate.cli import options
+from dicomgate.cli import options, relay_queue
 
 if TYPE_CHECKING:
     from dicomgate.config import Settings
     from dicomgate.tunnel.site import Application, Hub
 
 
-@click.command()
-@click.argument("folder", required=False, type=options.FOLDER)
+class _Relay(click.Group):
+    """A verb with options of its own and a FOLDER, beside the one deed that it has below it."""
+
+    allow_interspersed_args = True
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """That of the deed, where one is named first."""
+        below = self.commands.get(args[0]) if args else None
+        if below is not None:
+            return below.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+class _Folder(click.Argument):
+    """Is said before no deed."""
+
+    def get_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Only those of the verb itself."""
+        return super().get_usage_pieces(ctx) if self in ctx.command.params else []
+
+
+@click.group(cls=_Relay, invoke_without_command=True, subcommand_metavar="")
+@click.argument("folder", cls=_Folder, required=False, type=options.FOLDER)
+@click.option("--dimse", metavar="AE@HOST:PORT", help="listen here for DIMSE; a PORT alone is on this machine")
 @click.option(
-    "--dimse", metavar="AE@HOST:PORT", help="listen here for DIMSE, for --to; a PORT alone is on this machine"
+    "--forward",
+    "wanted",
+    multiple=True,
+    metavar="SERVER",
+    help="hold what comes until this DICOMweb server, remote or destination has it; may be repeated",
 )
 @click.option(
     "--to", "server", metavar="SERVER", help="the DICOMweb server, or remote, that DIMSE programs shall reach"
@@ -35,8 +65,13 @@ if TYPE_CHECKING:
 @click.option("--authorities", type=options.FILE, help="believe the hub if one of these (PEM) vouches for it")
 @click.option("--proxy", metavar="URL", help="go through this proxy, not that of HTTPS_PROXY")
 @options.reading
-def relay(hub: str | None, server: str | None, config_file: Path | None, **said: Any) -> None:
-    """Let programs that speak DIMSE alone use a DICOMweb SERVER: --dimse and --to.
+def relay(hub: str | None, server: str | None, wanted: tuple[str, ...], config_file: Path | None, **said: Any) -> None:
+    """Send on what DIMSE programs store, to one DICOMweb SERVER or several: --dimse and --forward.
+
+    What is acknowledged is on disk, and stays there until the server has it; "queue" shows what waits and why. Without
+    options, to all [destinations.NAME] of the settings, and what comes where [dimse] says.
+
+    Or let programs that speak DIMSE alone use a DICOMweb SERVER: --dimse and --to.
 
     They find, fetch (C-GET, C-MOVE) and store as at any PACS. Who may call is said in section [dimse] of the settings.
 
@@ -47,16 +82,63 @@ def relay(hub: str | None, server: str | None, config_file: Path | None, **said:
     For example,
 
     \b
+    dicomgate relay --dimse RELAY@127.0.0.1:11112 --forward https://pacs.example.org/dicomweb
     dicomgate relay --dimse FACADE@127.0.0.1:11112 --to https://pacs.example.org/dicomweb
     dicomgate relay --data ./archive --dial-out wss://hub.example.org/sites/north --token-file token
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
-    if (hub is None) == (server is None):
-        raise click.UsageError("say where to: --to SERVER, with --dimse, or --dial-out URL")
+    if [hub is not None, server is not None, bool(wanted)].count(True) > 1:
+        raise click.UsageError("say one way: --forward SERVER, --to SERVER, or --dial-out URL")
     if server is not None:
         _serve_facade(server, config_file, said)
-    else:
-        assert hub is not None, "one of the two"
+    elif hub is not None:
         _dial_out(hub, config_file, said)
+    else:
+        _send_on(wanted, config_file, said)
+
+
+relay.add_command(relay_queue.queue)
+
+
+# What comes is held, and sent on.
+
+
+def _send_on(wanted: Sequence[str], config_file: Path | None, said: dict[str, Any]) -> None:
+    from dicomgate import assembly
+    from dicomgate.cli import serve
+
+    settings = options.settings(config_file)
+    if not wanted and not settings.destinations:
+        raise click.UsageError("say where to: --forward SERVER or --to SERVER, with --dimse, or --dial-out URL")
+    if said["dimse"] is not None:
+        settings = _with_door(settings, said, config_file)
+    elif settings.dimse.port < 0:
+        raise click.UsageError("say where DIMSE programs call: --dimse AE@HOST:PORT, or dimse.port in the settings")
+    if said["folder"] is not None or said["data"] is not None or said["pacs"]:
+        raise click.UsageError("what is sent on comes by DIMSE: neither a FOLDER nor --data nor --pacs")
+    if said["token_file"] is not None:
+        settings = _with_token(settings, wanted, said["token_file"])
+    serve.refuse_open_dimse(settings)
+
+    def announce(host: str, port: int) -> None:
+        click.echo(f"DIMSE      {settings.dimse.title}@{serve.on_this_machine(host)}:{port}", err=True)
+        for name in assembly.name_destinations(settings, wanted):
+            click.echo(f"Forward    {name}", err=True)
+        click.echo(f"Held in    {assembly.relay_folder(settings)}", err=True)
+
+    assembly.serve_relay(settings, wanted, announce=announce)
+
+
+def _with_token(settings: Settings, wanted: Sequence[str], token_file: Path) -> Settings:
+    """The settings, with a token for the one server that is named."""
+    from dicomgate.cli import places
+
+    remote = places.find_remote(wanted[0], settings, token_file) if len(wanted) == 1 else None
+    if remote is None:
+        raise click.UsageError("--token-file is for one --forward with an address or a remote; else see [remotes.NAME]")
+    name = wanted[0] if wanted[0] in settings.remotes else ""
+    return replace(
+        settings, remotes={name: remote, **{key: one for key, one in settings.remotes.items() if key != name}}
+    )
 
 
 # A DIMSE door before a server.

@@ -53,16 +53,7 @@ class Relay:
 
     def sweep(self) -> int:
         """Clear what dead processes have left: spool files, bytes that no row knows, bytes that are given up (D5)."""
-        return self.spool.sweep() + self.blobs.sweep(self.waiting.known_keys) + self.clear_garbage()
-
-    def clear_garbage(self) -> int:
-        """Let go of bytes that nobody waits for any more. How many instances."""
-        count = 0
-        while keys := self.waiting.garbage():
-            self.blobs.delete(*keys)
-            self.waiting.forget_garbage(keys)
-            count += len(keys)
-        return count
+        return self.spool.sweep() + self.blobs.sweep(self.waiting.known_keys) + clear_garbage(self.waiting, self.blobs)
 
     @contextlib.contextmanager
     def forwarding(self) -> Iterator[None]:
@@ -114,3 +105,13 @@ class Relay:
     def _look(self) -> None:
         for forwarder in self._forwarders:
             forwarder.look()
+
+
+def clear_garbage(waiting: Waiting, blobs: BlobStore) -> int:
+    """Let go of bytes that nobody waits for any more. How many instances. Unavailable."""
+    count = 0
+    while keys := waiting.garbage():
+        blobs.delete(*keys)
+        waiting.forget_garbage(keys)
+        count += len(keys)
+    return count

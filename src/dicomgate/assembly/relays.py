@@ -1,0 +1,267 @@
+"""The relay of the settings: its queue, its destinations, and the DIMSE door that takes in (decision 17)."""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from dicomgate import config, errors, extras
+from dicomgate.archive.reserve import Reserve
+from dicomgate.archive.room import Room
+from dicomgate.assembly import applications, archives, door_processes, doors, places
+from dicomgate.blobs.local import LocalBlobs
+from dicomgate.client.async_caller import AsyncCaller
+from dicomgate.client.identity import Identity
+from dicomgate.client.request import Patience
+from dicomgate.dimse import door
+from dicomgate.dimse.contexts import Service
+from dicomgate.dimse.session import House
+from dicomgate.index.waiting import Waiting
+from dicomgate.origin import Origin
+from dicomgate.pixels.processes import Workers
+from dicomgate.relay import relay, rules
+from dicomgate.relay.destination import Destination
+from dicomgate.relay.nothing import Nothing
+from dicomgate.relay.pauses import Pauses
+from dicomgate.relay.relay import Relay
+from dicomgate.representations.maker import Maker
+from dicomgate.server.logs import Log
+from dicomgate.spool import Spool
+
+QUEUE: Final = "queue.sqlite"
+_FORWARDING: Final = "forwarding"
+_PLACES: Final = frozenset(
+    {QUEUE, f"{QUEUE}-wal", f"{QUEUE}-shm", _FORWARDING, places.BLOBS, places.SPOOL, places.RESERVE, "lost+found"}
+)
+_SERVICES: Final = frozenset({Service.VERIFICATION, Service.STORAGE})
+_COMPRESSED: Final = {
+    "jpeg-ls": "1.2.840.10008.1.2.4.80",
+    "jpeg-2000": "1.2.840.10008.1.2.4.90",
+    "htj2k": "1.2.840.10008.1.2.4.201",
+    "rle": "1.2.840.10008.1.2.5",
+}
+_SECONDS: Final = 120.0
+"""For which a destination may be silent."""
+
+
+def relay_folder(settings: config.Settings) -> Path:
+    """Where a relay holds what waits."""
+    if settings.relay.folder:
+        return Path(settings.relay.folder).expanduser()
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(state) / "dicomgate" / "relay"
+
+
+def name_destinations(settings: config.Settings, wanted: Sequence[str]) -> dict[str, config.Destination]:
+    """Destinations by name: those of the settings, or those that are wanted: their names, remotes or addresses.
+
+    WrongSetting for a word that is none of these.
+    """
+    if not wanted:
+        return dict(settings.destinations)
+    return dict(_name(settings, word) for word in wanted)
+
+
+def _name(settings: config.Settings, word: str) -> tuple[str, config.Destination]:
+    if word in settings.destinations:
+        return word, settings.destinations[word]
+    if word in settings.remotes:
+        return word, config.Destination(to=word)
+    if word.startswith(("http://", "https://")) and urlsplit(word).hostname:
+        return _without_user(word.rstrip("/")), config.Destination(to=word)
+    known = ", ".join([*settings.destinations, *settings.remotes]) or "none is named in the settings"
+    raise config.WrongSetting(f"--forward: expected an address, a destination or a remote ({known})")
+
+
+def _without_user(address: str) -> str:
+    """The address as it may be shown and kept."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _destination(settings: config.Settings, name: str, section: config.Destination) -> Destination:
+    where = f"destinations.{name}"
+    try:
+        rule = rules.parse_rule(section.callers, section.match)
+    except (errors.Malformed, errors.TooLarge) as fault:
+        raise config.WrongSetting(f"{where}.match: {fault.message}") from fault
+    remote = settings.remotes.get(section.to)
+    if remote is None and not section.to.startswith(("http://", "https://")):
+        raise config.WrongSetting(f"{where}.to: no remote of this name")
+    remote = remote or _remote_at(settings, section.to)
+    compressed = _COMPRESSED.get(section.compress, "")
+    if compressed:
+        extras.require("pixels")
+    return Destination(
+        name=name,
+        connect=functools.partial(_connect, remote, section.requests),
+        rule=rule,
+        requests=section.requests,
+        bytes_per_second=section.bytes_per_second,
+        transfer_syntax=compressed,
+        doubts=section.doubts,
+        pauses=Pauses(first=section.pause_seconds, longest=section.longest_pause_seconds),
+    )
+
+
+def _remote_at(settings: config.Settings, address: str) -> config.Remote:
+    """Who we are at an address is said by the remote that has it."""
+    known = (one for one in settings.remotes.values() if one.url.rstrip("/") == address.rstrip("/"))
+    return next(known, config.Remote(url=address))
+
+
+def _connect(remote: config.Remote, requests: int) -> AsyncCaller:
+    return AsyncCaller(
+        remote.url,
+        identity=Identity.of(remote),
+        patience=Patience(tries=1),  # the queue is patient
+        timeout=_SECONDS,
+        side_by_side=requests + 1,
+    )
+
+
+@contextmanager
+def open_waiting(settings: config.Settings) -> Iterator[Waiting]:
+    """The queue alone, to look at it and to change it while a relay runs or not. NotFound where none is."""
+    path = relay_folder(settings) / QUEUE
+    if not path.exists():
+        raise errors.NotFound(f"no relay has held anything in {path.parent}")
+    with closing(Waiting(path)) as waiting:
+        yield waiting
+
+
+def clear_garbage(settings: config.Settings, waiting: Waiting) -> None:
+    """Let go of bytes that nobody waits for any more."""
+    with closing(LocalBlobs(relay_folder(settings) / places.BLOBS)) as blobs:
+        relay.clear_garbage(waiting, blobs)
+
+
+def is_forwarding(settings: config.Settings) -> bool:
+    """Whether a relay sends what the folder holds."""
+    try:
+        with _alone(relay_folder(settings)):
+            return False
+    except errors.Unavailable:
+        return True
+
+
+@contextmanager
+def open_relay(
+    settings: config.Settings, named: dict[str, config.Destination], maker: Maker | None = None
+) -> Iterator[Relay]:
+    """The relay in this process. WrongSetting, Malformed for a folder with other things in it, Unavailable."""
+    destinations = [_destination(settings, name, section) for name, section in named.items()]
+    home = relay_folder(settings)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(path.name not in _PLACES for path in home.iterdir()):
+        raise errors.Malformed(f"{home} holds other files; name a new or empty folder in relay.folder")
+    reserve = Reserve(home / places.RESERVE)
+    with ExitStack() as stack:
+        blobs = stack.enter_context(closing(LocalBlobs(home / places.BLOBS)))
+        waiting = stack.enter_context(closing(reserve.help_out(lambda: Waiting(home / QUEUE))))
+        bounds = settings.relay
+        yield Relay(
+            waiting=waiting,
+            blobs=blobs,
+            spool=Spool(home / places.SPOOL),
+            room=Room(reserve, waiting.held_bytes, quota=bounds.most_bytes, least_free=bounds.min_free_bytes),
+            destinations=destinations,
+            log=Log(),
+            maker=maker,
+            limits=archives.limits(settings),
+        )
+
+
+@contextmanager
+def open_intake(settings: config.Settings, named: dict[str, config.Destination]) -> Iterator[House]:
+    """What the DIMSE door opens onto in this process: the way into the queue."""
+    with open_relay(settings, named) as opened:
+        opened.sweep()
+        nothing = Nothing()
+        yield House(
+            origin=Origin(search=nothing, retrieve=nothing, store=opened.intake),
+            settings=doors.door_settings(settings),
+            log=Log(),
+            spool=opened.spool,
+            services=_SERVICES,
+        )
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process forwards what a folder holds. Unavailable while another does."""
+    with (home / _FORWARDING).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise errors.Unavailable(f"another relay forwards what {home} holds; name a folder for each") from None
+        yield
+
+
+def serve_relay(
+    settings: config.Settings,
+    wanted: Sequence[str] = (),
+    *,
+    announce: Callable[[str, int], None] | None = None,
+) -> None:
+    """Take in by DIMSE where the settings say and forward to the destinations, until told to stop by a signal.
+
+    `wanted`: instead of all destinations of the settings. `announce` hears where, when it is ready. WrongSetting,
+    NotInstalled without the extras, Unavailable when nobody can listen there or another relay has the folder.
+    """
+    for extra in ("server", "dimse"):
+        extras.require(extra)
+    named = name_destinations(settings, wanted)
+    if not named:
+        raise config.WrongSetting("destinations: none is named, so nobody would take what comes in")
+    doors.door_settings(settings)  # what is wrong with them is said here, once and plainly
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with ExitStack() as stack:
+        maker = None
+        if any(section.compress != "none" for section in named.values()):
+            workers = stack.enter_context(Workers(applications.worker_limits(1)))
+            maker = Maker(workers=workers, limits=archives.limits(settings))
+        opened = stack.enter_context(open_relay(settings, named, maker))
+        stack.enter_context(_alone(relay_folder(settings)))
+        opened.sweep()
+        _tell_of_strangers(opened)
+        section = settings.dimse
+        if section.port >= 0:
+            listening = stack.enter_context(door.listen(section.host, section.port))
+        stack.enter_context(opened.forwarding())
+        if section.port >= 0:
+            house = functools.partial(open_intake, settings, {name: _plain(each) for name, each in named.items()})
+            count = doors.processes(section)
+            stop_seconds = settings.server.stop_seconds
+            stack.enter_context(door_processes.serving(house, listening, count, stop_seconds=stop_seconds))
+            host, port = listening.getsockname()[:2]
+            if announce is not None:
+                announce(host, port)
+        stopping.wait()
+
+
+def _plain(section: config.Destination) -> config.Destination:
+    """For processes that only take in: rules alone."""
+    return replace(section, compress="none")
+
+
+def _tell_of_strangers(opened: Relay) -> None:
+    """What waits for destinations that the settings do not name any more stays, and is said."""
+    known = {each.name for each in opened.destinations}
+    for name in opened.waiting.destinations():
+        progress = opened.waiting.progress(name)
+        if name not in known and (progress.waiting or progress.shelved):
+            opened.log.event(
+                "no such destination", destination=name, waiting=progress.waiting, shelved=progress.shelved
+            )
