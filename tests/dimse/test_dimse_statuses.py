@@ -70,7 +70,8 @@ def test_kinds(status: int, kind: Kind) -> None:
         (errors.OutOfSpace("m"), Status.OUT_OF_RESOURCES),
         (errors.TooLarge("m"), Status.OUT_OF_RESOURCES),
         (errors.Forbidden("m"), Status.NOT_AUTHORIZED),
-        (errors.UpstreamFailed("m"), Status.CANNOT_UNDERSTAND),
+        (errors.UpstreamFailed("m"), Status.OUT_OF_RESOURCES),
+        (errors.Conflict("m"), Status.CANNOT_UNDERSTAND),
     ],
 )
 def test_faults_are_told(fault: errors.Fault, status: Status) -> None:

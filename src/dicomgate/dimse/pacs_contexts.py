@@ -19,7 +19,15 @@ GET: Final = Root.STUDY.get
 """Of the study root information model (PS3.4 §C.6.2)."""
 
 _ECHO: Final = Offer(VERIFICATION, (IMPLICIT_LITTLE,))
-NATIVE: Final = tuple(uid for uid, one in syntaxes.TABLE.items() if not (one.is_encapsulated or one.is_deflated))
+NATIVE: Final = tuple(
+    dict.fromkeys(
+        (
+            EXPLICIT_LITTLE,
+            *(uid for uid, one in syntaxes.TABLE.items() if not (one.is_encapsulated or one.is_deflated)),
+        )
+    )
+)
+"""Explicit VR first: some (DCMTK) send what is not compressed in the first context of its class."""
 OTHERS: Final = tuple(uid for uid in syntaxes.TABLE if uid not in NATIVE)
 LEAST_SYNTAXES: Final = 11
 """Compressed syntaxes that each class is proposed in at least, the common ones first."""
