@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import re
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ from pathlib import Path
 import interop_orthanc
 import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import StorageCommitmentPushModel as Commitment  # type: ignore[attr-defined]
 from test_dimse_dcmtk import dataset_of, free_port, receiver, run
 
 from dicomgate.testing import instances
@@ -223,3 +227,30 @@ def test_a_server_that_is_away_is_told_in_a_status_not_by_silence(tmp_path: Path
         assert re.search(r"OutOfResources|0xa700", stored.stdout + stored.stderr, re.IGNORECASE), (
             stored.stdout + stored.stderr
         )
+
+
+def test_what_the_server_has_is_committed(site: tuple[int, Path, dict[str, Path]]) -> None:
+    port, _, files = site
+    told: queue.Queue[tuple[int, Dataset]] = queue.Queue()
+
+    def hear(event: evt.Event) -> tuple[int, None]:
+        told.put((event.event_type, event.event_information))
+        return 0, None
+
+    entity = AE("TEST")
+    entity.add_requested_context(Commitment)
+    handlers = [(evt.EVT_N_EVENT_REPORT, hear)]
+    association = entity.associate("127.0.0.1", port, ae_title="FACADE", evt_handlers=handlers)
+    missing = str(instances.new_target().instance)
+    asked = Dataset()
+    asked.TransactionUID = missing
+    asked.ReferencedSOPSequence = [Dataset() for _ in (*files, missing)]
+    for item, uid in zip(asked.ReferencedSOPSequence, (*files, missing), strict=True):
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = instances.SECONDARY_CAPTURE, uid
+    status, _ = association.send_n_action(asked, 1, Commitment, "1.2.840.10008.1.20.1.1")
+    assert status.Status == 0
+    kind, report = told.get(timeout=PATIENCE)
+    association.release()
+    assert kind == 2
+    assert {str(item.ReferencedSOPInstanceUID) for item in report.ReferencedSOPSequence} == set(files)
+    assert [item.ReferencedSOPInstanceUID for item in report.FailedSOPSequence] == [missing]
