@@ -299,6 +299,23 @@ def test_an_object_without_its_sources_is_split_LC_30(service: Service) -> None:
     assert value(series, "00201209") == 4
 
 
+def test_references_follow_images_that_an_object_is_split_into_LC_06_LC_33(service: Service) -> None:
+    service.store(*slices("followed"), key_object("followed", 2))
+    made = service.json(f"{ENHANCED}/studies/{uid('followed')}/metadata")
+    files = [service.file(ENHANCED + address(one)) for one in made]
+    assert service.get(f"/dicomweb/studies/{uid('followed')}", method="DELETE").status in (200, 204)
+    service.store(*files)
+    found = service.json(f"{CLASSIC}/studies/{uid('followed')}/metadata")
+    images = [value(one, "00080018") for one in found if value(one, "00080060") == "CT"]
+    assert sorted(images) == sorted(uid("followed", "1", number) for number in range(1, 5))
+    (keys,) = [one for one in found if value(one, "00080060") == "KO"]
+    assert value(keys, "00080018") not in {value(one, "00080018") for one in made}
+    assert value(keys, "00080053") == "CLASSIC"
+    read = pydicom.dcmread(io.BytesIO(service.file(CLASSIC + address(keys))))
+    (series,) = read.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+    assert {one.ReferencedSOPInstanceUID for one in series.ReferencedSOPSequence} == set(images)
+
+
 def test_an_object_that_keeps_its_originals_gives_them_back_byte_for_byte_LC_31_LC_34(service: Service) -> None:
     originals = {number: slice_of("kept", number) for number in range(1, 5)}
     originals[2] = slice_of("kept", 2, syntax="1.2.840.10008.1.2")

@@ -164,9 +164,9 @@ def classic(*, new_uids: bool, **said: Any) -> int:
 
     def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
         found = objects(sources)
-        taking_apart.take_apart(found, writer, report, new_uids=new_uids, salt=run.salt)
-        if not new_uids:
-            taking_apart.restore_others([one for one in sources if one not in found], writer, report)
+        names = {one.name for one in found}
+        others = [one for one in sources if one.name not in names]
+        taking_apart.take_apart(found, others, writer, report, new_uids=new_uids, salt=run.salt)
 
     def explain_patient(sources: list[Classic]) -> dict[str, Any]:
         return {"objects": taking_apart.explain(objects(sources), new_uids=new_uids)}

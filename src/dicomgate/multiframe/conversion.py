@@ -20,7 +20,7 @@ from dicomgate.multiframe.enhanced import Enhanced, Settled
 from dicomgate.multiframe.gather import Gathering, Reason
 from dicomgate.multiframe.joining import Joined, Joining, Refusal
 from dicomgate.multiframe.overlays import State
-from dicomgate.multiframe.references import Now
+from dicomgate.multiframe.references import Now, Renaming
 
 
 class Became(enum.StrEnum):
@@ -150,17 +150,8 @@ class Plan:
                 write=partial(copy, source),
                 reason=reason,
             )
-        return Product(
-            became=Became.REISSUED,
-            study=now.study,
-            series=now.series,
-            instance=now.instance,
-            sources=(source,),
-            write=partial(
-                reissuing.write, source, now, self.renaming, keeps_originals=self.keeps_originals, view=self.view
-            ),
-            reason=reason,
-        )
+        made = reissue(source, now, self.renaming, keeps_originals=self.keeps_originals, view=self.view)
+        return replace(made, reason=reason)
 
     def explain(self) -> dict[str, Any]:
         """What would be made and why, as plain data."""
@@ -230,6 +221,18 @@ def plan(
         ahead=ahead,
         joining=found,
         view=view,
+    )
+
+
+def reissue(source: Classic, now: Now, renaming: Renaming, *, keeps_originals: bool = True, view: str = "") -> Product:
+    """An object that only refers to what was converted."""
+    return Product(
+        became=Became.REISSUED,
+        study=now.study,
+        series=now.series,
+        instance=now.instance,
+        sources=(source,),
+        write=partial(reissuing.write, source, now, renaming, keeps_originals=keeps_originals, view=view),
     )
 
 

@@ -373,7 +373,8 @@ class _Places(dict[str, tuple[str, str]]):
     def of(cls, renaming: Renaming, known: Mapping[str, tuple[str, str]]) -> _Places:
         """Both; what is converted has gone from its old place."""
         left = {instance: place for instance, place in known.items() if instance not in renaming}
-        return cls(left | {now.instance: (now.study, now.series) for now in renaming.values()})
+        settled = (now for now in renaming.values() if isinstance(now, Now))
+        return cls(left | {now.instance: (now.study, now.series) for now in settled})
 
 
 _EVIDENCE: Final = (

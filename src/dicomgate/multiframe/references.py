@@ -31,7 +31,9 @@ class Now:
     frames: range | None = None
 
 
-Renaming = Mapping[str, Now]
+Images = tuple[Now, ...]
+"""What each frame of an object has become that was taken apart, in their order."""
+Renaming = Mapping[str, Now | Images]
 """By SOP Instance UID of what was converted."""
 
 
@@ -71,10 +73,18 @@ def _updated(dataset: JSONDataset, renaming: Renaming, path: tuple[str, ...]) ->
 def _renamed(item: JSONDataset, renaming: Renaming, path: tuple[str, ...]) -> list[JSONDataset]:
     """The item up to date; several when what it holds under one series now lies in several."""
     now = renaming.get(classic.text(item, _INSTANCE)) if _INSTANCE in item else None
+    if isinstance(now, tuple):
+        return [_updated(_pointed(item, one, has_frames=True), renaming, path) for one in _meant(item, now)]
     if now is not None:
         item = _pointed(item, now, has_frames=path[-2:] != _OF_HIERARCHY)
     parts = _by_series(item, renaming) if _SERIES in item else [item]
     return [_updated(part, renaming, path) for part in parts]
+
+
+def _meant(item: JSONDataset, images: Images) -> Images:
+    """The images of the frames that a reference names; of all where it names none."""
+    numbers = [int(number) for number in classic.numbers(item, _FRAME)]
+    return tuple(images[number - 1] for number in numbers if 1 <= number <= len(images)) or images
 
 
 def _pointed(item: JSONDataset, now: Now, *, has_frames: bool) -> JSONDataset:
@@ -100,6 +110,11 @@ def _by_series(item: JSONDataset, renaming: Renaming) -> list[JSONDataset]:
     for tag in held:
         for one in classic.items(item, tag):
             now = renaming.get(classic.text(one, _INSTANCE))
+            if isinstance(now, tuple):
+                for image in _meant(one, now):
+                    new = _pointed(one, image, has_frames=True)
+                    series.setdefault(image.series, {}).setdefault(tag, []).append(new)
+                continue
             name = now.series if now is not None else classic.text(item, _SERIES)
             series.setdefault(name, {}).setdefault(tag, []).append(one)
     if not held or list(series) == [classic.text(item, _SERIES)]:

@@ -19,7 +19,7 @@ from dicomgate.dicom.jsonmodel import JSONDataset
 from dicomgate.dicom.source import Source
 from dicomgate.multiframe import classes, classic, enhanced, flattening, identity, references
 from dicomgate.multiframe.classic import Classic, Element
-from dicomgate.multiframe.references import Renaming
+from dicomgate.multiframe.references import Images, Now, Renaming
 
 MOST: Final = 100_000
 """Frames that an object may have."""
@@ -91,6 +91,25 @@ def split(
         yield _image(source, parts, frame, names, own)
 
 
+def renaming(source: Classic, naming: Naming, *, first: int = 1, salt: str = "") -> Images:
+    """What each frame of an object becomes, without being made. Faults as of `split`."""
+    count = frame_count(source)
+    kind = classes.find_enhanced(source.sop_class)
+    assert kind is not None, "frame_count has looked"
+    names = _Names(naming, _series_of_sources(source.attributes), first, salt)
+    frames = classic.items(source.attributes, classes.PER_FRAME)
+    return tuple(
+        Now(study=source.text("0020000D"), series=series, instance=instance, sop_class=kind.classic)
+        for number in range(1, count + 1)
+        for series, instance in [names.choose(source, _origin_of(frames[number - 1]), number)]
+    )
+
+
+def _origin_of(frame: JSONDataset) -> str:
+    """The image that a frame was made of, where it says."""
+    return classic.text(next(iter(classic.items(frame, classes.CONVERSION_SOURCE)), {}), "00081155")
+
+
 @dataclass(frozen=True, slots=True)
 class _Names:
     naming: Naming
@@ -120,8 +139,7 @@ def _series_of_sources(whole: JSONDataset) -> dict[str, str]:
 
 
 def _image(source: Classic, parts: flattening.Parts, frame: int, names: _Names, own: JSONDataset) -> Image:
-    origin = next(iter(classic.items(parts.frames[frame - 1], classes.CONVERSION_SOURCE)), {})
-    series, instance = names.choose(source, classic.text(origin, "00081155"), frame)
+    series, instance = names.choose(source, _origin_of(parts.frames[frame - 1]), frame)
     found = flattening.flatten(parts, frame) | own
     found |= {
         "00080016": _uid(parts.kind.classic),

@@ -1,53 +1,90 @@
-"""A study as if every object with many frames were split (PS3.4 C.3.5, LC-30, LC-33): nothing twice, nothing lost."""
+"""A study as if every object with many frames were split (PS3.4 C.3.5; LC-06, LC-30, LC-33): nothing twice or lost."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from dicomgate import errors
 from dicomgate.dicom.frames import FragmentFrames
 from dicomgate.dicom.uids import Target
-from dicomgate.multiframe import classes, classic, conversion, restoring, splitting
+from dicomgate.multiframe import classes, classic, conversion, references, reissuing, restoring, splitting
 from dicomgate.multiframe.classic import Classic
+from dicomgate.multiframe.references import Images, Now, Renaming
 from dicomgate.multiframe.splitting import Image, Naming
 from dicomgate.views import originals
 from dicomgate.views.pictures import Picture
-from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, find_bulk
+from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, find_bulk, reissued
 from dicomgate.views.sources import Held
 
 VIEW = "CLASSIC"
+SALT = "classic view"
 
 
 def show(held: Held) -> Iterator[Shown]:
-    """Every instance of the view. What cannot be split is shown as it is."""
+    """Every instance of the view. What cannot be split is shown as it is; what refers to what was, to its images."""
     stored = held.instances.keys()
-    kept = {one.name: originals.find(held, one) for one in held.sources if restoring.can_restore(one)}
+    restored = {
+        one.name: found
+        for one in held.sources
+        if restoring.can_restore(one) and (found := originals.find(held, one)) is not None
+    }
     objects = {one.name: one for one in held.sources if classes.find_enhanced(one.sop_class) is not None}
-    seen = set(stored) - objects.keys() - kept.keys()
-    followed = {origin for one in objects.values() for origin in restoring.conversion_sources(one.attributes)}
-    shown = set()
-    for name, found in kept.items():
-        if found is not None:
-            shown.add(name)
-            yield from (one for one in found if one.target.instance not in seen)
-            seen |= {one.target.instance or "" for one in found}
-    for group in _concatenations({name: one for name, one in objects.items() if name not in shown}):
-        for one, first in _in_order(group):
-            images = _split(one, first)
-            if images is not None:
-                shown.add(one.name)
-                yield from (_image(held, image) for image in images if image.instance not in seen)
-                seen |= {image.instance for image in images}
-    for one in held.sources:
-        if one.name not in objects and conversion.is_of_overlays(one) and _was_made_of(one, followed):
-            shown.add(one.name)  # the images have these overlays again
+    parts = [
+        pair
+        for group in _concatenations({name: one for name, one in objects.items() if name not in restored})
+        for pair in _in_order(group)
+    ]
+    renaming = {name: _images(found) for name, found in restored.items() if name in objects}
+    renaming |= {one.instance: images for one, first in parts if (images := _find_images(one, first))}
+    seen = set(stored) - objects.keys() - restored.keys()
+    shown = set(restored)
+    for found in restored.values():
+        yield from (one for one in found if one.target.instance not in seen)
+        seen |= {one.target.instance or "" for one in found}
+    others = [one for one in held.sources if one.name not in objects and one.name not in shown]
+    gone = {one.name for one in others if conversion.is_of_overlays(one) and _is_drawn_again(one, restored, objects)}
+    shown |= gone  # the images have these overlays again
+    followed = reissuing.close([one for one in others if one.name not in gone], renaming, salt=SALT)
+    every: Renaming = {**renaming, **followed}
+    for one, first in parts:
+        made = _split(one, first, every)
+        if made is not None:
+            shown.add(one.name)
+            yield from (_image(held, image) for image in made if image.instance not in seen)
+            seen |= {image.instance for image in made}
+    for one in others:
+        now = followed.get(one.instance)
+        if now is not None and one.name not in gone:
+            shown.add(one.name)
+            product = conversion.reissue(one, now, every, keeps_originals=False, view=VIEW)
+            yield reissued(product, now, every, held.instances[one.name], VIEW)
     yield from (as_it_is(instance) for name, instance in held.instances.items() if name not in shown)
 
 
-def _was_made_of(state: Classic, origins: set[str]) -> bool:
-    made = restoring.conversion_sources(state.attributes)
-    return bool(made) and origins.issuperset(made)
+def _images(found: list[Shown]) -> Images:
+    return tuple(
+        Now(
+            study=one.target.study,
+            series=one.target.series or "",
+            instance=one.target.instance or "",
+            sop_class=one.sop_class,
+        )
+        for one in found
+    )
+
+
+def _find_images(one: Classic, first: int) -> Images:
+    try:
+        return splitting.renaming(one, Naming.SOURCES, first=first)
+    except errors.Fault:
+        return ()
+
+
+def _is_drawn_again(state: Classic, restored: Mapping[str, object], objects: Mapping[str, Classic]) -> bool:
+    """Whether all that a presentation state of overlays is about came back as it was."""
+    about = [uid for uid, _ in references.found(state.attributes) if uid in objects]
+    return bool(about) and all(uid in restored for uid in about)
 
 
 def _concatenations(objects: dict[str, Classic]) -> list[list[Classic]]:
@@ -65,9 +102,9 @@ def _in_order(group: list[Classic]) -> list[tuple[Classic, int]]:
         return []
 
 
-def _split(one: Classic, first: int) -> list[Image] | None:
+def _split(one: Classic, first: int, renaming: Renaming) -> list[Image] | None:
     try:
-        return list(splitting.split(one, Naming.SOURCES, first=first))
+        return list(splitting.split(one, Naming.SOURCES, renaming=renaming, first=first))
     except errors.Fault:
         return None
 

@@ -26,7 +26,7 @@ from dicomgate.multiframe.gather import FrameSet
 from dicomgate.multiframe.references import Now
 from dicomgate.origin import Instance
 from dicomgate.views.pictures import Picture
-from dicomgate.views.shown import OfPicture, OfReferences, Recipe, Shown, as_it_is
+from dicomgate.views.shown import OfPicture, Recipe, Shown, as_it_is, reissued
 from dicomgate.views.sources import Held
 
 VIEW = "ENHANCED"
@@ -102,22 +102,13 @@ def _converted(sources: list[Classic]) -> Iterator[tuple[str, Now]]:
 
 def _shown(held: Held, plan: Plan, product: Product, numbers: dict[str, int]) -> Shown:
     first = product.sources[0]
-    facts = held.facts(first)
     target = Target(product.study, product.series, product.instance)
     sources = tuple(held.instances[source.name] for source in product.sources)
     match product.became:
         case Became.UNCHANGED:
             return as_it_is(sources[0])
         case Became.REISSUED:
-            frames = tuple((first.series, first.instance, frame) for frame in range(1, facts.frame_count + 1))
-            return Shown(
-                target=target,
-                sop_class=first.sop_class,
-                transfer_syntax=facts.transfer_syntax,
-                recipe=Recipe(frames=frames),
-                sources=sources,
-                made=OfReferences(product, plan.renaming, sources[0], VIEW),
-            )
+            return reissued(product, plan.renaming[first.instance], plan.renaming, sources[0], VIEW)
         case Became.STATE:
             return Shown(
                 target=target,

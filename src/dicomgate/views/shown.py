@@ -16,7 +16,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.multiframe import classic, reissuing
 from dicomgate.multiframe.classic import Classic
 from dicomgate.multiframe.conversion import Product
-from dicomgate.multiframe.references import Renaming
+from dicomgate.multiframe.references import Now, Renaming
 from dicomgate.origin import Instance, Piece
 from dicomgate.views import pictures
 from dicomgate.views.pictures import Picture
@@ -139,6 +139,7 @@ class OfReferences:
     """What only refers to other objects now (LC-06); all else is as it was."""
 
     product: Product
+    now: Now
     renaming: Renaming
     instance: Instance
     view: str
@@ -147,7 +148,7 @@ class OfReferences:
     def attributes(self) -> JSONDataset:
         """Its data set, with the pixels that it has."""
         source = self.product.sources[0]
-        found = dict(reissuing.dataset(source, self.renaming[source.instance], self.renaming, view=self.view))
+        found = dict(reissuing.dataset(source, self.now, self.renaming, view=self.view))
         if self.instance.facts.frame_count:
             said = orjson.loads(self.instance.metadata())
             found |= {tag: said[tag] for tag in (_PIXELS, "7FE00008", "7FE00009") if tag in said}
@@ -179,6 +180,20 @@ class OfReferences:
             find=partial(find_bulk, source),
         )
         return pictures.value(described, path, span)
+
+
+def reissued(product: Product, now: Now, renaming: Renaming, instance: Instance, view: str) -> Shown:
+    """What only refers to other objects in a view."""
+    facts = instance.facts
+    place = (facts.target.series or "", facts.target.instance or "")
+    return Shown(
+        target=Target(now.study, now.series, now.instance),
+        sop_class=facts.sop_class,
+        transfer_syntax=facts.transfer_syntax,
+        recipe=Recipe(frames=tuple((*place, frame) for frame in range(1, facts.frame_count + 1))),
+        sources=(instance,),
+        made=OfReferences(product, now, renaming, instance, view),
+    )
 
 
 def find_bulk(source: Classic, path: str, element: classic.Element) -> BulkValue | Frames | Encapsulated:
