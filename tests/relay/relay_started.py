@@ -24,7 +24,7 @@ from dicomgate.testing import instances
 from dicomgate.testing.instances import SECONDARY_CAPTURE
 from dicomgate.testing.processes import PATIENCE, Running
 
-QUICK = {"pause_seconds": 0.05, "longest_pause_seconds": 0.2}
+QUICK = {"pause_seconds": 0.05, "longest_pause_seconds": 0.1}
 """Destinations of tests are tried again soon."""
 
 
