@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -12,6 +14,8 @@ import pytest
 from pacs_made import MadePacs, over, running
 from pydicom.uid import generate_uid
 
+from dicomgate import assembly, config
+from dicomgate.dimse.pacs_whole import WholeStudies
 from dicomgate.testing import instances
 
 pytestmark = pytest.mark.slow
@@ -143,14 +147,42 @@ def test_what_was_whole_is_shown_while_the_pacs_is_away(tmp_path: Path) -> None:
     with running(MadePacs(has_many_classes=True)) as pacs:
         study = scan(pacs, "away", range(1, 4))
         other = scan(pacs, "other", range(1, 4))
-        caller = over(pacs.port, tmp_path / "kept", check_seconds=0.0)
-        with_views = caller.__enter__()
-        first = one(with_views.get(f"/enhanced/studies/{study}/metadata"))
-    try:
-        assert one(with_views.get(f"/enhanced/studies/{study}/metadata")) == first
-        assert with_views.get(f"/enhanced/studies/{other}/metadata").status_code == 503
-    finally:
-        caller.__exit__(None, None, None)
+        gateway = ExitStack()
+        caller = gateway.enter_context(over(pacs.port, tmp_path / "kept", check_seconds=0.0, keep_seconds=0.1))
+        first = one(caller.get(f"/enhanced/studies/{study}/metadata"))
+    with gateway:
+        deadline = time.monotonic() + 30
+        while caller.get(f"/studies?StudyInstanceUID={study}").status_code != 503:
+            assert time.monotonic() < deadline
+            time.sleep(0.3)  # so that the association that is kept is not used again
+        assert one(caller.get(f"/enhanced/studies/{study}/metadata")) == first
+        assert caller.get(f"/enhanced/studies/{other}/metadata").status_code == 503
+        assert fetched(pacs) == 1
+
+
+def test_a_new_series_is_seen_though_the_old_ones_are_compared_all_the_time(pacs: MadePacs, tmp_path: Path) -> None:
+    """Searches of series in the default view bring counts along, of those that are kept."""
+    now = [1000.0]
+    study = scan(pacs, "new", range(1, 3))
+    said = {
+        "pacs.title": "PACS",
+        "pacs.host": "127.0.0.1",
+        "pacs.port": pacs.port,
+        "pacs.cache": str(tmp_path / "kept"),
+    }
+    settings = config.read(options={**said, "pacs.move_port": 0}, environment={}, directory=tmp_path)
+    with assembly.open_pacs(settings, lambda *_, **__: None) as opened:
+        whole = WholeStudies(opened.holdings, opened.questions, opened.origin, check_seconds=60.0, clock=lambda: now[0])
+        whole.fetch(study)
+        scan(pacs, "new", range(1, 3), series=2)
+        assert whole.is_here(study)
+        now[0] += 59
+        assert whole.is_here(study)
+        now[0] += 1
+        assert not whole.is_here(study)
+        whole.fetch(study)
+        assert fetched(pacs) == 2
+        assert whole.is_here(study)
 
 
 def test_what_no_longer_fits_the_cache_comes_again(pacs: MadePacs, tmp_path: Path) -> None:
