@@ -161,6 +161,39 @@ def test_a_series_that_still_comes_waits_while_another_is_converted(
     assert sorted(frames for _, frames in objects(archive, "several")) == [1, 2]
 
 
+def test_an_object_goes_only_when_the_one_in_its_place_can_be_made(
+    archive: Archive, begin: Callable[[], Converter], clock: Clock
+) -> None:
+    """A series grows still, another of the study is quiet: what there is of the first stays for now."""
+    converter = begin()
+    converter.look()
+    store(archive, slice_of("place", 1), slice_of("place", 2))
+    clock.ahead = 61
+    converter.look()
+    ((first, _),) = objects(archive, "place")
+    store(archive, slice_of("place", 1, series="2"))
+    quiet = max(change.time for change in archive.index.changes())
+    store(archive, slice_of("place", 3))
+    late = max(change.time for change in archive.index.changes())
+    converter.now = lambda: 60 + (quiet + late) / 2
+    converter.look()
+    assert sorted(frames for _, frames in objects(archive, "place")) == [1, 2]
+    assert first in dict(objects(archive, "place"))
+    converter.now = lambda: late + 61
+    converter.look()
+    assert sorted(frames for _, frames in objects(archive, "place")) == [1, 3]
+
+
+def test_a_journal_that_was_begun_anew_is_read_again(
+    archive: Archive, begin: Callable[[], Converter], clock: Clock, tmp_path: Path
+) -> None:
+    (tmp_path / "converted").write_text("1000000")
+    store(archive, slice_of("anew", 1), slice_of("anew", 2))
+    clock.ahead = 61
+    begin().look()
+    assert [frames for _, frames in objects(archive, "anew")] == [2]
+
+
 def test_a_server_does_so_when_it_is_told_to(tmp_path: Path) -> None:
     settings = config.Settings(views=config.Views(convert_at_arrival=True, quiet_seconds=0.1))
     with serving(assembly.application(settings, data=tmp_path / "data")) as served:
