@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from test_multiframe_references import evidence, other, products, reference
 
 from dicomgate.multiframe import (
     classes,
+    classic,
     conversion,
     flattening,
     gather,
@@ -298,3 +300,17 @@ def test_what_was_kept_empty_empties_nothing_LC_30() -> None:
     kept_empty["00180015"] = {"vr": "CS"}
     found = flattening.flatten(flattening.take_apart(source.attributes, CT), 1)
     assert found["00180015"]["Value"] == ["CHEST"]
+
+
+def test_what_differs_from_slice_to_slice_takes_little_room_in_a_pool() -> None:
+    """Twenty thousand slices that differ in thirty values are 600,000 elements."""
+    pool, count = classic.Pool(), 3000
+    pool.share({"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}})
+    tracemalloc.start()
+    try:
+        for number in range(count):
+            pool.share({"00200013": {"vr": "IS", "Value": [number]}})
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / count < 1024

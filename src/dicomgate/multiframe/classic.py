@@ -62,9 +62,14 @@ class Pool:
         shared = {}
         for tag, element in dataset.items():
             before = last.get(tag)
-            shared[tag] = before if before == element else known.setdefault(orjson.dumps(element), element)
+            shared[tag] = before if before == element else known.setdefault(_digest(element), element)
         self._last = shared
         return shared
+
+
+def _digest(element: Element) -> bytes:
+    """What stands for an element in a pool; its text would take the four kilobytes that orjson writes into."""
+    return hashlib.blake2b(orjson.dumps(element), digest_size=20).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
