@@ -108,13 +108,6 @@ def stored(server: Running) -> list[str]:
         found += [each["00080018"]["Value"][0] for each in page]
 
 
-def queue(settings: Path, *arguments: str) -> list[dict[str, object]]:
-    """What `relay queue` says in a pipe."""
-    command = [sys.executable, "-m", "dicomgate", "relay", "queue", *arguments, "--config", str(settings)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def ends(server: Running, wanted: Iterable[str]) -> None:
     """Wait until all have arrived, each once, and nothing else."""
     expected = sorted(wanted)
@@ -122,11 +115,11 @@ def ends(server: Running, wanted: Iterable[str]) -> None:
     assert sorted(stored(server)) == expected
 
 
-def fetched(server: Running, file: bytes) -> bytes:
-    """The same instance from a server, as it is stored there."""
+def fetched(server: Running, file: bytes, syntax: str = "*") -> bytes:
+    """The same instance from a server, as it is stored there or in another transfer syntax."""
     target = header.read(BytesSource(file)).target
     assert target is not None
     path = f"/dicomweb/studies/{target.study}/series/{target.series}/instances/{target.instance}"
-    reply = server.ask("GET", path, {"Accept": "application/dicom; transfer-syntax=*"})
+    reply = server.ask("GET", path, {"Accept": f"application/dicom; transfer-syntax={syntax}"})
     assert reply.status == 200
     return reply.body
