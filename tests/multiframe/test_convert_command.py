@@ -98,7 +98,9 @@ def test_what_is_left_over_is_code_3_and_goes_along(
 def test_a_damaged_file_is_code_3(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "6.dcm").write_bytes(slice_of(CT, 6)[:700])
     assert main.run(["convert", "enhanced", str(folder), str(tmp_path / "made")]) == main.PARTLY
-    assert "6.dcm" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "6.dcm" in said
+    assert f"1 not (why: {tmp_path / 'made' / 'dicomgate-report.jsonl'})" in said.splitlines()[-1]
 
 
 def test_a_damaged_object_is_code_3_and_none_of_its_files_is_half_there(tmp_path: Path) -> None:

@@ -234,6 +234,8 @@ class Writer:
         told = [f"{count:,} {became}" for became, count in self._counts.items()]
         if self._teller.there:
             told.append(f"{self._teller.there:,} of them there before")
+        if self._teller.failed:
+            told.append(f"{self._teller.failed:,} not{f' (why: {self._report.path})' if self._report.path else ''}")
         if not self._teller.is_json:
             size = telling.format_bytes(self._teller.bytes)
             output.message(f"{', '.join(told) or 'nothing written'}; {size} in {self._teller.seconds:.1f} s")
