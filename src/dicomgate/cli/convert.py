@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import tempfile
 from contextlib import ExitStack, nullcontext
@@ -34,6 +35,7 @@ def convert() -> None:
     \b
     dicomgate convert enhanced ./scans ./enhanced
     dicomgate convert classic ./enhanced ./classic
+    dicomgate convert frames ./enhanced ./few --frames 1-10
     """  # noqa: D301 (the backspace is click's sign for lines to be kept)
 
 
@@ -175,6 +177,81 @@ def classic(*, new_uids: bool, **said: Any) -> int:
     if not count and code != main.PARTLY:
         return run.end_with_nothing("no CT, MR or PET objects with many frames")
     return code
+
+
+@convert.command()
+@_shared
+@click.option("--frames", "wanted", required=True, metavar="LIST", help="which, from 1: 1-10,25")
+def frames(*, wanted: str, **said: Any) -> int:
+    """Make of each enhanced CT, MR and PET object in SRC one with some of its frames, and bring it to DST.
+
+    SRC is a folder of files, a data folder, an address or a remote's name; DST any of these, too. KEYWORD=VALUE says
+    which of SRC are meant. The new object is of the same class and series, and says which frames of which object it
+    has; the same frames always give the same UID. Frames are copied as they are. What has no such frames stands in
+    DST/dicomgate-report.jsonl; then the exit code is 3. It is 4 when there is no such object.
+
+    For example,
+
+    \b
+    dicomgate convert frames ./enhanced ./few --frames 100-120
+    dicomgate convert frames pacs ./few SeriesInstanceUID=1.2.3 --frames 1-10,25
+    """  # noqa: D301 (the backspace is click's sign for lines to be kept)
+    from dicomgate import errors
+    from dicomgate.cli.converting import Converted
+    from dicomgate.multiframe import classes, extracting
+
+    numbers, run, count = _parse_frames(wanted), _Run(**said), 0
+
+    def extract(one: Classic) -> Any:
+        nonlocal count
+        count += 1
+        return extracting.extract(one, numbers, salt=run.salt)
+
+    def convert_patient(sources: list[Classic], writer: Writer, report: Report) -> None:
+        for one in sources:
+            if classes.find_enhanced(one.sop_class) is None:
+                continue
+            try:
+                made = extract(one)
+                write = functools.partial(extracting.write, made)
+                study = one.text("0020000D")
+                writer.add(Converted(study, one.series, made.instance, "extracted", 1, write, one.name))
+            except errors.Fault as fault:
+                report.add(one.name, fault.message)
+
+    def explain_patient(sources: list[Classic]) -> dict[str, Any]:
+        objects = [one for one in sources if classes.find_enhanced(one.sop_class) is not None]
+        return {"objects": [_extract_outlook(one, extract) for one in objects]}
+
+    code = run.explain_all(explain_patient) if run.explain else run.convert_all(convert_patient)
+    if not count and code != main.PARTLY:
+        return run.end_with_nothing("no CT, MR or PET objects with many frames")
+    return code
+
+
+def _extract_outlook(one: Classic, extract: Callable[[Classic], Any]) -> dict[str, Any]:
+    from dicomgate import errors
+
+    facts: dict[str, Any] = {"file": one.name, "SOPInstanceUID": one.instance, "images": None, "becomes": ""}
+    try:
+        made = extract(one)
+        facts |= {"images": len(made.frames), "becomes": f"an object with {len(made.frames)} frames"}
+    except errors.Fault as fault:
+        facts["becomes"] = f"refused: {fault.message}"
+    return facts
+
+
+def _parse_frames(text: str) -> list[int]:
+    """`1-10,25`. Usage error for anything else, or numbers that do not rise."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() if dash else True)) or max(len(first), len(last)) > 6:
+            raise click.UsageError("--frames: expected numbers and ranges of them, as 1-10,25")
+        found += range(int(first), int(last or first) + 1)
+    if not found or any(after <= before for before, after in zip((0, *found), found, strict=False)):
+        raise click.UsageError("--frames: expected numbers from 1, each greater than the one before")
+    return found
 
 
 class _Run:
