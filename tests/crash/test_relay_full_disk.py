@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,13 @@ from crash_disk import fill, mounted
 from dicomgate import assembly, config
 from dicomgate.assembly import relays
 from dicomgate.dicom import syntaxes
+from dicomgate.dicom.outcomes import Refused
 from dicomgate.dicom.part10 import read_beginning
 from dicomgate.dicom.source import BytesSource
 from dicomgate.dimse import associations, door
 from dicomgate.dimse.associations import Association, Peer
 from dicomgate.dimse.contexts import Offer
+from dicomgate.index.waiting import Waiting
 from dicomgate.relay.relay import Relay
 from dicomgate.testing import instances, processes
 from dicomgate.testing.instances import SECONDARY_CAPTURE
@@ -76,3 +80,23 @@ def wait_until_empty(relay: Relay) -> None:
     while relay.waiting.progress("hub").waiting:
         assert time.monotonic() < deadline, relay.waiting.progress("hub")
         time.sleep(0.05)
+
+
+def test_an_instance_whose_row_finds_no_room_leaves_nothing_D3(here: Path) -> None:
+    hub = config.Destination(to="http://127.0.0.1:1/x")
+    settings = config.Settings(relay=config.Relay(folder=str(here / "held")), destinations={"hub": hub})
+    with (
+        mounted(here / "disk", "tmpfs", 2) as disk,
+        assembly.open_relay(settings, {"hub": hub}) as relay,
+        closing(Waiting(disk / "queue.sqlite")) as waiting,
+    ):
+        intake = replace(relay.intake, waiting=waiting)
+        fill(disk / "ballast", 0)
+        is_full = False
+        while not is_full:  # what is in the log already may have room
+            arrival = relay.spool.arrival()
+            arrival.write(instances.make())
+            outcome = intake.accept(arrival)
+            is_full = isinstance(outcome, Refused) and outcome.is_full
+        (disk / "ballast").unlink()
+        assert len(list(relay.blobs.keys())) == waiting.progress("hub").waiting

@@ -17,13 +17,17 @@ from dicomgate.dicom.source import BytesSource
 
 @dataclass
 class Receiver:
-    """What came, by instance. `decide` gives a code of refusal, or an HTTP status as a number below zero; None keeps it."""
+    """What came, by instance. `decide` gives a code of refusal, or an HTTP status as a number below zero; None keeps it.
+
+    `before` hears what a request holds, and may keep it waiting.
+    """
 
     came: Counter[str] = field(default_factory=Counter)
     kept: dict[str, bytes] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
     requests: list[int] = field(default_factory=list)
     decide: Callable[[str], int | None] = lambda _: None
+    before: Callable[[list[str]], object] = lambda _: None
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,12 +36,12 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}"
 
     def store(self, files: list[bytes]) -> tuple[int, bytes]:
+        self.before([_instance(file) for file in files])
         with self.lock:
             self.requests.append(len(files))
             said: dict[str, int | None] = {}
             for file in files:
-                instance = header.read(BytesSource(file)).target.instance  # type: ignore[union-attr]
-                assert instance is not None
+                instance = _instance(file)
                 self.came[instance] += 1
                 said[instance] = self.decide(instance)
                 if (said[instance] or 0) < 0:
@@ -47,6 +51,12 @@ class Receiver:
                     self.kept[instance] = file
                     self.order.append(instance)
             return (200 if not any(said.values()) else 202), orjson.dumps(_report(said))
+
+
+def _instance(file: bytes) -> str:
+    target = header.read(BytesSource(file)).target
+    assert target is not None
+    return target.instance or ""
 
 
 def _report(said: dict[str, int | None]) -> dict[str, object]:

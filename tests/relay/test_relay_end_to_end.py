@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -71,6 +72,9 @@ def test_what_dcmtk_stores_into_a_relay_arrives_over_https_as_it_was(tmp_path: P
             with assembly.open_waiting(config.read(file=settings, environment={})) as waiting:
                 started.wait_until(lambda: waiting.progress("hub").delivered == len(files))
                 assert waiting.progress("hub").waiting == 0
+            assert assembly.find_forwarded(config.read(file=settings, environment={})) == ["hub"]
+            other = run(sys.executable, "-m", "dicomgate", "relay", "--config", settings)
+            assert (other.returncode, "another relay" in other.stderr) == (1, True)
             arrived = {each.SOPInstanceUID: each for each in kept(server)}
             assert len(kept(server)) == len(arrived) == len(files)
             for instance, file in files.items():

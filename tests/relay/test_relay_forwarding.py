@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,9 +41,10 @@ def offer(relay: Relay, file: bytes, caller: str = "CT1") -> Outcome:
         arrival.discard()
 
 
-def offer_all(relay: Relay, files: Mapping[str, bytes], caller: str = "CT1") -> None:
-    for file in files.values():
-        assert isinstance(offer(relay, file, caller), Stored)
+def offer_all(relay: Relay, files: Mapping[str, bytes], caller: str = "CT1", *, at_once: int = 1) -> None:
+    with ThreadPoolExecutor(at_once) as pool:
+        for outcome in pool.map(lambda file: offer(relay, file, caller), files.values()):
+            assert isinstance(outcome, Stored)
 
 
 def is_empty(relay: Relay, name: str = "hub") -> Callable[[], bool]:
@@ -80,7 +83,7 @@ def test_a_receiver_that_was_down_while_a_thousand_were_queued_gets_each_of_them
         pass
     settings = settings_of(tmp_path, hub={"to": receiver.root})
     with opened(settings) as relay, relay.forwarding():
-        offer_all(relay, files)
+        offer_all(relay, files, at_once=8)
         started.wait_until(lambda: relay.waiting.progress("hub").failing_since is not None)
         progress = relay.waiting.progress("hub")
         assert (progress.waiting, progress.shelved, progress.delivered) == (1000, 0, 0)
@@ -286,13 +289,29 @@ def test_beyond_the_bound_nothing_is_taken_and_what_was_is_sent(tmp_path: Path) 
     assert list(receiver.kept) == taken
 
 
-def test_two_contents_of_one_instance_go_one_after_the_other(tmp_path: Path) -> None:
+def test_two_contents_of_one_instance_go_one_after_the_other_and_hold_up_no_other(tmp_path: Path) -> None:
     target = instances.new_target()
     first, second = instances.make(target), instances.make(target, rows=9)
-    with receiving(Receiver()) as receiver, opened(settings_of(tmp_path, hub={"to": receiver.root})) as relay:
+    other = started.make(1)
+    came, may_go = threading.Event(), threading.Event()
+
+    def hold(held: list[str]) -> None:
+        if target.instance in held:
+            came.set()
+            assert may_go.wait(started.PATIENCE)
+
+    with (
+        receiving(Receiver(before=hold)) as receiver,
+        opened(settings_of(tmp_path, hub={"to": receiver.root})) as relay,
+        relay.forwarding(),
+    ):
         assert isinstance(offer(relay, first), Stored)
+        assert came.wait(started.PATIENCE)
+        came.clear()
         assert isinstance(offer(relay, second), Stored)
-        with relay.forwarding():
-            started.wait_until(is_empty(relay))
-    assert receiver.requests == [1, 1]
-    assert receiver.kept == {target.instance: second}
+        offer_all(relay, other)
+        started.wait_until(lambda: receiver.kept == other)
+        assert not came.is_set()
+        may_go.set()
+        started.wait_until(is_empty(relay))
+    assert receiver.kept == {target.instance: second, **other}

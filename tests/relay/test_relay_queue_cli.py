@@ -68,7 +68,8 @@ def test_the_queue_says_what_waits_and_why_and_the_shelf_is_dealt_with(
         codes.clear()
         with assembly.open_relay(settings, dict(settings.destinations)) as relay:
             with relay.forwarding():
-                started.wait_until(lambda: second in receiver.kept)
+                started.wait_until(lambda: relay.waiting.progress("hub").waiting == 0)
+            assert second in receiver.kept
             assert first not in receiver.kept
             assert len(list(relay.blobs.keys())) == 3, "another destination waits for them"
             relay.waiting.discard([("down", number + 1) for number in range(3)], "over")

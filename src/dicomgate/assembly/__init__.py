@@ -11,7 +11,7 @@ from dicomgate.assembly.gateways import gateway_folder, open_pacs, pacs_check, p
 from dicomgate.assembly.places import INDEX, is_archive
 from dicomgate.assembly.relays import (
     clear_garbage,
-    is_forwarding,
+    find_forwarded,
     name_destinations,
     open_relay,
     open_waiting,
@@ -25,10 +25,10 @@ __all__ = [
     "application",
     "clear_garbage",
     "door_settings",
+    "find_forwarded",
     "following",
     "gateway_folder",
     "is_archive",
-    "is_forwarding",
     "limits",
     "name_destinations",
     "open_archive",

@@ -7,11 +7,11 @@ import functools
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 from urllib.parse import urlsplit
 
 from dicomgate import config, errors, extras
@@ -145,13 +145,14 @@ def clear_garbage(settings: config.Settings, waiting: Waiting) -> None:
         relay.clear_garbage(waiting, blobs)
 
 
-def is_forwarding(settings: config.Settings) -> bool:
-    """Whether a relay sends what the folder holds."""
+def find_forwarded(settings: config.Settings) -> list[str] | None:
+    """To whom a relay sends what the folder holds; None while no relay runs."""
+    home = relay_folder(settings)
     try:
-        with _alone(relay_folder(settings)):
-            return False
+        with _alone(home):
+            return None
     except errors.Unavailable:
-        return True
+        return (home / _FORWARDING).read_text("utf-8").splitlines()
 
 
 @contextmanager
@@ -197,14 +198,14 @@ def open_intake(settings: config.Settings, named: dict[str, config.Destination])
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """One process forwards what a folder holds. Unavailable while another does."""
-    with (home / _FORWARDING).open("a") as file:
+def _alone(home: Path) -> Iterator[TextIO]:
+    """One process forwards what a folder holds, and writes down to whom. Unavailable while another does."""
+    with (home / _FORWARDING).open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise errors.Unavailable(f"another relay forwards what {home} holds; name a folder for each") from None
-        yield
+        yield file
 
 
 def serve_relay(
@@ -233,7 +234,7 @@ def serve_relay(
             workers = stack.enter_context(Workers(applications.worker_limits(1)))
             maker = Maker(workers=workers, limits=archives.limits(settings))
         opened = stack.enter_context(open_relay(settings, named, maker))
-        stack.enter_context(_alone(relay_folder(settings)))
+        _write_names(stack.enter_context(_alone(relay_folder(settings))), named)
         opened.sweep()
         _tell_of_strangers(opened)
         section = settings.dimse
@@ -249,6 +250,14 @@ def serve_relay(
             if announce is not None:
                 announce(host, port)
         stopping.wait()
+
+
+def _write_names(file: TextIO, names: Iterable[str]) -> None:
+    """For who looks at the queue. On a full disk they are missing, and all goes on."""
+    with suppress(OSError):
+        file.truncate(0)
+        file.write("\n".join(names))
+        file.flush()
 
 
 def _plain(section: config.Destination) -> config.Destination:

@@ -50,9 +50,8 @@ def queue(context: click.Context, *, each: bool, shelf: bool, discarded: bool, c
         elif each or shelf:
             facts = [_held(one, now) for one in _errands(waiting, shelf_alone=shelf)]
         else:
-            known = assembly.name_destinations(settings, ())
-            runs = assembly.is_forwarding(settings)
-            facts = [_standing(each, known, now, runs=runs) for each in _progress(waiting, known)]
+            forwarded = assembly.find_forwarded(settings)
+            facts = [_standing(each, forwarded, now) for each in _progress(waiting, forwarded or settings.destinations)]
     output.records(facts)
     if not facts:
         output.message("nothing is held")
@@ -137,20 +136,16 @@ def _progress(waiting: Waiting, known: Iterable[str]) -> Iterator[Progress]:
         yield waiting.progress(name)
 
 
-def _standing(progress: Progress, known: Iterable[str], now: float, *, runs: bool) -> dict[str, Any]:
-    is_address = progress.destination.startswith(("http://", "https://"))
+def _standing(progress: Progress, forwarded: list[str] | None, now: float) -> dict[str, Any]:
     why = progress.why
-    if not runs:
-        state = "stopped"
-        why = why or "no relay runs"
+    if forwarded is None:
+        state, why = "stopped", why or "no relay runs"
+    elif progress.destination not in forwarded:
+        state, why = "not sent", why or "the relay that runs does not send there"
     elif progress.failing_since is not None:
         state = "failing"
-    elif progress.waiting:
-        state = "sending"
     else:
-        state = "idle"
-    if progress.destination not in known and not is_address and (progress.waiting or progress.shelved):
-        state, why = "unknown", "the settings name no such destination"
+        state = "sending" if progress.waiting else "idle"
     return {
         "destination": progress.destination,
         "state": state,
