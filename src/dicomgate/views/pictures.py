@@ -101,17 +101,17 @@ def link(attributes: JSONDataset, target: Target) -> JSONDataset:
 
 
 def _linked(attributes: JSONDataset, target: Target, steps: encode.Steps) -> JSONDataset:
-    found = {}
+    """Parts without large values, nearly all of them, are not copied."""
+    changed = {}
     for tag, element in attributes.items():
         if "BulkDataURI" in element:
-            found[tag] = {**element, "BulkDataURI": bulk.format_uri(target, bulk.format_path(steps, tag))}
+            changed[tag] = {**element, "BulkDataURI": bulk.format_uri(target, bulk.format_path(steps, tag))}
         elif element.get("vr") == "SQ" and element.get("Value"):
-            items = enumerate(element["Value"], 1)
-            values = [_linked(item or {}, target, (*steps, (tag, number))) for number, item in items]
-            found[tag] = {**element, "Value": values}
-        else:
-            found[tag] = element
-    return found
+            items = [item or {} for item in element["Value"]]
+            values = [_linked(item, target, (*steps, (tag, number))) for number, item in enumerate(items, 1)]
+            if any(new is not item for new, item in zip(values, items, strict=True)):
+                changed[tag] = {**element, "Value": values}
+    return {tag: changed.get(tag, element) for tag, element in attributes.items()} if changed else attributes
 
 
 def paths(attributes: JSONDataset, steps: encode.Steps = ()) -> Iterator[str]:
