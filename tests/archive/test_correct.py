@@ -10,9 +10,10 @@ import pydicom
 import pytest
 
 from dicomgate import assembly, config, errors
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import part10, syntaxes
 from dicomgate.dicom.matching import Match, OneOf, Query
 from dicomgate.dicom.outcomes import Caution, Reason, Refused, Stored
+from dicomgate.dicom.source import BytesSource
 from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.base import ChangeKind
 from dicomgate.testing import instances
@@ -145,6 +146,24 @@ def test_twice_the_same_changes_nothing_the_second_time(archive) -> None:
     done = archive.origin.update.update(study, WANTED)
     assert (done.corrected, done.unchanged) == (0, 3)
     assert everything(archive, study) == before
+
+
+def test_the_original_sent_again_behind_other_file_meta_information_undoes_nothing_T10(archive) -> None:
+    stored = fill(archive)
+    archive.origin.update.update(stored[0][0].study, WANTED)
+    for target, original in stored:
+        before = served(archive, target)
+        outcome = store(archive, bytes(128) + _with_other_meta(original, str(target.instance)))
+        assert (outcome.again, outcome.warning) == (True, Caution.COERCED)
+        assert served(archive, target) == before
+
+
+def _with_other_meta(content: bytes, instance: str) -> bytes:
+    """As it comes by DIMSE; without the preamble."""
+    beginning = part10.read_beginning(BytesSource(content))
+    sop_class = beginning.meta["00020002"]["Value"][0]
+    other = part10.write_beginning(sop_class=sop_class, instance=instance, transfer_syntax=beginning.transfer_syntax)
+    return other[128:] + content[beginning.dataset_offset :]
 
 
 def test_corrected_twice_both_are_recorded_in_order(archive) -> None:

@@ -82,7 +82,9 @@ def data_set(content: bytes) -> tuple[str, bytes]:
 
 def test_every_instance_goes_round_and_comes_back_with_the_same_data_set(tmp_path: Path) -> None:
     samples, _ = read_corpus()
-    layers = lay_out(sample for sample in samples if is_storable(sample))
+    storable = [sample for sample in samples if is_storable(sample)]
+    assert len(storable) == len(samples) - 1, "one has a UID of more than 64 characters"
+    layers = lay_out(storable)
     chain, key = certificate(tmp_path, "server")
     words = ("--dimse", "0", "--tls-cert", str(chain), "--tls-key", str(key), "--allow-delete")
     went = 0
@@ -100,7 +102,7 @@ def test_every_instance_goes_round_and_comes_back_with_the_same_data_set(tmp_pat
                 straight.delete(study)  # the next archive has other pictures under the same UIDs
             went += len(whole)
     print(f"{went} instances in {len(layers)} archives")
-    assert went > 0.95 * len(samples)
+    assert went == len(storable)
 
 
 def go(entrance: int, whole: dict[str, Sample]) -> None:

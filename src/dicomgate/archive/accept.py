@@ -110,13 +110,15 @@ class Acceptor:
         row = self.index.find_row(target)
         if row is None:
             return None
-        came = {arrival.digest, arrival.original_digest} - {""}
-        if not came & {row.digest, row.original_digest} and not any(
-            came & {one.digest, one.original_digest} for one in self.index.versions(target)
-        ):
-            is_same = row.sop_class == sop_class and self._is_stored(arrival, row.key)
-            return Stored(target, sop_class, again=True) if is_same else None
-        return _again(target, sop_class, arrival, row.digest)
+        came, earlier = {arrival.digest, arrival.original_digest} - {""}, self.index.versions(target)
+        if any(came & {one.digest, one.original_digest} for one in (row, *earlier)):
+            return _again(target, sop_class, arrival, row.digest)
+        if row.sop_class != sop_class:
+            return None
+        if self._is_stored(arrival, row.key):
+            return Stored(target, sop_class, again=True)
+        is_earlier = any(self._is_stored(arrival, one.key) for one in earlier)
+        return Stored(target, sop_class, again=True, warning=Caution.COERCED) if is_earlier else None
 
     def _is_stored(self, arrival: Arrival, key: str) -> bool:
         try:
