@@ -69,6 +69,18 @@ def test_the_same_data_set_behind_other_file_meta_information_is_the_same_again_
         assert outcome.reason is Reason.OTHER_CONTENT
 
 
+def test_the_same_bytes_in_another_transfer_syntax_are_another_data_set() -> None:
+    one, other = (
+        BytesSource(
+            part10.write_beginning(sop_class=instances.SECONDARY_CAPTURE, instance="1.2.3", transfer_syntax=syntax)
+            + b"\x08\0\x18\0UI\x06\x001.2.3\0"
+        )
+        for syntax in ("1.2.840.10008.1.2.4.80", "1.2.840.10008.1.2.4.90")
+    )
+    assert part10.has_same_data_set(one, one)
+    assert not part10.has_same_data_set(one, other)
+
+
 def test_a_deflated_data_set_may_have_its_padding_or_not() -> None:
     meta = part10.write_beginning(
         sop_class="1.2.840.10008.5.1.4.1.1.7", instance="1.2.3", transfer_syntax="1.2.840.10008.1.2.1.99"

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from dicomgate import assembly, config, errors
+from dicomgate.client import remote_search
 from dicomgate.dicom.matching import AnyOf, Between, Empty, Match, OneOf, Query
 from dicomgate.dicom.outcomes import Caution, Reason, Refused, Stored
 from dicomgate.dicom.uids import Level, Target
@@ -76,6 +77,26 @@ def test_each_answer_is_given_once_however_often_it_comes(server: Any, origin: O
     server.answers.append(answer(STUDIES * 2))
     several = AnyOf((OneOf(("CT",)), OneOf(("CT",))))
     assert find(origin, Match(("00080061",), several)) == ["1.1", "1.3"]
+
+
+def test_endless_answers_are_not_looked_at(server: Any, origin: Origin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_search, "_MOST", 2)
+    server.answers.append(answer(STUDIES))
+    with pytest.raises(errors.TooLarge):
+        find(origin)
+
+
+def test_searches_that_nobody_goes_on_with_are_forgotten(
+    server: Any, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_search, "_OPEN", 2)
+    server.answers.append(answer(STUDIES))
+    first, *others = [origin.search.search(Query(level=Level.STUDY, limit=1)) for _ in range(3)]
+    with pytest.raises(errors.Malformed):
+        origin.search.search(Query(level=Level.STUDY, limit=1, after=first.next))
+    for one in others:
+        after = origin.search.search(Query(level=Level.STUDY, limit=5, after=one.next))
+        assert [dataset["0020000D"]["Value"] for dataset in after.datasets] == [["1.2"], ["1.3"]]
 
 
 def test_no_address_grows_with_a_list(server: Any, origin: Origin) -> None:

@@ -111,7 +111,12 @@ class Acceptor:
         if row is None:
             return None
         came, earlier = {arrival.digest, arrival.original_digest} - {""}, self.index.versions(target)
-        if any(came & {one.digest, one.original_digest} for one in (row, *earlier)):
+        known = {
+            row.digest,
+            row.original_digest,
+            *(digest for one in earlier for digest in (one.digest, one.original_digest)),
+        }
+        if came & known:
             return _again(target, sop_class, arrival, row.digest)
         if row.sop_class != sop_class:
             return None
