@@ -52,7 +52,7 @@ def queue(context: click.Context, *, each: bool, shelf: bool, discarded: bool, c
         else:
             forwarded = assembly.find_forwarded(settings)
             facts = [_standing(each, forwarded, now) for each in _progress(waiting, forwarded or settings.destinations)]
-    output.records(facts)
+    _show(facts)
     if not facts:
         output.message("nothing is held")
     return main.DONE
@@ -112,6 +112,16 @@ def discard(numbers: tuple[int, ...], *, destination: str | None, reason: str, c
     return main.DONE if count else main.NOTHING
 
 
+def _show(facts: list[dict[str, Any]]) -> None:
+    if not output.is_terminal():
+        for one in facts:
+            output.line(one)
+    elif facts:
+        names = [name for name in facts[0] if name != "failing_since"]
+        rows = (["" if one[name] is None else str(one[name]) for name in names] for one in facts)
+        output.table([name.replace("_", " ").upper() for name in names], rows)
+
+
 def _wanted(waiting: Waiting, numbers: tuple[int, ...], destination: str | None) -> list[tuple[str, int]]:
     """Destinations and numbers; without numbers everything."""
     names = [destination] if destination is not None else waiting.destinations()
@@ -154,8 +164,8 @@ def _standing(progress: Progress, forwarded: list[str] | None, now: float) -> di
         "oldest": _moment(progress.oldest),
         "shelf": progress.shelved,
         "delivered": progress.delivered,
-        "failing since": _moment(progress.failing_since),
-        "next try": _moment(progress.next_try if (progress.next_try or 0.0) > now else None),
+        "failing_since": _moment(progress.failing_since),
+        "next_try": _moment(progress.next_try if (progress.next_try or 0.0) > now else None),
         "why": why,
     }
 
@@ -171,7 +181,7 @@ def _held(errand: Errand, now: float) -> dict[str, Any]:
         "instance": held.target.instance,
         "bytes": held.size,
         "tries": errand.tries,
-        "next try": None if errand.is_shelved or errand.due <= now else _moment(errand.due),
+        "next_try": None if errand.is_shelved or errand.due <= now else _moment(errand.due),
         "code": None if errand.code is None else f"{errand.code:04X}",
         "why": errand.why,
     }
@@ -190,4 +200,4 @@ def _given_up(one: Discarded) -> dict[str, Any]:
 
 
 def _moment(seconds: float | None) -> str | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
