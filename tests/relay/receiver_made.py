@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -29,7 +30,15 @@ class Receiver:
     decide: Callable[[str], int | None] = lambda _: None
     before: Callable[[list[str]], object] = lambda _: None
     port: int = 0
+    sock: socket.socket | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def silent(cls) -> Receiver:
+        """One that refuses connections until it is `receiving`; nobody else is given its port meanwhile."""
+        sock = socket.socket()
+        sock.bind(("127.0.0.1", 0))
+        return cls(port=sock.getsockname()[1], sock=sock)
 
     @property
     def root(self) -> str:
@@ -74,7 +83,7 @@ def _report(said: dict[str, int | None]) -> dict[str, object]:
 
 @contextmanager
 def receiving(receiver: Receiver) -> Iterator[Receiver]:
-    """While inside, it listens: on the port it had before, if it had one."""
+    """While inside, it listens."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -103,11 +112,17 @@ def receiving(receiver: Receiver) -> Iterator[Receiver]:
         def log_message(self, *_: object) -> None:
             return
 
-    ThreadingHTTPServer.allow_reuse_address = True
-    with ThreadingHTTPServer(("127.0.0.1", receiver.port), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False) as server:
         server.daemon_threads = True
+        server.request_queue_size = 64
         server.block_on_close = False
-        receiver.port = server.server_address[1]
+        if receiver.sock is not None:
+            server.socket.close()
+            server.socket = receiver.sock
+        else:
+            server.server_bind()
+            receiver.port = server.server_address[1]
+        server.server_activate()
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
