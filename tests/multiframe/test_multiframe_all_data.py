@@ -38,6 +38,7 @@ LEFT_OVER = {
 """The folders with classic images that are no series, and what cannot be converted there."""
 
 
+@pytest.mark.slow
 def test_no_classic_image_of_the_data_is_left_out() -> None:
     with (DATA / "MANIFEST.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))

@@ -28,6 +28,7 @@ def drawn(*contents: bytes) -> str:
     return picture.draw(conversion.plan(sources_of(contents), joins=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PICTURES)
 def test_the_pictures_of_the_page_are_those_of_today(name: str) -> None:
     """Otherwise: python tests/multiframe/multiframe_pictures.py, and look at them."""

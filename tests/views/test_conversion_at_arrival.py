@@ -194,6 +194,7 @@ def test_a_journal_that_was_begun_anew_is_read_again(
     assert [frames for _, frames in objects(archive, "anew")] == [2]
 
 
+@pytest.mark.slow
 def test_a_server_does_so_when_it_is_told_to(tmp_path: Path) -> None:
     settings = config.Settings(views=config.Views(convert_at_arrival=True, quiet_seconds=0.1))
     with serving(assembly.application(settings, data=tmp_path / "data")) as served:

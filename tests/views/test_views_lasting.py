@@ -160,6 +160,7 @@ def test_a_series_of_thousands_is_listed_in_bounded_time(archive: Archive, tmp_p
         assert one == LEGACY_CT
 
 
+@pytest.mark.slow
 def test_a_list_that_cannot_be_read_is_made_again(tmp_path: Path) -> None:
     def find() -> list[str]:
         with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
@@ -189,6 +190,7 @@ def break_pages(path: Path, table: str) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "statuses"), [("", [200, 200]), ("instance", [503, 200]), ("study", [503, 200])])
 def test_a_list_with_broken_pages_is_made_again_LC_34(tmp_path: Path, table: str, statuses: list[int]) -> None:
     """Seen when it is opened, or while it is served: then it is 503 once, and all is told again."""

@@ -112,6 +112,7 @@ def test_a_picture_with_new_references_keeps_its_pixels_LC_06(archive: Archive, 
         assert b"".join(picture.bulk("7FE00010", span=range(7, 9)).chunks) == bytes([7, 8])
 
 
+@pytest.mark.slow
 def test_classes_of_a_study_are_those_of_the_view_QIDO_15(tmp_path: Path) -> None:
     with serving(assembly.application(config.Settings(), data=tmp_path)) as served:
         service = Service(served)
@@ -123,6 +124,7 @@ def test_classes_of_a_study_are_those_of_the_view_QIDO_15(tmp_path: Path) -> Non
         assert service.json(f"{ENHANCED}/studies?SOPClassesInStudy={CT}") == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_read_in_place_has_views_LC_34(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = tmp_path / "scans"
