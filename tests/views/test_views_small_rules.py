@@ -15,7 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from test_views_lasting import opened, store
 from test_views_over_http import Memory
-from views_service import CT, EXPLICIT, LEGACY_CT, Service, pixels, slice_of, uid, value
+from views_service import CT, EXPLICIT, LEGACY_CT, Service, key_object, pixels, slice_of, uid, value
 
 from dicomgate import assembly, config, errors
 from dicomgate.archive.archive import Archive
@@ -110,6 +110,65 @@ def test_a_picture_with_new_references_keeps_its_pixels_LC_06(archive: Archive, 
         assert b"".join(picture.frame(1).chunks) == bytes(range(128))
         assert b"".join(picture.bulk("7FE00010").chunks) == bytes(range(128))
         assert b"".join(picture.bulk("7FE00010", span=range(7, 9)).chunks) == bytes([7, 8])
+
+
+def pointing(study: str, *images: tuple[str, int]) -> bytes:
+    """A key object of one study about slices of others."""
+    dataset = pydicom.dcmread(io.BytesIO(key_object(study, 1)))
+    whole = []
+    for other, number in images:
+        item, series, evidence = Dataset(), Dataset(), Dataset()
+        item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CT, uid(other, "1", number)
+        series.SeriesInstanceUID, series.ReferencedSOPSequence = uid(other, "1"), Sequence([item])
+        evidence.StudyInstanceUID, evidence.ReferencedSeriesSequence = uid(other), Sequence([series])
+        whole.append(evidence)
+    dataset.CurrentRequestedProcedureEvidenceSequence = Sequence(whole)
+    return instances.write(dataset, EXPLICIT)
+
+
+def test_references_follow_into_other_studies_LC_06(archive: Archive, tmp_path: Path) -> None:
+    """Also after a restart, and when the other study has changed."""
+    store(archive, slice_of("prior", 1), slice_of("prior", 2), pointing("now", ("prior", 2)), slice_of("apart", 1))
+
+    def told(shown: View) -> tuple[str, str]:
+        with shown.retrieve(Target(uid("now"))) as found:
+            (keys,) = found
+        read = pydicom.dcmread(io.BytesIO(b"".join(keys.file())))
+        (series,) = read.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
+        (item,) = series.ReferencedSOPSequence
+        return str(series.SeriesInstanceUID), str(item.ReferencedSOPInstanceUID)
+
+    def prior(shown: View) -> tuple[str, str]:
+        target = one_of(shown, "prior").facts.target
+        return target.series or "", target.instance or ""
+
+    with opened(archive, tmp_path) as shown:
+        first = told(shown)
+        assert first == prior(shown)
+        lines = shown.prepared.index.changed("", 0)[0]
+        store(archive, slice_of("apart", 2))
+        assert told(shown) == first
+        assert shown.prepared.index.changed("", 0)[0] == lines  # another study is nothing to it
+    with opened(archive, tmp_path) as again:
+        assert told(again) == first
+        assert again.prepared.index.changed("", 0)[0] == lines
+        store(archive, slice_of("prior", 3))
+        grown = told(again)
+        assert grown == prior(again)
+        assert grown[1] != first[1]
+
+
+def test_studies_that_refer_to_each_other_are_listed(archive: Archive, tmp_path: Path) -> None:
+    store(archive, slice_of("left", 1), pointing("left", ("right", 1)))
+    store(archive, slice_of("right", 1), pointing("right", ("left", 1)))
+    with opened(archive, tmp_path) as shown:
+        made = {}
+        for study in ("left", "right"):
+            with shown.retrieve(Target(uid(study))) as found:
+                made[study] = {one.facts.sop_class: one for one in found}
+        for study, other in (("left", "right"), ("right", "left")):
+            keys = b"".join(made[study]["1.2.840.10008.5.1.4.1.1.88.59"].file())
+            assert (made[other][LEGACY_CT].facts.target.instance or "").encode() in keys
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from dicomgate.dicom.uids import Target
 from dicomgate.index.base import Change, Index
 from dicomgate.origin import Origin
 from dicomgate.spool import Arrival
-from dicomgate.views import enhanced, sources
+from dicomgate.views import beyond, enhanced, sources
 from dicomgate.views.preparing import IMPOSSIBLE, MOST
 from dicomgate.views.shown import OfPicture, Shown
 from dicomgate.views.sources import Held
@@ -114,14 +115,16 @@ class Converter:
             held = sources.read(self.origin.retrieve, study, self.limits, most=MOST)
         except (errors.NotFound, errors.Gone):
             return
-        listed = list(enhanced.show(held))
+        own = held.instances.keys()
+        held, _ = beyond.join(self.origin, held, study, self.limits, most=MOST)
+        listed = [one for one in enhanced.show(held) if one.target.study == study]
         new = [one for one in listed if isinstance(one.made, OfPicture) and not _is_of(one, busy)]
         for one in new:
             try:
                 self._store(study, one)
             except IMPOSSIBLE as fault:
                 self.tell("not converted", reason=fault.message)
-        over = _superseded(held, {one.target.instance or "" for one in listed}, busy)
+        over = _superseded(held, {one.target.instance or "" for one in listed}, busy, own)
         for target in over:
             with contextlib.suppress(errors.NotFound, errors.Gone):
                 self.remove(target)
@@ -167,8 +170,8 @@ def _is_of(one: Shown, series: set[str]) -> bool:
     return any(source.facts.target.series in series for source in one.sources)
 
 
-def _superseded(held: Held, shown: set[str], busy: set[str]) -> list[Target]:
-    """What was made of fewer images than there are now, unless more are still coming."""
+def _superseded(held: Held, shown: set[str], busy: set[str], own: AbstractSet[str]) -> list[Target]:
+    """What was made of fewer images than there are now, unless more are still coming; of its `own` study alone."""
     if busy:
         return []
-    return [held.instances[name].facts.target for name in sorted(enhanced.find_kept(held) - shown)]
+    return [held.instances[name].facts.target for name in sorted((enhanced.find_kept(held) & own) - shown)]

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +28,7 @@ from dicomgate.dicom.uids import Level, Target
 from dicomgate.index.base import Entry, Index, Surroundings, Verdict
 from dicomgate.multiframe import classic
 from dicomgate.origin import Origin
-from dicomgate.views import pictures, sources
+from dicomgate.views import beyond, pictures, sources
 from dicomgate.views.shown import Making, Shown, as_it_is
 from dicomgate.views.sources import Held
 
@@ -68,6 +68,7 @@ class Preparation:
     patience: float = _PATIENCE
     most: int = MOST
     _known: dict[str, int] = field(default_factory=dict)
+    _beyond: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _complete: int = -1
     _turn: threading.RLock = field(default_factory=threading.RLock)
     _plans: OrderedDict[tuple[str, int], dict[str, Shown]] = field(default_factory=OrderedDict)
@@ -102,9 +103,10 @@ class Preparation:
             row = next(self.index.locate(Target(study)), None)
             if row is None:
                 return False
-            since = int(row.key.partition("-")[0], 16)
+            since, self._beyond[study] = _parse(row.key)
         last, is_changed = self.origin.retrieve.changed(study, since)
-        if is_changed:
+        others = self._beyond.get(study, ())
+        if is_changed or any(self.origin.retrieve.changed(other, since)[1] for other in others):
             return False
         self._known[study] = last
         return True
@@ -129,7 +131,12 @@ class Preparation:
         listed = list(shown.values())
         for start in range(0, len(listed), _BATCH):
             batch = listed[start : start + _BATCH]
-            entries = [entry for place, one in enumerate(batch, start) for entry in _entries(one, number, place)]
+            others = self._beyond.get(study, ())
+            entries = [
+                replace(entry, key=_format(entry.key, others))
+                for place, one in enumerate(batch, start)
+                for entry in _entries(one, number, place)
+            ]
             self.index.add_many(entries, _judge)
             keys.update(entry.key for entry in entries)
         self.index.forget_files([key for key in old if key not in keys])
@@ -142,7 +149,10 @@ class Preparation:
         key = (study, number)
         if key not in self._plans:
             held = sources.read(self.origin.retrieve, study, self.limits, most=self.most)
-            self._plans[key] = {one.target.instance or "": one for one in self.show(held)}
+            if self.fetch is no_fetch:  # of a distant origin others are not brought for that
+                held, self._beyond[study] = beyond.join(self.origin, held, study, self.limits, most=self.most)
+            shown = (one for one in self.show(held) if one.target.study == study)
+            self._plans[key] = {one.target.instance or "": one for one in shown}
             while len(self._plans) > 1 and sum(map(_weight, self._plans.values())) > _PLANNED:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
@@ -212,6 +222,17 @@ def _listed(index: Index) -> Iterator[str]:
         after = found.next
         if after is None:
             return
+
+
+def _format(key: str, others: tuple[str, ...]) -> str:
+    """The key of a row of a study that refers to others, which it is right with only while they are as they were."""
+    return "+".join((key, *others))
+
+
+def _parse(key: str) -> tuple[int, tuple[str, ...]]:
+    """Up to which change a row is right, and with which other studies."""
+    own, *others = key.split("+")
+    return int(own.partition("-")[0], 16), tuple(others)
 
 
 def _weight(plan: dict[str, Shown]) -> int:

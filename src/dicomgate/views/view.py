@@ -22,7 +22,7 @@ from dicomgate.views.afar import Afar
 from dicomgate.views.preparing import Preparation, Show, no_fetch
 
 _STUDY: Final = ("0020000D",)
-EDITION: Final = 2
+EDITION: Final = 3
 """Of what is listed; what was listed in another way is listed again."""
 
 
