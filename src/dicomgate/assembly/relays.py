@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
@@ -49,6 +50,8 @@ _COMPRESSED: Final = {
     "htj2k": "1.2.840.10008.1.2.4.201",
     "rle": "1.2.840.10008.1.2.5",
 }
+_TRIES: Final = 20
+_BETWEEN_TRIES: Final = 0.1
 _SECONDS: Final = 120.0
 """For which a destination may be silent."""
 
@@ -198,14 +201,26 @@ def open_intake(settings: config.Settings, named: dict[str, config.Destination])
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[TextIO]:
-    """One process forwards what a folder holds, and writes down to whom. Unavailable while another does."""
+def _alone(home: Path, *, tries: int = 1) -> Iterator[TextIO]:
+    """One process forwards what a folder holds, and writes down to whom. Unavailable while another does.
+
+    Several tries: who looks at the queue has it for a moment, and so has what was killed and is not quite dead.
+    """
     with (home / _FORWARDING).open("a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise errors.Unavailable(f"another relay forwards what {home} holds; name a folder for each") from None
+        while not _can_lock(file):
+            tries -= 1
+            if not tries:
+                raise errors.Unavailable(f"another relay forwards what {home} holds; name a folder for each")
+            time.sleep(_BETWEEN_TRIES)
         yield file
+
+
+def _can_lock(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def serve_relay(
@@ -234,7 +249,7 @@ def serve_relay(
             workers = stack.enter_context(Workers(applications.worker_limits(1)))
             maker = Maker(workers=workers, limits=archives.limits(settings))
         opened = stack.enter_context(open_relay(settings, named, maker))
-        _write_names(stack.enter_context(_alone(relay_folder(settings))), named)
+        _write_names(stack.enter_context(_alone(relay_folder(settings), tries=_TRIES)), named)
         opened.sweep()
         _tell_of_strangers(opened)
         section = settings.dimse
