@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dicomgate.assembly.applications import application
 from dicomgate.assembly.archives import limits, open_archive, open_folder, open_index, rebuild
+from dicomgate.assembly.destinations import name_destinations
 from dicomgate.assembly.doors import door_settings, open_house
 from dicomgate.assembly.facades import open_facade, open_remote, serve_facade
 from dicomgate.assembly.following import following
@@ -12,7 +13,6 @@ from dicomgate.assembly.places import INDEX, is_archive
 from dicomgate.assembly.relays import (
     clear_garbage,
     find_forwarded,
-    name_destinations,
     open_relay,
     open_waiting,
     relay_folder,

@@ -13,26 +13,20 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, TextIO
-from urllib.parse import urlsplit
 
 from dicomgate import config, errors, extras
 from dicomgate.archive.reserve import Reserve
 from dicomgate.archive.room import Room
-from dicomgate.assembly import applications, archives, door_processes, doors, places
+from dicomgate.assembly import applications, archives, destinations, door_processes, doors, places
 from dicomgate.blobs.local import LocalBlobs
-from dicomgate.client.async_caller import AsyncCaller
-from dicomgate.client.identity import Identity
-from dicomgate.client.request import Patience
 from dicomgate.dimse import door
 from dicomgate.dimse.contexts import Service
 from dicomgate.dimse.session import House
 from dicomgate.index.waiting import Waiting
 from dicomgate.origin import Origin
 from dicomgate.pixels.processes import Workers
-from dicomgate.relay import relay, rules
-from dicomgate.relay.destination import Destination
+from dicomgate.relay import relay
 from dicomgate.relay.nothing import Nothing
-from dicomgate.relay.pauses import Pauses
 from dicomgate.relay.relay import Relay
 from dicomgate.representations.maker import Maker
 from dicomgate.server.logs import Log
@@ -44,16 +38,8 @@ _PLACES: Final = frozenset(
     {QUEUE, f"{QUEUE}-wal", f"{QUEUE}-shm", _FORWARDING, places.BLOBS, places.SPOOL, places.RESERVE, "lost+found"}
 )
 _SERVICES: Final = frozenset({Service.VERIFICATION, Service.STORAGE})
-_COMPRESSED: Final = {
-    "jpeg-ls": "1.2.840.10008.1.2.4.80",
-    "jpeg-2000": "1.2.840.10008.1.2.4.90",
-    "htj2k": "1.2.840.10008.1.2.4.201",
-    "rle": "1.2.840.10008.1.2.5",
-}
 _TRIES: Final = 20
 _BETWEEN_TRIES: Final = 0.1
-_SECONDS: Final = 120.0
-"""For which a destination may be silent."""
 
 
 def relay_folder(settings: config.Settings) -> Path:
@@ -62,74 +48,6 @@ def relay_folder(settings: config.Settings) -> Path:
         return Path(settings.relay.folder).expanduser()
     state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(state) / "dicomgate" / "relay"
-
-
-def name_destinations(settings: config.Settings, wanted: Sequence[str]) -> dict[str, config.Destination]:
-    """Destinations by name: those of the settings, or those that are wanted: their names, remotes or addresses.
-
-    WrongSetting for a word that is none of these.
-    """
-    if not wanted:
-        return dict(settings.destinations)
-    return dict(_name(settings, word) for word in wanted)
-
-
-def _name(settings: config.Settings, word: str) -> tuple[str, config.Destination]:
-    if word in settings.destinations:
-        return word, settings.destinations[word]
-    if word in settings.remotes:
-        return word, config.Destination(to=word)
-    if word.startswith(("http://", "https://")) and urlsplit(word).hostname:
-        return _without_user(word.rstrip("/")), config.Destination(to=word)
-    known = ", ".join([*settings.destinations, *settings.remotes]) or "none is named in the settings"
-    raise config.WrongSetting(f"--forward: expected an address, a destination or a remote ({known})")
-
-
-def _without_user(address: str) -> str:
-    """The address as it may be shown and kept."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _destination(settings: config.Settings, name: str, section: config.Destination) -> Destination:
-    where = f"destinations.{name}"
-    try:
-        rule = rules.parse_rule(section.callers, section.match)
-    except (errors.Malformed, errors.TooLarge) as fault:
-        raise config.WrongSetting(f"{where}.match: {fault.message}") from fault
-    remote = settings.remotes.get(section.to)
-    if remote is None and not section.to.startswith(("http://", "https://")):
-        raise config.WrongSetting(f"{where}.to: no remote of this name")
-    remote = remote or _remote_at(settings, section.to)
-    compressed = _COMPRESSED.get(section.compress, "")
-    if compressed:
-        extras.require("pixels")
-    return Destination(
-        name=name,
-        connect=functools.partial(_connect, remote, section.requests),
-        rule=rule,
-        requests=section.requests,
-        bytes_per_second=section.bytes_per_second,
-        transfer_syntax=compressed,
-        doubts=section.doubts,
-        pauses=Pauses(first=section.pause_seconds, longest=section.longest_pause_seconds),
-    )
-
-
-def _remote_at(settings: config.Settings, address: str) -> config.Remote:
-    """Who we are at an address is said by the remote that has it."""
-    known = (one for one in settings.remotes.values() if one.url.rstrip("/") == address.rstrip("/"))
-    return next(known, config.Remote(url=address))
-
-
-def _connect(remote: config.Remote, requests: int) -> AsyncCaller:
-    return AsyncCaller(
-        remote.url,
-        identity=Identity.of(remote),
-        patience=Patience(tries=1),  # the queue is patient
-        timeout=_SECONDS,
-        side_by_side=requests + 1,
-    )
 
 
 @contextmanager
@@ -163,7 +81,7 @@ def open_relay(
     settings: config.Settings, named: dict[str, config.Destination], maker: Maker | None = None
 ) -> Iterator[Relay]:
     """The relay in this process. WrongSetting, Malformed for a folder with other things in it, Unavailable."""
-    destinations = [_destination(settings, name, section) for name, section in named.items()]
+    wanted = [destinations.make(settings, name, section) for name, section in named.items()]
     home = relay_folder(settings)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(path.name not in _PLACES for path in home.iterdir()):
@@ -178,7 +96,7 @@ def open_relay(
             blobs=blobs,
             spool=Spool(home / places.SPOOL),
             room=Room(reserve, waiting.held_bytes, quota=bounds.most_bytes, least_free=bounds.min_free_bytes),
-            destinations=destinations,
+            destinations=wanted,
             log=Log(),
             maker=maker,
             limits=archives.limits(settings),
@@ -236,7 +154,7 @@ def serve_relay(
     """
     for extra in ("server", "dimse"):
         extras.require(extra)
-    named = name_destinations(settings, wanted)
+    named = destinations.name_destinations(settings, wanted)
     if not named:
         raise config.WrongSetting("destinations: none is named, so nobody would take what comes in")
     doors.door_settings(settings)  # what is wrong with them is said here, once and plainly
