@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import IO, Final
+from typing import IO
 
 from dicomgate import errors
 from dicomgate.client import fetch
@@ -13,8 +13,6 @@ from dicomgate.client.fetch import Come
 from dicomgate.dicom import part10
 from dicomgate.dicom.source import OpenSource, Source
 from dicomgate.dicom.uids import Target
-
-_STEP: Final = 1 << 20
 
 
 async def is_there(calls: AsyncCaller, target: Target, sent: Sequence[Source]) -> bool:
@@ -26,7 +24,7 @@ async def is_there(calls: AsyncCaller, target: Target, sent: Sequence[Source]) -
     def compare(file: IO[bytes]) -> Come[bool]:
         with file:
             source = OpenSource(file)
-            is_same = any(has_same_data_set(each, source) for each in sent)
+            is_same = any(part10.has_same_data_set(each, source) for each in sent)
         return Come(target, is_same, lambda: None)
 
     try:
@@ -36,21 +34,3 @@ async def is_there(calls: AsyncCaller, target: Target, sent: Sequence[Source]) -
     except (errors.Fault, OSError):
         return False
     return False
-
-
-def has_same_data_set(one: Source, other: Source) -> bool:
-    """True for two files of one transfer syntax whose data sets are the same bytes."""
-    try:
-        first, second = part10.read_beginning(one), part10.read_beginning(other)
-    except errors.Fault:
-        return False
-    place, start = first.dataset_offset, second.dataset_offset
-    if first.transfer_syntax != second.transfer_syntax or one.size - place != other.size - start:
-        return False
-    while place < one.size:
-        chunk = one.read_at(place, _STEP)
-        if not chunk or chunk != other.read_at(start, len(chunk)):
-            return False
-        place += len(chunk)
-        start += len(chunk)
-    return True
