@@ -13,6 +13,8 @@ from dicomgate import errors
 
 _Item = TypeVar("_Item")
 AHEAD = 16
+_HEARS_SECONDS = 0.25
+"""A signal that comes in the moment before a lock is waited for wakes nobody: who waits looks up now and then."""
 
 
 class Bridge:
@@ -48,6 +50,9 @@ class Bridge:
             work.close()
             raise
         try:
+            while not future.done():
+                with contextlib.suppress(TimeoutError):
+                    future.exception(_HEARS_SECONDS)  # what the work raised is given here, not raised
             return future.result()
         except BaseException:
             future.cancel()

@@ -26,7 +26,7 @@ def format_text(match: Match, timezone: str | None = None) -> str:
         case Wildcard(pattern):
             return pattern
         case Between(low, high):
-            return low if low is not None and low == high else _format_range(low, high)
+            return low if low is not None and low == high and vr == "TM" else _format_range(low, high)
         case MomentBetween(_, low, high):
             return _format_range(*(None if end is None else end[:8] for end in (low, high)))
         case Fuzzy(words):

@@ -212,10 +212,10 @@ class AnswersContract(OpenedIndex):
         assert wanting(SERIES, None, *every) == of_study | {"StationName"}
         assert wanting(INSTANCE, series, *every) == of_study | {"StationName", "ImageType", "PatientName"}
         assert wanting(STUDY, None, "ReferencedStudySequence.ReferencedSOPInstanceUID") == {"ReferencedStudySequence"}
-        assert wanting(STUDY, None, include_all=True) == of_study
+        assert wanting(STUDY, None, include_all=True) == of_study | {"SOPClassesInStudy"}
         assert wanting(SERIES, study, include_all=True) == {"StationName"}
         assert wanting(INSTANCE, series, include_all=True) == {"ImageType"}
-        assert wanting(INSTANCE, None, include_all=True) == {*of_study, "StationName", "ImageType"}
+        assert wanting(INSTANCE, None, include_all=True) == {*of_study, "SOPClassesInStudy", "StationName", "ImageType"}
         matched = (match("PatientAge", Universal()), match("ImageType", Universal()))
         assert wanting(STUDY, None, matches=matched) == {"PatientAge"}
         assert wanting(INSTANCE, series, matches=matched) == {"PatientAge", "ImageType"}
