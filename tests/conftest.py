@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+import pynetdicom_mended
 
 # A busy machine is no fault, so no example has a deadline and none is too slow to make. The same examples each time:
 # what chance finds is found where somebody looks for it (DICOMGATE_EXAMPLES=random), not in a run that decides.
@@ -26,6 +29,12 @@ settings.load_profile("dicomgate")
 # Who is started in the background may be deaf to Ctrl-C, and so would be what is started here, to be stopped by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    """Only where tests have brought it in: it takes long to import."""
+    if "pynetdicom.association" in sys.modules:
+        pynetdicom_mended.mend(sys.modules["pynetdicom.association"].Association)
 
 
 def group_of(nodeid: str) -> str:

@@ -13,6 +13,7 @@ Fault                      somebody outside (a caller, a peer, the disk) is the 
 ├── Forbidden              the caller may not
 ├── Unavailable            not now; later may work
 │   ├── OutOfSpace         no room to keep it
+│   ├── Changed            it was replaced while it was asked for; asked again, it is there
 │   └── Damaged            what is kept is broken
 └── UpstreamFailed         somebody we asked on the caller's behalf failed
     └── UpstreamSilent     and did so by not answering in time
@@ -78,6 +79,10 @@ class Unavailable(Fault):
 
 class OutOfSpace(Unavailable):
     """No room to keep it."""
+
+
+class Changed(Unavailable):
+    """It was replaced while it was asked for: a door asks again before it tells its caller to."""
 
 
 class Damaged(Unavailable):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pydicom
 from pydicom.dataset import Dataset
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 from pynetdicom.sop_class import SecondaryCaptureImageStorage as Image  # type: ignore[attr-defined]
 
 from dicomgate import assembly, config
@@ -63,3 +64,20 @@ def store(port: int, datasets: list[Dataset]) -> list[int]:
     statuses = [int(association.send_c_store(dataset).Status) for dataset in datasets]
     association.release()
     return statuses
+
+
+def rejection(entity: AE, port: int, title: str = "DICOMGATE") -> tuple[int, int, int] | None:
+    """Result, source and reason of the A-ASSOCIATE-RJ that came (PS3.8 Table 9-21), None when there came none.
+
+    Seen as it arrives: pynetdicom calls an association aborted when its rejection is quicker than its own thread.
+    """
+    seen: list[tuple[int, int, int]] = []
+
+    def look(event: evt.Event) -> None:
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            seen.append((event.pdu.result, event.pdu.source, event.pdu.reason_diagnostic))
+
+    association = entity.associate("127.0.0.1", port, ae_title=title, evt_handlers=[(evt.EVT_PDU_RECV, look)])
+    if association.is_established:
+        association.release()
+    return seen[0] if seen else None

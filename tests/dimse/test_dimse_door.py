@@ -6,7 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from door_opened import ask, caller, images, opened, store
+from door_opened import ask, caller, images, opened, rejection, store
 from pydicom.dataset import Dataset
 from pynetdicom import build_role, evt
 from pynetdicom.sop_class import SecondaryCaptureImageStorage as Image  # type: ignore[attr-defined]
@@ -24,14 +24,14 @@ def test_who_asks_by_the_right_name_is_answered_and_by_a_wrong_one_rejected_T20(
         association = caller(Verification).associate("127.0.0.1", port, ae_title="DICOMGATE")
         assert association.send_c_echo().Status == 0
         association.release()
-        assert caller(Verification).associate("127.0.0.1", port, ae_title="OTHER").is_rejected
+        assert rejection(caller(Verification), port, "OTHER") == (1, 1, 7)
     assert any(b"called AE title" in line for line in lines)
 
 
 def test_a_caller_that_is_not_named_is_rejected_T20(tmp_path: Path) -> None:
     callers = (peers.parse_caller("OTHER"), peers.parse_caller("TEST@10.0.0.0/8"))
     with opened(tmp_path / "data", callers=callers) as (port, _, _):
-        assert caller(Verification).associate("127.0.0.1", port, ae_title="DICOMGATE").is_rejected
+        assert rejection(caller(Verification), port) == (1, 1, 3)
     with opened(tmp_path / "data", callers=(peers.parse_caller("TEST@127.0.0.0/8"),)) as (port, _, _):
         assert caller(Verification).associate("127.0.0.1", port, ae_title="DICOMGATE").is_established
 
@@ -109,6 +109,6 @@ def test_garbage_ends_its_own_connection_only_T20(tmp_path: Path) -> None:
 def test_too_many_associations_are_told_so_T20(tmp_path: Path) -> None:
     with opened(tmp_path / "data", associations_per_address=1) as (port, _, _):
         first = caller(Verification).associate("127.0.0.1", port, ae_title="DICOMGATE")
-        assert caller(Verification).associate("127.0.0.1", port, ae_title="DICOMGATE").is_rejected
+        assert rejection(caller(Verification), port) == (2, 3, 2)
         assert first.send_c_echo().Status == 0
         first.release()

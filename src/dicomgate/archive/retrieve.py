@@ -218,9 +218,12 @@ class StoredInstance(FileInstance):
 
     def _missed(self, fault: errors.NotFound) -> errors.Fault:
         """What to say of something that is gone: there is still such an instance when another file took its place."""
-        if self.index.find_row(self.row.target) is None:
+        row = self.index.find_row(self.row.target)
+        if row is None:
             return fault
-        return errors.Unavailable("the instance was changed while it was asked for, or its file is lost")
+        if row.key != self.row.key:
+            return errors.Changed("the instance was replaced while it was asked for; ask again")
+        return errors.Damaged("the file of the instance is lost, or what the index knows of it")
 
 
 class _Hash(Protocol):

@@ -6,6 +6,7 @@ Deeds are plain functions that run in a thread, one hop each, and give an `Answe
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
@@ -70,6 +71,8 @@ _DEEDS: Final[dict[Kind, Deed]] = {
 }
 _READING: Final = ("GET", "HEAD")
 _BEGINNING: Final = 64 << 10
+_ATTEMPTS: Final = 5
+"""So often something may be replaced by others between being found and being opened until a caller hears of it."""
 _BODILESS: Final = frozenset({204, 304})
 _SHORT_PATH: Final = 512
 _parse = functools.lru_cache(maxsize=1024)(resources.parse)  # viewers ask for the same again and again
@@ -203,8 +206,8 @@ class Application:
         path = self._views.choose(request)
         if request.method in _READING and (known := self._known.at_once(request)) is not None:
             exchange.kind, answer = known
-            await self._answer_known(exchange, answer)
-            return
+            if await self._answer_known(exchange, answer):
+                return
         if self._sites is not None and path.startswith(sites.PREFIX):
             exchange.kind = "site"
             await self._sites.serve(exchange)
@@ -298,19 +301,25 @@ class Application:
             if not body.is_closed:
                 self._reading.do(body.close)
 
-    async def _answer_known(self, exchange: Exchange, answer: Answer) -> None:
-        """Without a thread where nothing has to be waited for."""
+    async def _answer_known(self, exchange: Exchange, answer: Answer) -> bool:
+        """Without a thread where nothing has to be waited for. False when it is known no more: it was replaced."""
         if not _has_body(exchange.request, answer):
             await exchange.start(answer.status, answer.headers, None if answer.status in _BODILESS else answer.size)
             await exchange.send_piece(b"", more=False)
-            return
+            return True
         pieces = _pieces_at_once(exchange, answer)
-        if pieces is None:
-            assert answer.of is not None, "what is known is cut from something"
-            await self._read(exchange, answer.of.anew)  # what was begun cannot be gone on with
-        else:
+        if pieces is not None:
             await exchange.start(answer.status, answer.headers, answer.size)
             await _send_pieces(exchange, pieces)
+            return True
+        assert answer.of is not None, "what is known is cut from something"
+        try:
+            await self._read(exchange, answer.of.anew)  # what was begun cannot be gone on with
+        except errors.Changed:
+            if exchange.status:
+                raise
+            return False
+        return True
 
     async def _send(self, exchange: Exchange, answer: Answer, body: Body, first: list[OutPiece]) -> None:
         has_body = answer.status not in _BODILESS
@@ -352,6 +361,14 @@ def _why_not(method: str, resource: Resource) -> str:
 
 
 def _begin(deed: Callable[..., Answer], exchange: Exchange, *about: Any) -> tuple[Answer, Body, list[OutPiece]]:
+    """A deed and the first step of its body; again where what was found had been replaced before it was opened."""
+    for _ in range(_ATTEMPTS - 1):
+        with contextlib.suppress(errors.Changed):
+            return _begin_once(deed, exchange, *about)
+    return _begin_once(deed, exchange, *about)
+
+
+def _begin_once(deed: Callable[..., Answer], exchange: Exchange, *about: Any) -> tuple[Answer, Body, list[OutPiece]]:
     answer = deed(exchange.request, *about)
     return answer, *_begin_body(exchange, answer)
 

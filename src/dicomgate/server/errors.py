@@ -24,6 +24,7 @@ STATUSES: Final[dict[type[errors.Fault], int]] = {
     extras.NotInstalled: 501,
     errors.UpstreamFailed: 502,
     errors.Unavailable: 503,
+    errors.Changed: 503,
     errors.Damaged: 503,
     errors.UpstreamSilent: 504,
     errors.OutOfSpace: 507,

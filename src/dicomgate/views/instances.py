@@ -17,7 +17,7 @@ from dicomgate.views.shown import Making, Recipe
 _PIXELS = "7FE00010"
 
 FindMaking = Callable[[Target], Making]
-"""How an instance is made; Unavailable when its study was changed meanwhile."""
+"""How an instance is made; Changed when its study was changed meanwhile."""
 
 
 def _one(retrieve: Retrieve, target: Target) -> Instance:
@@ -89,7 +89,7 @@ class ViewInstance:
         try:
             return _one(self.origin, Target(self.row.target.study, series, instance))
         except (errors.NotFound, errors.Gone):
-            raise errors.Unavailable("what this is made of was changed meanwhile; ask again") from None
+            raise errors.Changed("what this is made of was changed meanwhile; ask again") from None
 
     def bulk(self, path: str, *, span: range | None = None) -> Piece:
         """A large value; of the pixels as of stored ones."""

@@ -159,13 +159,13 @@ class Preparation:
         return self._plans[key]
 
     def find_making(self, target: Target) -> Making:
-        """How an instance is made. Unavailable when its study was changed meanwhile."""
+        """How an instance is made. Changed when its study was changed meanwhile."""
         number, _ = self.origin.retrieve.changed(target.study, _NO_CHANGE)
         since = self._known.get(target.study, number)
         with self._turn:
             found = self._plan(target.study, since).get(target.instance or "")
         if found is None or found.made is None or found.target != target:
-            raise errors.Unavailable("the study was changed meanwhile; ask again")
+            raise errors.Changed("the study was changed meanwhile; ask again")
         return found.made
 
     # All of them.
