@@ -45,7 +45,7 @@ def send_much(line: socket.socket) -> None:
 
 
 async def connect(port: int) -> httpcore2.AsyncNetworkStream:
-    return await network.Network().connect_tcp("127.0.0.1", port, timeout=10)
+    return await network.Network().connect_tcp("127.0.0.1", port, timeout=60)
 
 
 def test_the_callers_connections_are_these() -> None:
@@ -62,7 +62,7 @@ def test_what_there_is_comes_in_large_pieces() -> None:
     async def read(port: int) -> tuple[int, int]:
         stream = await connect(port)
         size = count = 0
-        while piece := await stream.read(1, timeout=10):
+        while piece := await stream.read(1, timeout=60):
             size, count = size + len(piece), count + 1
         await stream.aclose()
         return size, count
@@ -81,7 +81,7 @@ def test_a_sender_waits_for_who_does_not_read() -> None:
         while not line._is_paused:
             await asyncio.sleep(0.01)
         held = line._size
-        while await stream.read(1, timeout=10):
+        while await stream.read(1, timeout=60):
             held = max(held, line._size)
         await stream.aclose()
         return held
@@ -107,7 +107,7 @@ def test_silence_and_ends_are_told_as_the_library_does() -> None:
             await stream.read(1, timeout=60)
         assert stream.get_extra_info("is_readable")
         with pytest.raises(httpcore2.WriteError):
-            await stream.write(b"x", timeout=1)
+            await stream.write(b"x", timeout=60)
         await stream.aclose()
 
     with speaking(be_silent_and_break_off) as port:

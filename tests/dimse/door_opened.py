@@ -23,7 +23,8 @@ from dicomgate.origin import Origin
 from dicomgate.server.logs import Log
 from dicomgate.testing import instances
 
-QUICK = Pauses(opening=5.0, stall=5.0, idle=20.0)
+SLOW = Pauses(opening=60.0, stall=60.0, idle=60.0)
+"""Nobody is let go because the machine is busy."""
 
 
 @contextmanager
@@ -31,7 +32,7 @@ def opened(data: Path, **settings: object) -> Iterator[tuple[int, Origin, list[b
     lines: list[bytes] = []
     with assembly.open_archive(data, config.Settings()) as archive:
         listening = door.listen("127.0.0.1", 0)
-        door_settings = DoorSettings(**{"pauses": QUICK, **settings})  # type: ignore[arg-type]
+        door_settings = DoorSettings(**{"pauses": SLOW, **settings})  # type: ignore[arg-type]
         house = House(origin=archive.origin, spool=archive.spool, log=Log(lines.append), settings=door_settings)
         with door.opened(house, listening):
             yield listening.getsockname()[1], archive.origin, lines

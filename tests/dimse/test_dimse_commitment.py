@@ -33,7 +33,7 @@ PATIENCE = 60
 @contextmanager
 def opened(data: Path, *called: peers.Entity) -> Iterator[int]:
     with assembly.open_archive(data, config.Settings()) as archive:
-        settings = DoorSettings(pauses=Pauses(opening=10.0, stall=20.0, idle=60.0), peers=called)
+        settings = DoorSettings(pauses=Pauses(opening=60.0, stall=60.0, idle=60.0), peers=called)
         house = House(origin=archive.origin, spool=archive.spool, log=Log(lambda line: None), settings=settings)
         listening = door.listen("127.0.0.1", 0)
         with door.opened(house, listening):

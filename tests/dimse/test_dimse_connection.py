@@ -18,7 +18,7 @@ from dicomgate.dimse.connection import Connection, Pauses
 from dicomgate.dimse.contexts import Offer
 from dicomgate.dimse.upper_layer import Request, Role, Said
 
-QUICK = Pauses(opening=5.0, stall=5.0, idle=5.0)
+SLOW = Pauses(opening=60.0, stall=60.0, idle=60.0)
 ECHOING = Offer(contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)
 
 
@@ -26,7 +26,7 @@ ECHOING = Offer(contexts.VERIFICATION, contexts.MESSAGE_SYNTAXES)
 def pair() -> Iterator[tuple[Connection, socket.socket]]:
     here, there = socket.socketpair()
     with here, there:
-        yield Connection(here, QUICK), there
+        yield Connection(here, SLOW), there
 
 
 def test_pynetdicom_reads_what_we_write() -> None:
@@ -49,7 +49,7 @@ def test_pynetdicom_reads_what_we_write() -> None:
 def test_a_message_arrives_as_it_was_sent_in_units_that_the_peer_takes(chunks: list[bytes], longest: int) -> None:
     here, there = socket.socketpair()
     with here, there:
-        sender, taker = Connection(here, QUICK), Connection(there, QUICK)
+        sender, taker = Connection(here, SLOW), Connection(there, SLOW)
         sender.longest = longest
         command = Command(Kind.STORE, {Field.MESSAGE_ID: 7}, has_dataset=True)
         sender.write_message(3, command, chunks)

@@ -13,8 +13,10 @@ from dicomgate.dimse.pacs_check import Check, Probe
 from dicomgate.dimse.receiver import Receiver, Reception
 
 
-def probes(port: int, *, title: str = "PACS", receiver: Receiver | None = None, way: str = "auto") -> list[Probe]:
-    peer = Peer(title=title, host="127.0.0.1", port=port, own_title="GATEWAY", connect_seconds=0.3)
+def probes(
+    port: int, *, title: str = "PACS", receiver: Receiver | None = None, way: str = "auto", seconds: float = 60.0
+) -> list[Probe]:
+    peer = Peer(title=title, host="127.0.0.1", port=port, own_title="GATEWAY", connect_seconds=seconds)
     return list(Check(peer=peer, receiver=receiver, own_host="10.1.2.9", way=way).probes())
 
 
@@ -50,7 +52,7 @@ def test_where_no_association_comes_about_one_probe_says_why(kind, says, advice)
     port = server.getsockname()[1]
     if kind == "nobody":
         server.close()
-    (probe,) = probes(port)
+    (probe,) = probes(port, seconds=0.3 if kind == "silent" else 60.0)
     server.close()
     assert (probe.name, probe.is_good) == ("C-ECHO", False)
     assert says in probe.says

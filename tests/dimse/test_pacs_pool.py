@@ -17,7 +17,7 @@ from dicomgate.dimse.pool import Pool
 @pytest.fixture
 def peer():
     with running(MadePacs()) as pacs:
-        yield Peer(title="PACS", host="127.0.0.1", port=pacs.port, own_title="GATEWAY", connect_seconds=5)
+        yield Peer(title="PACS", host="127.0.0.1", port=pacs.port, own_title="GATEWAY", connect_seconds=60)
 
 
 @pytest.mark.slow
