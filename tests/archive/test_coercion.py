@@ -11,8 +11,9 @@ import pydicom
 import pytest
 
 from dicomgate import assembly, config, errors
-from dicomgate.dicom import syntaxes
+from dicomgate.dicom import part10, syntaxes
 from dicomgate.dicom.outcomes import Caution, Reason, Refused, Stored
+from dicomgate.dicom.source import BytesSource
 from dicomgate.testing import instances
 
 RULES = ("IssuerOfPatientID=HOSPITAL", "InstitutionName?=Clinic", "StudyID?=7")
@@ -89,6 +90,31 @@ def test_the_same_sent_again_is_success_though_something_else_is_stored_T10_STOW
     with opened() as archive:  # no longer coerced, and still known
         assert store(archive, content).again
         assert archive.counts().instances == 1
+
+
+@pytest.mark.parametrize("uid", [syntaxes.EXPLICIT_LITTLE, syntaxes.IMPLICIT_LITTLE, syntaxes.DEFLATED_LITTLE])
+def test_the_same_by_another_door_is_the_same_again_T10(opened, uid: str) -> None:
+    """File meta information differs there, and is no part of what is compared."""
+    target = instances.new_target()
+    content, other = (instances.make(target, syntax=uid, columns=columns) for columns in (8, 16))
+    with opened(coerce=RULES) as archive:
+        store(archive, content)
+        before = served(archive, target)
+        outcome = store(archive, by_dimse(content))
+        assert outcome == Stored(target, instances.SECONDARY_CAPTURE, again=True, warning=Caution.COERCED)
+        assert served(archive, target) == before
+        refused = store(archive, by_dimse(other))
+        assert isinstance(refused, Refused)
+        assert refused.reason is Reason.OTHER_CONTENT
+    with opened(coerce=("InstitutionName=Another",)) as archive:  # by other rules it becomes something else
+        assert isinstance(store(archive, by_dimse(content)), Refused)
+
+
+def by_dimse(content: bytes) -> bytes:
+    beginning = part10.read_beginning(BytesSource(content))
+    sop_class, instance = (beginning.meta[tag]["Value"][0] for tag in ("00020002", "00020003"))
+    meta = part10.write_beginning(sop_class=sop_class, instance=instance, transfer_syntax=beginning.transfer_syntax)
+    return meta + content[beginning.dataset_offset :]
 
 
 def test_what_was_stored_before_rules_came_is_the_same_again_T10(opened) -> None:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from dicomgate.dicom import original_attributes
 from dicomgate.dicom.original_attributes import Reason
 
@@ -61,3 +65,21 @@ def test_earlier_items_stay() -> None:
     first = original_attributes.recorded({}, {"04000563": {"vr": "LO", "Value": ["a"]}})
     both = original_attributes.recorded({original_attributes.SEQUENCE: first}, {})
     assert both == {"vr": "SQ", "Value": [{"04000563": {"vr": "LO", "Value": ["a"]}}, {}]}
+
+
+@given(st.datetimes(min_value=dt.datetime(1000, 1, 1)), st.integers(-12 * 60, 14 * 60))
+def test_the_moment_of_the_last_change_is_read_as_it_was_written(moment: dt.datetime, minutes: int) -> None:
+    told = moment.replace(tzinfo=dt.timezone(dt.timedelta(minutes=minutes)))
+    item = original_attributes.item(STORED, {}, system="DICOMGATE", reason=Reason.CORRECT, moment=told)
+    recorded = original_attributes.recorded({original_attributes.SEQUENCE: {"vr": "SQ", "Value": [{}]}}, item)
+    found = original_attributes.last_moment({original_attributes.SEQUENCE: recorded})
+    assert found == told
+    assert found.utcoffset() == told.utcoffset()
+
+
+@pytest.mark.parametrize(
+    "records", [None, [], [None], [{}], [{"04000562": {"vr": "DT"}}], [{"04000562": {"vr": "DT", "Value": ["2026"]}}]]
+)
+def test_no_moment_is_made_up(records: Any) -> None:
+    assert original_attributes.last_moment({original_attributes.SEQUENCE: {"vr": "SQ", "Value": records}}) is None
+    assert original_attributes.last_moment({}) is None

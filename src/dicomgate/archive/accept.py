@@ -14,9 +14,10 @@ from dicomgate.archive.coercion import Coercion
 from dicomgate.archive.replaced import Replaced
 from dicomgate.archive.room import Room
 from dicomgate.blobs.base import BlobStore
-from dicomgate.dicom import header, outcomes, part10
+from dicomgate.dicom import header, original_attributes, outcomes, part10
 from dicomgate.dicom.header import Header, Limits
 from dicomgate.dicom.jsonmodel import JSONDataset
+from dicomgate.dicom.original_attributes import Changes
 from dicomgate.dicom.original_attributes import Reason as Why
 from dicomgate.dicom.outcomes import Caution, Outcome, Reason, Refused, Stored
 from dicomgate.dicom.uids import Target
@@ -83,12 +84,12 @@ class Acceptor:
 
     def _keep(self, arrival: Arrival, seen: Header) -> Outcome:
         assert seen.target is not None, "it was examined"
-        again = self._find_again(arrival, seen.target, seen.sop_class or "")
+        again = self._find_again(arrival, seen, seen.target)
         if again is not None:
             return again
         outcome = self._store_new(arrival, seen, seen.target)
         if isinstance(outcome, Refused) and outcome.reason is Reason.OTHER_CONTENT:
-            return self._find_again(arrival, seen.target, seen.sop_class or "") or outcome  # it came at the same time
+            return self._find_again(arrival, seen, seen.target) or outcome  # it came at the same time
         return outcome
 
     def _store_new(self, arrival: Arrival, seen: Header, target: Target) -> Outcome:
@@ -102,12 +103,12 @@ class Acceptor:
         assert outcome is not None, "it was tried"
         return outcome
 
-    def _find_again(self, arrival: Arrival, target: Target, sop_class: str) -> Stored | None:
+    def _find_again(self, arrival: Arrival, seen: Header, target: Target) -> Stored | None:
         """What to say when the very bytes came before: a sender that repeats itself costs no disk (T10, STOW-18).
 
         Or the same data set behind other file meta information, as of one that came by DIMSE as well.
         """
-        row = self.index.find_row(target)
+        row, sop_class = self.index.find_row(target), seen.sop_class or ""
         if row is None:
             return None
         came, earlier = {arrival.digest, arrival.original_digest} - {""}, self.index.versions(target)
@@ -122,8 +123,11 @@ class Acceptor:
             return None
         if self._is_stored(arrival, row.key):
             return Stored(target, sop_class, again=True)
-        is_earlier = any(self._is_stored(arrival, one.key) for one in earlier)
-        return Stored(target, sop_class, again=True, warning=Caution.COERCED) if is_earlier else None
+        kept = [(row.key, row.original_digest), *((one.key, one.original_digest) for one in earlier)]
+        is_known = any(self._is_stored(arrival, one.key) for one in earlier) or any(
+            self._is_stored_coerced(arrival, seen, target.study, key) for key, original in kept if original
+        )
+        return Stored(target, sop_class, again=True, warning=Caution.COERCED) if is_known else None
 
     def _is_stored(self, arrival: Arrival, key: str) -> bool:
         try:
@@ -132,9 +136,27 @@ class Acceptor:
         except errors.Fault:
             return False
 
-    def _store_coerced(self, arrival: Arrival, seen: Header, study: str) -> Outcome:
+    def _is_stored_coerced(self, arrival: Arrival, seen: Header, study: str, key: str) -> bool:
+        """True when what came, coerced at the moment at which what is stored was, is what is stored."""
+        changes = self._changes(seen, study)
+        if not changes:
+            return False
+        try:
+            with self.blobs.open(key) as blob:
+                moment = original_attributes.last_moment(header.read(blob, self.limits).attributes)
+                if moment is None:
+                    return False
+                with self.amender.amended(arrival.source(), seen, changes, Why.COERCE, moment=moment) as made:
+                    return part10.has_same_data_set(made.arrival.source(), blob)
+        except errors.Fault:
+            return False
+
+    def _changes(self, seen: Header, study: str) -> Changes:
         stored = self.index.study_attributes(study) if self.coercion.takes_patient else None
-        changes = self.coercion.changes(seen.attributes, stored)
+        return self.coercion.changes(seen.attributes, stored)
+
+    def _store_coerced(self, arrival: Arrival, seen: Header, study: str) -> Outcome:
+        changes = self._changes(seen, study)
         if not changes:
             return self._store(_Offer(arrival=arrival, header=seen, sent=arrival.original_digest))
         try:

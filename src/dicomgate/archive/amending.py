@@ -32,13 +32,15 @@ class Amender:
     system: str
 
     @contextmanager
-    def amended(self, source: Source, header: Header, changes: Changes, reason: Reason) -> Iterator[Amended]:
-        """The file with these changes, as long as it is used here.
+    def amended(
+        self, source: Source, header: Header, changes: Changes, reason: Reason, *, moment: dt.datetime | None = None
+    ) -> Iterator[Amended]:
+        """The file with these changes, as long as it is used here. `moment`: when they were made, now if not told.
 
         Malformed for a value that cannot be written into it, OutOfSpace or Unavailable when the spool cannot take it.
         """
         record = original_attributes.item(
-            header.attributes, changes, system=self.system, reason=reason, moment=dt.datetime.now(dt.UTC)
+            header.attributes, changes, system=self.system, reason=reason, moment=moment or dt.datetime.now(dt.UTC)
         )
         arrival = self.spool.arrival()
         try:

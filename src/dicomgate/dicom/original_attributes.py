@@ -20,6 +20,7 @@ Changes = Mapping[str, Element | None]
 SEQUENCE = "04000561"
 MODIFIED = "04000550"
 _MOMENT = "04000562"
+_MOMENT_FORMAT = "%Y%m%d%H%M%S.%f%z"
 _SYSTEM = "04000563"
 _SOURCE = "04000564"
 _REASON = "04000565"
@@ -80,7 +81,7 @@ def item(
     return {
         MODIFIED: {"vr": "SQ", "Value": [kept]},
         **aside,
-        _MOMENT: {"vr": "DT", "Value": [moment.strftime("%Y%m%d%H%M%S.%f%z")]},
+        _MOMENT: {"vr": "DT", "Value": [moment.strftime(_MOMENT_FORMAT)]},
         _SYSTEM: {"vr": "LO", "Value": [system]},
         _SOURCE: {"vr": "LO", "Value": [source]} if source else {"vr": "LO"},
         _REASON: {"vr": "CS", "Value": [reason.value]},
@@ -100,6 +101,16 @@ def _creator_of(tag: str) -> str:
 def recorded(attributes: JSONDataset, record: JSONDataset) -> Element:
     """The sequence with one more item, behind those that were there."""
     return {"vr": "SQ", "Value": [*(attributes.get(SEQUENCE, {}).get("Value") or ()), record]}
+
+
+def last_moment(attributes: JSONDataset) -> dt.datetime | None:
+    """When the last change was made that is recorded as `item` does; None where there is none."""
+    records = attributes.get(SEQUENCE, {}).get("Value") or [{}]
+    (told,) = ((records[-1] or {}).get(_MOMENT, {}).get("Value") or [None])[:1]
+    try:
+        return dt.datetime.strptime(told, _MOMENT_FORMAT) if isinstance(told, str) else None  # noqa: DTZ007 - with zone
+    except ValueError:
+        return None
 
 
 def _conforming(
