@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -12,7 +11,7 @@ from typing import IO, Any, Final, Generic, Protocol, TypeVar
 
 import orjson
 
-from dicomgate import errors
+from dicomgate import collector, errors
 from dicomgate.client import threads
 from dicomgate.client.async_caller import AsyncCaller
 from dicomgate.client.caller import Caller
@@ -181,8 +180,9 @@ class _Filling:
 
     def feed_all(self, chunks: list[bytes]) -> int:
         """What `feed` does with each."""
-        for chunk in chunks:
-            self.feed(chunk)
+        with collector.paused():  # data sets may be made of what comes
+            for chunk in chunks:
+                self.feed(chunk)
         return self._count
 
     def feed(self, chunk: bytes) -> int:
@@ -255,16 +255,12 @@ async def described(calls: AsyncCaller, target: Target) -> list[JSONDataset]:
 
 
 def _load(text: bytes) -> Any:
-    """What JSON says. Nothing of a million new objects is garbage: to look for it takes longer than to make them."""
-    is_enabled = gc.isenabled()
-    gc.disable()
+    """What JSON says."""
     try:
-        return orjson.loads(text)
+        with collector.paused():
+            return orjson.loads(text)
     except orjson.JSONDecodeError as fault:
         raise errors.UpstreamFailed("metadata was answered with something other than DICOM JSON") from fault
-    finally:
-        if is_enabled:
-            gc.enable()
 
 
 def rendered(caller: Caller, target: Target, frame: int, parameters: dict[str, str]) -> bytes:
