@@ -247,7 +247,7 @@ def test_memory_files_hold_what_is_written_and_close():
         assert memory_files.read(file, 1, 2) == b"bc"
         assert memory_files.read(file, 3, 10) == b"d"
         assert memory_files.read(file, 9, 1) == b""
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_no_files_stay_open(transcoder):
