@@ -98,6 +98,11 @@ async def held(
                 if done:
                     found, done[:] = done[:], []
                     yield found
+    except errors.UpstreamFailed:
+        if done:
+            found, done[:] = done[:], []
+            yield found
+        raise
     finally:
         for one in done:
             one.let_go()
@@ -150,17 +155,20 @@ async def _steps(
         check(answer)
         filling = _Filling(_media_type(answer.content_type), begin)
         try:
-            async with aclosing(in_steps(filling.feed_all, answer.chunks)) as counts:
+            async with aclosing(in_steps(filling.feed_all, answer.chunks, filling.feed_last)) as counts:
                 async for count in counts:
                     yield count
-            yield await threads.in_thread(filling.finish)
         finally:
             filling.discard()
 
 
-def in_steps(work: Callable[[list[bytes]], _Item], chunks: AsyncIterator[bytes]) -> AsyncGenerator[_Item, None]:
-    """What a thread does with a body, step by step, while the rest comes."""
-    return threads.beside(work, chunks, _LEAST, _MOST)
+def in_steps(
+    work: Callable[[list[bytes]], _Item],
+    chunks: AsyncIterator[bytes],
+    last: Callable[[list[bytes]], _Item] | None = None,
+) -> AsyncGenerator[_Item, None]:
+    """What a thread does with a body, step by step, while the rest comes; `last` with the end of it."""
+    return threads.beside(work, chunks, _LEAST, _MOST, last)
 
 
 class _Filling:
@@ -184,6 +192,11 @@ class _Filling:
             for chunk in chunks:
                 self.feed(chunk)
         return self._count
+
+    def feed_last(self, chunks: list[bytes]) -> int:
+        """The end of the body; how many files there were. UpstreamFailed when it is not whole."""
+        self.feed_all(chunks)
+        return self._finish()
 
     def feed(self, chunk: bytes) -> int:
         """The next bytes; how many files are whole by now. UpstreamFailed when they are no multipart body."""
@@ -211,8 +224,7 @@ class _Filling:
             self.discard()
             self._count += 1
 
-    def finish(self) -> int:
-        """How many files there were. UpstreamFailed when the body is not whole."""
+    def _finish(self) -> int:
         if self._parser is None:
             self._end()
             return self._count

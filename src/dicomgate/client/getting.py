@@ -230,24 +230,23 @@ class Getter:
     def _ask_each(self, series: Target, waited: set[str], landed: dict[str, int], whys: dict[str, str]) -> None:
         """Those that are waited for, each in a request of its own; no more of them after some in a row did not come."""
         in_a_row = 0
+        lock = threading.Lock()
 
-        def ask(uid: str) -> str:
-            return self._ask(Target(series.study, series.series, uid), waited, landed)
+        def ask(uid: str) -> None:
+            nonlocal in_a_row
+            if self.stopped.is_set():
+                raise errors.Unavailable("stopped")
+            if in_a_row >= _IN_A_ROW:
+                whys.setdefault(uid, f"not asked for: {_IN_A_ROW} before it did not come")
+                return
+            why = self._ask(Target(series.study, series.series, uid), waited, landed)
+            with lock:
+                in_a_row = in_a_row + 1 if uid in waited else 0
+            whys[uid] = why or "the answer holds another instance"
 
-        if not waited:
-            return
-        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
-            for some in _batches(sorted(waited), _SIDE_BY_SIDE):
-                if self.stopped.is_set():
-                    raise errors.Unavailable("stopped")
-                if in_a_row >= _IN_A_ROW:
-                    whys.update(
-                        {uid: whys.get(uid, f"not asked for: {in_a_row} before it did not come") for uid in some}
-                    )
-                    continue
-                for uid, why in zip(some, pool.map(ask, some), strict=True):
-                    in_a_row = in_a_row + 1 if uid in waited else 0
-                    whys[uid] = why or "the answer holds another instance"
+        if waited:
+            with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
+                deque(pool.map(ask, sorted(waited)), maxlen=0)
 
     def _ask(self, target: Target, waited: set[str], landed: dict[str, int]) -> str:
         """One request; why it did not give all, empty when it did."""
@@ -300,11 +299,6 @@ class Getter:
             self.into.land(partial, archive)
         finally:
             partial.discard()
-
-
-def _batches(uids: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    for place in range(0, len(uids), size):
-        yield uids[place : place + size]
 
 
 def _zipped(archive: Path) -> set[str]:

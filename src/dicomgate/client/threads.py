@@ -20,12 +20,17 @@ async def in_thread(work: Callable[..., _Done], *given: object) -> _Done:
 
 
 async def beside(
-    work: Callable[[list[bytes]], _Done], chunks: AsyncIterator[bytes], least: int, most: int
+    work: Callable[[list[bytes]], _Done],
+    chunks: AsyncIterator[bytes],
+    least: int,
+    most: int,
+    last: Callable[[list[bytes]], _Done] | None = None,
 ) -> AsyncGenerator[_Done, None]:
     """What a thread does with the chunks that have come while it was busy with those before them.
 
     `least` bytes at a time, so that it is not woken up for nothing; `most` wait for it. It is idle while what it did is
-    looked at. Where we are ended, it is waited for: nobody else touches what it holds.
+    looked at. `last` is done with what is left at the end, be it nothing: one thread is woken up for both. Where we are
+    ended, it is waited for: nobody else touches what it holds.
     """
     under_way: asyncio.Future[_Done] | None = None
     waiting: list[bytes] = []
@@ -43,8 +48,8 @@ async def beside(
         if under_way is not None:
             yield await asyncio.shield(under_way)
             under_way = None
-        if waiting:
-            yield await in_thread(work, waiting)
+        if waiting or last is not None:
+            yield await in_thread(last or work, waiting)
     finally:
         if under_way is not None:
             await asyncio.wait([under_way])
