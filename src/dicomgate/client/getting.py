@@ -26,6 +26,8 @@ _TRIES: Final = 3
 _AHEAD: Final = 4
 _IN_A_ROW: Final = 5
 _SIDE_BY_SIDE: Final = 8
+_QUEUED: Final = 512
+"""Instances that wait for their turn among those; each takes two kilobytes."""
 _FEW: Final = 0.5
 """When less than this part of a series is missing, its instances are asked for one by one."""
 
@@ -244,9 +246,11 @@ class Getter:
                 in_a_row = in_a_row + 1 if uid in waited else 0
             whys[uid] = why or "the answer holds another instance"
 
-        if waited:
+        uids = sorted(waited)
+        if uids:
             with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
-                deque(pool.map(ask, sorted(waited)), maxlen=0)
+                for place in range(0, len(uids), _QUEUED):
+                    deque(pool.map(ask, uids[place : place + _QUEUED]), maxlen=0)
 
     def _ask(self, target: Target, waited: set[str], landed: dict[str, int]) -> str:
         """One request; why it did not give all, empty when it did."""
