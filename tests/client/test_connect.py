@@ -26,6 +26,7 @@ from dicomgate.dicom.limits import DEFAULT
 from dicomgate.dicom.uids import Target
 from dicomgate.samples import phantoms
 from dicomgate.samples.modules import write
+from dicomgate.testing import instances
 from dicomgate.testing.serving import serving
 
 pytestmark = pytest.mark.slow
@@ -156,6 +157,34 @@ def test_no_more_are_asked_for_when_some_in_a_row_did_not_come(data, tmp_path):
     assert len(asked) < 20
     assert {one.why for one in outcome.failures} >= {"nothing today"}
     assert any("not asked for" in one.why for one in outcome.failures)
+
+
+def test_who_is_slow_holds_up_none_of_the_others(tmp_path):
+    series = Target("1.2", "1.3")
+    uids = [f"1.2.{number}" for number in range(100, 140)]
+    others = threading.Semaphore(0)
+
+    class Uneven:
+        def fetch(self, target, transfer_syntax, begin):
+            if target.instance == uids[0]:
+                for _ in range(20):
+                    assert others.acquire(timeout=60), "the others wait for this one"
+            sink = begin()
+            sink.write(instances.make(target))
+            sink.finish()
+            sink.discard()
+            others.release()
+
+    getter = getting.Getter(
+        source=Uneven(),
+        into=LandingPlace(tmp_path / "out", DEFAULT),
+        wish=getting.Wish(),
+        tell=lambda _: None,
+        stopped=threading.Event(),
+    )
+    with getter.into.held():
+        outcome = getter.get(getting.Job(series, frozenset(uids)))
+    assert (outcome.fetched, outcome.failures) == (len(uids), [])
 
 
 def test_looking_for_garbage_goes_on_after_metadata(archive):

@@ -92,16 +92,18 @@ async def held(
     def begin() -> _Held:
         return _Held(lambda file: done.append(read(file)))
 
+    def taken() -> list[Come[_Item]]:
+        found, done[:] = done[:], []
+        return found
+
     try:
         async with aclosing(_steps(calls, target, transfer_syntax, begin)) as steps:
             async for _ in steps:
                 if done:
-                    found, done[:] = done[:], []
-                    yield found
+                    yield taken()
     except errors.UpstreamFailed:
         if done:
-            found, done[:] = done[:], []
-            yield found
+            yield taken()
         raise
     finally:
         for one in done:

@@ -247,10 +247,9 @@ class Getter:
             whys[uid] = why or "the answer holds another instance"
 
         uids = sorted(waited)
-        if uids:
-            with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
-                for place in range(0, len(uids), _QUEUED):
-                    deque(pool.map(ask, uids[place : place + _QUEUED]), maxlen=0)
+        with ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="get one") as pool:
+            for place in range(0, len(uids), _QUEUED):
+                deque(pool.map(ask, uids[place : place + _QUEUED]), maxlen=0)
 
     def _ask(self, target: Target, waited: set[str], landed: dict[str, int]) -> str:
         """One request; why it did not give all, empty when it did."""
