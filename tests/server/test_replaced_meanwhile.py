@@ -14,6 +14,8 @@ from dicomgate import assembly, config, errors
 from dicomgate.archive.archive import Archive
 from dicomgate.dicom.uids import Target
 from dicomgate.origin import Instance
+from dicomgate.server import app
+from dicomgate.server.answers import Answer
 from dicomgate.server.app import Application
 from dicomgate.testing import instances
 from dicomgate.testing.serving import Served, serving
@@ -30,7 +32,7 @@ class Restless:
     def __init__(self, archive: Archive, replaced: Callable[[], None]) -> None:
         self.times = 0
         self._retrieve = archive.origin.retrieve
-        self._replace = replaced
+        self.replace = replaced
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._retrieve, name)
@@ -41,7 +43,7 @@ class Restless:
             rows = list(found)
             if self.times:
                 self.times -= 1
-                self._replace()
+                self.replace()
             yield iter(rows)
 
 
@@ -80,6 +82,23 @@ def test_what_was_replaced_is_looked_for_again(replaced, path: str, accept: str)
     assert (reply.status, restless.times) == (200, 0)
     if not path:
         assert reply.body == CONTENT
+
+
+@pytest.mark.parametrize("path", ["", "/frames/1"])
+def test_what_was_known_and_is_replaced_just_then_is_looked_for_again(replaced, monkeypatch, path: str) -> None:
+    restless, _, served = replaced
+    accept = {"Accept": FILE["Accept"] if not path else "application/octet-stream"}
+    before = [served.ask("GET", PATH + path, accept) for _ in range(3)]
+    known = []
+
+    def replaced_then(exchange: object, answer: Answer) -> None:
+        known.append(answer)
+        restless.replace()
+
+    monkeypatch.setattr(app, "_pieces_at_once", replaced_then)
+    after = served.ask("GET", PATH + path, accept)
+    assert len(known) == 1, "it was known"
+    assert (after.status, after.body) == (200, before[0].body)
 
 
 def test_what_is_replaced_all_the_time_is_told_to_be_asked_for_again(replaced) -> None:
